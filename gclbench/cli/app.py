@@ -1,0 +1,102 @@
+"""The command line: one verb per file, one line per error, and the exit codes of `cli.exit`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from gclbench import __version__
+from gclbench.cli.doctor import doctor
+from gclbench.cli.exit import ExitCode, code_of, describe, foreseen
+from gclbench.cli.figure import figure
+from gclbench.cli.list import list_names
+from gclbench.cli.plan import plan
+from gclbench.cli.report import report
+from gclbench.cli.run import run
+from gclbench.cli.show import show
+
+app = typer.Typer(
+    name="gclbench",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: \b blocks keep the examples' lines
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run)
+app.command("plan")(plan)
+app.command("report")(report)
+app.command("figure")(figure)
+app.command("list")(list_names)
+app.command("show")(show)
+app.command("doctor")(doctor)
+
+# typer raises its own copy of click's usage errors, older releases click's: find it either way.
+_PARSE_ERROR: type[Exception] = next(
+    base for base in reversed(typer.BadParameter.__mro__) if hasattr(base, "format_message")
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gclbench {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Measure which gains of unsupervised person re-identification are real.
+
+    \b
+    Examples:
+      gclbench run ablation=table6
+      gclbench plan ablation=table6 --json
+      gclbench report table6 format=latex
+
+    \b
+    Exit codes: 0 ok, 1 a run failed, 2 usage, 3 data missing, 5 some cells failed,
+    130 interrupted.
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        code = app(args=None if argv is None else list(argv), standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or ExitCode.OK)
+    except _PARSE_ERROR as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help itself
+            typer.echo(error.format_message())  # type: ignore[attr-defined]
+            return int(ExitCode.USAGE)
+        return _fail(_one_line(error), ExitCode.USAGE)
+    except typer.Abort:
+        return _fail(describe(KeyboardInterrupt()), ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader went away (`| head`): point stdout elsewhere so that closing it stays quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.FAILED)
+    except (Exception, KeyboardInterrupt) as error:
+        if not foreseen(error):
+            traceback.print_exc()
+            return _fail("error: this is a fault of gclbench; the lines above say where.", 1)
+        return _fail(describe(error), code_of(error))
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(error.format_message().split())  # type: ignore[attr-defined]
+    return f"error: {text[:1].lower()}{text[1:]} See gclbench --help."
+
+
+def _fail(line: str, code: int) -> int:
+    typer.echo(line, err=True)
+    return int(code)

@@ -1,0 +1,66 @@
+"""Exit codes, and how an error becomes one line on stderr."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from enum import IntEnum
+
+from gclbench import errors
+from gclbench.errors import DataMissingError, GclbenchError, UsageError
+
+
+class ExitCode(IntEnum):
+    """What a shell script can rely on."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    DATA_MISSING = 3
+    SOME_FAILED = 5
+    INTERRUPTED = 130
+
+
+def code_of(error: BaseException) -> ExitCode:
+    """Return the exit code of an error that ended a verb."""
+    if isinstance(error, UsageError):
+        return ExitCode.USAGE
+    if isinstance(error, DataMissingError):
+        return ExitCode.DATA_MISSING
+    if isinstance(error, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    return ExitCode.FAILED
+
+
+def code_of_kinds(kinds: Sequence[str], *, measured: bool) -> ExitCode:
+    """Return the exit code of a run from the class names of its stages' errors.
+
+    Input that is wrong or missing, and nothing else, has its own code; otherwise it counts whether
+    any cell was `measured` all the same.
+    """
+    if not kinds:
+        return ExitCode.OK
+    classes = [getattr(errors, kind, Exception) for kind in kinds]
+    for base, code in ((UsageError, ExitCode.USAGE), (DataMissingError, ExitCode.DATA_MISSING)):
+        if all(issubclass(found, base) for found in classes):
+            return code
+    return ExitCode.SOME_FAILED if measured else ExitCode.FAILED
+
+
+def foreseen(error: BaseException) -> bool:
+    """Whether the error explains itself, so that a traceback would only hide the message."""
+    return isinstance(error, GclbenchError | KeyboardInterrupt) or _disk_full(error)
+
+
+def describe(error: BaseException) -> str:
+    """Return one line: what is wrong, then what to do about it."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted: finished work is kept; the same command continues where it stopped."
+    if _disk_full(error):
+        name = getattr(error, "filename", None) or "the results folder"
+        return f"error: the disk is full ({name}). Free space; the same command then continues."
+    return "error: " + " ".join(str(error).split())
+
+
+def _disk_full(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}

@@ -1,0 +1,102 @@
+"""`gclbench list KIND`: what there is, from content and from the registry."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gclbench.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from gclbench.content import Content
+
+CONTENT_KINDS = ("ablations", "baselines", "profiles", "published", "reports")
+
+
+def list_names(
+    kind: Annotated[
+        str, typer.Argument(metavar="[KIND]", help="Leave out to see all kinds.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of objects.")] = False,
+    content: Annotated[
+        list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
+    ] = None,
+) -> None:
+    """List ablations, baselines, profiles, reports, published tables or components of a kind.
+
+    \b
+    Examples:
+      gclbench list
+      gclbench list ablations
+      gclbench list baselines --json
+      gclbench list augmentations
+    """
+    items = kinds() if not kind else describe_kind(kind, content or ())
+    if as_json:
+        typer.echo(json.dumps(items, indent=2, ensure_ascii=False))
+        return
+    width = max((len(str(item["name"])) for item in items), default=0)
+    for item in items:
+        typer.echo(f"{item['name']:<{width}}  {item.get('title', '')}".rstrip())
+
+
+def kinds() -> list[dict[str, Any]]:
+    """Every kind that can be listed."""
+    from gclbench.runtime.catalog import load_catalog
+
+    content = [{"name": name, "title": "content"} for name in CONTENT_KINDS]
+    components = [{"name": name, "title": "components"} for name in load_catalog().kinds()]
+    return sorted([*content, *components], key=lambda item: item["name"])
+
+
+def describe_kind(kind: str, content: list[Path] | tuple[Path, ...]) -> list[dict[str, Any]]:
+    """Return one plain dict per name, sorted. Raises UnknownNameError for a kind nobody has."""
+    if kind in CONTENT_KINDS:
+        from gclbench.content import Content
+
+        return [_of_content(Content(content), kind, name) for name in Content(content).names(kind)]
+    from gclbench.runtime.catalog import load_catalog
+
+    registry = load_catalog()
+    if kind not in registry.kinds():
+        raise UnknownNameError("kind", kind, [*CONTENT_KINDS, *registry.kinds()])
+    return [
+        {
+            "name": entry.name,
+            "title": entry.summary,
+            "revision": entry.revision,
+            "module": entry.module,
+        }
+        for entry in registry.entries(kind)
+    ]
+
+
+def _of_content(content: Content, kind: str, name: str) -> dict[str, Any]:
+    if kind == "ablations":
+        study = content.study(name)
+        return {
+            "name": name,
+            "title": study.title,
+            "recipe": study.recipe,
+            "report": study.report,
+            "rows": [row.key for row in study.rows],
+            "tasks": [task.name for task in study.tasks],
+        }
+    if kind == "baselines":
+        recipe = content.recipe(name)
+        return {
+            "name": name,
+            "title": recipe.title,
+            "runs_here": recipe.runs_here,
+            "reference": recipe.reference,
+            "setting": recipe.setting,
+        }
+    if kind == "profiles":
+        return {"name": name, "title": content.profile(name).title}
+    if kind == "reports":
+        return {"name": name, "title": content.layout(name).title}
+    numbers = content.published(name)
+    return {"name": name, "title": f"{len(numbers)} published numbers", "numbers": len(numbers)}

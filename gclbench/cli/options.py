@@ -1,0 +1,221 @@
+"""The words of a command line: run-level words (`seeds=0,1`) and settings (`joint.lr=0.01`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gclbench.errors import OverrideError, UnknownNameError, UsageError, suggestion
+
+if TYPE_CHECKING:
+    from gclbench.runtime.session import Request
+
+DEFAULT_PROFILE = "laptop"
+PLAN_WORDS = (
+    "ablation",
+    "data",
+    "device",
+    "executor",
+    "home",
+    "observers",
+    "profile",
+    "rows",
+    "seeds",
+    "store",
+    "tasks",
+    "workers",
+)
+RUN_WORDS = (*PLAN_WORDS, "format", "out")
+REPORT_WORDS = ("data", "format", "home", "out", "profile", "rows", "seeds", "store", "tasks")
+
+
+@dataclass(frozen=True)
+class Words:
+    """A parsed command line. None means 'as the study or the profile says'.
+
+    `overrides` are the dotted words as typed; `gclbench.content` gives them their types.
+    """
+
+    studies: tuple[str, ...] = ()
+    profile: str = DEFAULT_PROFILE
+    seeds: tuple[int, ...] | None = None
+    rows: tuple[str, ...] | None = None
+    tasks: tuple[str, ...] | None = None
+    overrides: tuple[str, ...] = ()
+    executor: str | None = None
+    workers: int | None = None
+    device: str = "auto"
+    home: Path = Path("results")
+    store: str | None = None
+    observers: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    out: Path | None = None
+    content_dirs: tuple[Path, ...] = ()
+
+
+def parse_words(
+    words: Sequence[str],
+    allowed: Sequence[str] = RUN_WORDS,
+    *,
+    content: Sequence[Path] = (),
+    environment: dict[str, str] | None = None,
+) -> Words:
+    """Sort words into run-level words and overrides of settings.
+
+    Raises OverrideError for a word without '=', a word given twice, an unknown run-level word, or
+    a value of the wrong kind.
+    """
+    values = dict(os.environ) if environment is None else environment
+    home = Path(values.get("GCLBENCH_HOME") or "results")
+    parsed = Words(home=home, content_dirs=tuple(content))
+    overrides: list[str] = []
+    for key, value in _pairs(words, allowed):
+        if "." in key:
+            overrides.append(f"{key}={value}")
+        else:
+            parsed = replace(parsed, **_run_level(key, value))
+    if any(word.startswith("data.root=") for word in overrides) and "data" in _keys(words):
+        raise OverrideError("data=synthetic and data.root contradict each other.", "Give one.")
+    return replace(parsed, overrides=tuple(overrides))
+
+
+def to_request(words: Words) -> Request:
+    """Type the overrides and return what the runtime takes."""
+    from gclbench.content import parse_overrides
+    from gclbench.runtime.session import Request
+
+    return Request(
+        studies=words.studies,
+        profile=words.profile,
+        seeds=words.seeds,
+        rows=words.rows,
+        tasks=words.tasks,
+        overrides=parse_overrides(list(words.overrides)),
+        executor=words.executor,
+        workers=words.workers,
+        device=words.device,
+        home=words.home,
+        store=words.store,
+        content_dirs=words.content_dirs,
+        observers=words.observers,
+    )
+
+
+def require_study(words: Words, verb: str) -> None:
+    """Raise UsageError when no ablation was named."""
+    if not words.studies:
+        raise UsageError(
+            "no ablation is named.",
+            f"For example: gclbench {verb} ablation=table6. "
+            "`gclbench list ablations` shows what there is.",
+        )
+
+
+def check_formats(formats: Iterable[str]) -> tuple[str, ...]:
+    """Return the formats in order, each once. Raises UnknownNameError."""
+    from gclbench.reporting.render import SUFFIXES
+
+    for name in formats:
+        if name not in SUFFIXES:
+            raise UnknownNameError("format", name, SUFFIXES)
+    return tuple(dict.fromkeys(formats))
+
+
+def _pairs(words: Sequence[str], allowed: Sequence[str]) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for word in words:
+        key, equals, value = word.partition("=")
+        key = key.strip()
+        if not equals or not key:
+            hint = f"ablation={word}" if "ablation" in allowed else "seeds=0,1"
+            raise OverrideError(f"'{word}' is not of the form key=value.", f"For example: {hint}")
+        if "." not in key and key not in allowed:
+            raise OverrideError(f"unknown word '{key}'.", _hint(key, allowed))
+        if any(key == known for known, _ in pairs):
+            raise OverrideError(f"'{key}' is given twice.", "Give it once.")
+        pairs.append((key, value.strip()))
+    return pairs
+
+
+def _keys(words: Sequence[str]) -> set[str]:
+    return {word.partition("=")[0].strip() for word in words}
+
+
+def _hint(key: str, allowed: Sequence[str]) -> str:
+    return f"{suggestion(key, allowed)} Settings have a dot: joint.temperature=0.05."
+
+
+def _run_level(key: str, value: str) -> dict[str, Any]:
+    if not value:
+        raise OverrideError(f"{key}= has no value.", "Give one, or leave the word out.")
+    return _READERS[key](key, value)
+
+
+def _names(field: str) -> Callable[[str, str], dict[str, Any]]:
+    def read(key: str, value: str) -> dict[str, Any]:
+        items = tuple(item.strip() for item in value.strip("[]").split(",") if item.strip())
+        if not items:
+            raise OverrideError(f"{key}={value} names nothing.", f"Write {key}=a,b.")
+        if len(set(items)) != len(items):
+            raise OverrideError(f"{key}={value} names something twice.", "Name it once.")
+        return {field: items}
+
+    return read
+
+
+def _seeds(key: str, value: str) -> dict[str, Any]:
+    items = _names("seeds")(key, value)["seeds"]
+    seeds = tuple(_whole(key, item, least=0) for item in items)
+    if len(set(seeds)) != len(seeds):
+        raise OverrideError(f"{key}={value} names something twice.", "Name it once.")
+    return {"seeds": seeds}
+
+
+def _workers(key: str, value: str) -> dict[str, Any]:
+    return {"workers": _whole(key, value, least=1)}
+
+
+def _whole(key: str, text: str, least: int) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise OverrideError(f"{key}: '{text}' is not a whole number of {least} or more.")
+    return int(text)
+
+
+def _text(key: str, value: str) -> dict[str, Any]:
+    return {key: value}
+
+
+def _path(key: str, value: str) -> dict[str, Any]:
+    return {key: Path(value).expanduser()}
+
+
+def _data(key: str, value: str) -> dict[str, Any]:
+    if value != "synthetic":
+        raise OverrideError(
+            f"data={value} is not known.",
+            "data=synthetic is the built-in world (the default); data.root=DIR is real data.",
+        )
+    return {}
+
+
+_READERS: dict[str, Callable[[str, str], dict[str, Any]]] = {
+    "ablation": _names("studies"),
+    "data": _data,
+    "device": _text,
+    "executor": _text,
+    "format": lambda key, value: {
+        "formats": check_formats(_names("formats")(key, value)["formats"])
+    },
+    "home": _path,
+    "observers": _names("observers"),
+    "out": _path,
+    "profile": _text,
+    "rows": _names("rows"),
+    "seeds": _seeds,
+    "store": _text,
+    "tasks": _names("tasks"),
+    "workers": _workers,
+}

@@ -1,0 +1,110 @@
+"""Results on screen and on disk: the same tables for `run` and `report`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gclbench.claims import Verdict
+    from gclbench.reporting import TableData
+    from gclbench.runtime.session import Session
+    from gclbench.schema import Criterion, Layout, PublishedNumber, Study, Task
+
+FILES = ("markdown", "latex", "csv", "html")
+
+
+def tables_of(session: Session, study: Study) -> list[TableData]:
+    """The measured table of a study, then the published one where the paper has it."""
+    from gclbench.reporting import build_published_table, build_table, rows_of
+    from gclbench.reporting.scores import aggregate
+
+    cells = [cell for cell in session.cells if cell.study == study.study]
+    tasks = list({cell.task.name: cell.task for cell in cells}.values())
+    layout = session.layout(study)
+    numbers = _published(session, layout)
+    rows = rows_of(list({cell.row.key: cell.row for cell in cells}.values()), numbers)
+    data = {task.name: session.data_label(task.name) for task in tasks}
+    measured = build_table(
+        layout,
+        rows,
+        tasks,
+        aggregate(session.scores(study), layout.metrics, data),
+        data_labels=headings(tasks, data),
+        seeds=sorted({cell.seed for cell in cells}),
+        profile=session.request.profile,
+    )
+    published = build_published_table(layout, rows, tasks, numbers)
+    return [measured] if published is None else [measured, published]
+
+
+def headings(tasks: Sequence[Task], data: Mapping[str, str]) -> dict[str, str]:
+    """Name the data in a column's heading: the target's, for UDA 'source → target'."""
+    named: dict[str, str] = {}
+    for task in tasks:
+        target = data[task.name]
+        kind = target.removesuffix(task.target)  # 'synthetic_' or nothing, for source and target
+        named[task.name] = f"{kind}{task.source} → {target}" if task.source else target
+    return named
+
+
+def print_tables(console: Console, tables: Sequence[TableData]) -> None:
+    """Print tables in the terminal's width; a pipe gets them in full."""
+    from gclbench.reporting.render import terminal
+
+    for table in tables:
+        text = terminal.render(table, console.width if console.is_terminal else None)
+        console.print(text, soft_wrap=True)
+        console.print()
+
+
+def print_verdicts(console: Console, session: Session, study: Study) -> None:
+    """Check the study's criteria and print them, one line each."""
+    if not study.criteria:
+        return
+    from gclbench.claims import check
+
+    scores = session.scores(study)
+    console.print("Criteria of this study, on mAP", style="bold", highlight=False)
+    for criterion in study.criteria:
+        line = verdict_line(criterion, check(criterion, scores))
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    console.print()
+
+
+def verdict_line(criterion: Criterion, verdict: Verdict) -> str:
+    """`holds      supported  name: 12.3 (95 % 10.1 to 14.5), asked at least 10; all tasks`."""
+    holds = {True: "holds", False: "fails", None: "unknown"}[verdict.holds]
+    text = f"  {holds:<7}  {verdict.status:<9}  {criterion.name}"
+    if not math.isnan(verdict.value):
+        text += f": {verdict.value:.1f}"
+        if verdict.low < verdict.high:
+            text += f" ({verdict.low:.1f} to {verdict.high:.1f})"
+    bounds = (("at least", criterion.at_least), ("at most", criterion.at_most))
+    asked = " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
+    return f"{text}, asked {asked}; {verdict.detail}"
+
+
+def write_tables(
+    tables: Sequence[TableData], formats: Sequence[str], out: Path, content: Sequence[Path]
+) -> list[Path]:
+    """Write <report><suffix> per format into `out`, each moved into place whole."""
+    from gclbench.reporting.render import SUFFIXES, render
+
+    out.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    for name in formats:
+        path = out / f"{tables[0].report}{SUFFIXES[name]}"
+        beside = path.with_name(f".{path.name}.partial")
+        beside.write_text(render(name, tables, content), encoding="utf-8")
+        beside.replace(path)
+        written.append(path)
+    return written
+
+
+def _published(session: Session, layout: Layout) -> list[PublishedNumber]:
+    return [] if layout.published is None else session.content.published(layout.published)

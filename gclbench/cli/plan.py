@@ -1,0 +1,53 @@
+"""`gclbench plan`: what a run would do, before anything is trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gclbench.cli.options import PLAN_WORDS, parse_words, require_study, to_request
+
+
+def plan(
+    words: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    content: Annotated[
+        list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
+    ] = None,
+) -> None:
+    """Show cells, stage runs asked for, stage runs left after sharing, and what is cached.
+
+    Takes the words of `gclbench run`, without format and out.
+
+    \b
+    Examples:
+      gclbench plan ablation=table6
+      gclbench plan ablation=table6 seeds=0,1,2 --json
+      gclbench plan ablation=table6 joint.pseudo_labels.eps=0.45
+    """
+    parsed = parse_words(words or (), PLAN_WORDS, content=content or ())
+    require_study(parsed, "plan")
+    from gclbench.runtime.session import open_session
+
+    summary = open_session(to_request(parsed)).summary()
+    typer.echo(json.dumps(summary, indent=2) if as_json else table(summary))
+
+
+def table(summary: dict[str, Any]) -> str:
+    """The summary for a reader."""
+    lines = [f"{summary['cells']} cells, {summary['controls']} controls", ""]
+    lines.append(f"{'stage':<10}{'asked for':>11}{'unique':>9}{'cached':>9}{'to run':>9}")
+    total = [0, 0, 0, 0]
+    for stage, asked in summary["requested"].items():
+        unique, cached = summary["unique"][stage], summary["cached"][stage]
+        row = [asked, unique, cached, unique - cached]
+        total = [a + b for a, b in zip(total, row, strict=True)]
+        lines.append(_line(stage, row))
+    return "\n".join([*lines, _line("all", total)])
+
+
+def _line(name: str, row: list[int]) -> str:
+    return f"{name:<10}{row[0]:>11}{row[1]:>9}{row[2]:>9}{row[3]:>9}"

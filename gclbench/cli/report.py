@@ -1,0 +1,157 @@
+"""`gclbench report`: tables of what has been measured; nothing is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gclbench.cli.options import DEFAULT_PROFILE, REPORT_WORDS, Words, parse_words, to_request
+from gclbench.errors import DataMissingError, OverrideError, UnknownNameError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gclbench.runtime.session import Request
+
+
+def report(
+    words: Annotated[list[str] | None, typer.Argument(metavar="[TABLE] [KEY=VALUE...]")] = None,
+    content: Annotated[
+        list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
+    ] = None,
+) -> None:
+    """Print or write the tables of what has been measured; no TABLE means everything measured.
+
+    Without format and out the tables are printed for the terminal. format=NAME prints one format;
+    out=DIR writes TABLE.csv, TABLE.md, TABLE.tex, TABLE.html there (or the formats named).
+
+    \b
+    Words: profile, seeds, rows, tasks, home, store, data.root and settings as in `gclbench run`.
+
+    \b
+    Examples:
+      gclbench report table6
+      gclbench report table6 format=latex
+      gclbench report table6 format=csv,markdown out=reports
+      gclbench report out=everything
+    """
+    tables, rest = split(words or ())
+    parsed = parse_words(rest, REPORT_WORDS, content=content or ())
+    if parsed.out is None and len(parsed.formats) > 1:
+        raise OverrideError("several formats need a folder.", "Add out=DIR.")
+    from rich.console import Console
+
+    console = Console()
+    shown = [
+        _show(console, request, parsed, everything=not tables)
+        for request in measured(parsed, tables)
+    ]
+    if not any(shown):
+        raise nothing_measured(parsed, tables)
+
+
+def split(words: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+    """Return the names of tables (words without '=') and the other words."""
+    names = [part for word in words if "=" not in word for part in word.split(",") if part]
+    return tuple(dict.fromkeys(names)), [word for word in words if "=" in word]
+
+
+def measured(parsed: Words, tables: Sequence[str]) -> list[Request]:
+    """Return the requests behind what was measured, with the seeds that were asked for.
+
+    With tables named: those of this profile and these settings. Without: everything in the store
+    whose study is among the content. Raises UnknownNameError for a table that no study fills,
+    DataMissingError when nothing was asked for yet.
+    """
+    from gclbench.content import Content
+    from gclbench.tracking import RequestedStudy, RunStore
+
+    studies = studies_of(tables, parsed.content_dirs)
+    request = to_request(replace(parsed, studies=studies))
+    database = parsed.home / "store.db"
+    if parsed.store is None and not database.is_file():
+        raise nothing_measured(parsed, studies)
+    store = RunStore(parsed.store or f"sqlite:///{database.resolve()}")
+    if tables:
+        overrides = dict(request.overrides)
+        known = [RequestedStudy(study, parsed.profile, overrides) for study in studies]
+    else:
+        names = Content(parsed.content_dirs).names("ablations")
+        known = [each for each in store.studies() if each.study in names]
+    found: list[Request] = []
+    for each in known:
+        seeds = store.seeds_of(each.study, each.profile, each.overrides)
+        if not seeds and tables:
+            raise nothing_measured(parsed, [each.study])
+        found.append(
+            replace(
+                request,
+                studies=(each.study,),
+                profile=each.profile,
+                overrides=each.overrides,
+                seeds=parsed.seeds or tuple(seeds),
+            )
+        )
+    return found
+
+
+def nothing_measured(parsed: Words, names: Sequence[str]) -> DataMissingError:
+    """The error for a report without a single number, with the command that makes one."""
+    what = f"of '{names[0]}' " if names else ""
+    profile = "" if parsed.profile == DEFAULT_PROFILE else f" profile={parsed.profile}"
+    return DataMissingError(
+        f"nothing {what}has been measured in {parsed.home} with these settings.",
+        f"First run: gclbench run ablation={names[0] if names else 'table6'}{profile}",
+    )
+
+
+def studies_of(tables: Sequence[str], content_dirs: Sequence[Path]) -> tuple[str, ...]:
+    """Return the studies that fill the named tables. Raises UnknownNameError."""
+    from gclbench.content import Content
+
+    content = Content(content_dirs)
+    by_table: dict[str, list[str]] = {}
+    for name in content.names("ablations"):
+        by_table.setdefault(content.study(name).report, []).append(name)
+    for table in tables:
+        if table not in by_table:
+            raise UnknownNameError("table", table, by_table)
+    return tuple(dict.fromkeys(study for table in tables for study in by_table[table]))
+
+
+def _show(console: Console, request: Request, parsed: Words, *, everything: bool) -> bool:
+    """Print or write the tables of one request; False when it has no finished cell."""
+    from gclbench.cli import output
+    from gclbench.reporting.render import render
+    from gclbench.runtime.session import open_session
+
+    session = open_session(request)
+    folders = session.content.folders
+    studies = [study for study in session.studies if session.scores(study)]
+    for study in studies:
+        tables = output.tables_of(session, study)
+        if parsed.out is not None:
+            out = parsed.out / subfolder(request) if everything else parsed.out
+            formats = parsed.formats or output.FILES
+            for path in output.write_tables(tables, formats, out, folders):
+                typer.echo(f"wrote {path}")
+        elif parsed.formats:
+            typer.echo(render(parsed.formats[0], tables, folders), nl=False)
+        else:
+            output.print_tables(console, tables)
+            output.print_verdicts(console, session, study)
+    return bool(studies)
+
+
+def subfolder(request: Request) -> str:
+    """Where a report of everything puts a request; '' for the default profile as it is."""
+    from gclbench.digest import digest
+
+    parts = [] if request.profile == DEFAULT_PROFILE else [request.profile]
+    if request.overrides:
+        parts.append(f"settings-{digest(dict(request.overrides))[:8]}")
+    return "/".join(parts)

@@ -1,0 +1,111 @@
+"""`gclbench show KIND NAME`: one ablation, baseline, profile, report or component, resolved."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gclbench.cli.list import CONTENT_KINDS, describe_kind
+
+if TYPE_CHECKING:
+    from gclbench.content import Content
+
+
+def show(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="As in `gclbench list`.")],
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    content: Annotated[
+        list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
+    ] = None,
+) -> None:
+    """Show one thing: its resolved YAML, or a component's docstring and settings.
+
+    \b
+    Examples:
+      gclbench show ablations table6
+      gclbench show baselines gcl_plus
+      gclbench show augmentations d_mixup --json
+    """
+    facts = facts_of(kind, name, content or ())
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        return
+    docstring = facts.pop("docstring", None)
+    if docstring:
+        typer.echo(f"{docstring}\n")
+    typer.echo(_yaml(facts), nl=False)
+
+
+def facts_of(kind: str, name: str, content: Sequence[Path]) -> dict[str, Any]:
+    """Return everything known of one name, as plain data. Raises UnknownNameError."""
+    if kind in CONTENT_KINDS:
+        from gclbench.content import Content
+
+        return _of_content(Content(content), kind, name)
+    describe_kind(kind, tuple(content))  # an unknown kind is an error of its own
+    from gclbench.runtime.catalog import load_catalog
+
+    entry = load_catalog().lookup(kind, name)
+    return {
+        "kind": kind,
+        "name": name,
+        "revision": entry.revision,
+        "module": entry.module,
+        "docstring": inspect.getdoc(entry.component) or "",
+        "settings": _settings(entry.component),
+    }
+
+
+def _of_content(content: Content, kind: str, name: str) -> dict[str, Any]:
+    head = {"kind": kind, "file": str(content.path(kind, name))}
+    if kind == "baselines":
+        from gclbench.content import resolve_settings
+
+        recipe = content.recipe(name)
+        resolved = resolve_settings(None, recipe, None, None).model_dump(mode="json")
+        return {**head, **recipe.model_dump(mode="json"), "settings": resolved}
+    if kind == "published":
+        numbers = [number.model_dump(mode="json") for number in content.published(name)]
+        return {**head, "name": name, "numbers": numbers}
+    read = {"ablations": content.study, "profiles": content.profile, "reports": content.layout}
+    return {**head, **read[kind](name).model_dump(mode="json")}
+
+
+def _settings(component: Any) -> dict[str, Any]:
+    """Fields of a dataclass, or keyword parameters of a function, with their defaults as text."""
+    if dataclasses.is_dataclass(component):
+        return {
+            field.name: "required" if field.default is dataclasses.MISSING else repr(field.default)
+            for field in dataclasses.fields(component)
+        }
+    try:
+        parameters = inspect.signature(component).parameters.values()
+    except (TypeError, ValueError):
+        return {}
+    return {
+        parameter.name: "required"
+        if parameter.default is inspect.Parameter.empty
+        else repr(parameter.default)
+        for parameter in parameters
+    }
+
+
+def _yaml(value: Any) -> str:
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.allow_unicode = True
+    yaml.width = 99
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    out = io.StringIO()
+    yaml.dump(value, out)
+    return out.getvalue()

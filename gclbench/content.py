@@ -1,0 +1,338 @@
+"""Find and read content: ablations, recipes, profiles, layouts and published numbers.
+
+Search order: folders given with --content, then those in $GCLBENCH_CONTENT, then the shipped ones.
+A name that is found in two of them is an error showing both files. Content never runs code.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from gclbench.errors import ContentError, DataMissingError, UnknownNameError, suggestion
+from gclbench.schema import Layout, Profile, PublishedNumber, Recipe, Study
+from gclbench.schema.overrides import (
+    check_overrides,
+    parse_overrides,
+    problems,
+    resolve_settings,
+    setting_types,
+)
+
+__all__ = [
+    "FOLDERS",
+    "Content",
+    "check_overrides",
+    "load_layout",
+    "load_profile",
+    "load_published",
+    "load_recipe",
+    "load_study",
+    "parse_overrides",
+    "resolve_settings",
+    "setting_types",
+    "shipped_folder",
+]
+
+M = TypeVar("M", bound=BaseModel)
+Path_ = tuple[str | int, ...]
+
+FOLDERS = {
+    "ablations": "ablations/*.yaml",
+    "baselines": "baselines/*.yaml",
+    "profiles": "baselines/profiles/*.yaml",
+    "published": "baselines/published/*.csv",
+    "reports": "reports/*.yaml",
+}
+_WORDS = {
+    "ablations": "ablation",
+    "baselines": "baseline",
+    "profiles": "profile",
+    "published": "published table",
+    "reports": "report",
+}
+_SCALARS = {f"tag:yaml.org,2002:{kind}" for kind in ("bool", "float", "int", "null", "str")}
+_MAX_DEPTH = 20
+_PUBLISHED = ("table", "row_key", "setting", "dataset", "metric", "value")
+
+
+def shipped_folder() -> Path:
+    """Return the wheel's content folder, or the checkout root for an editable install."""
+    package = Path(__file__).resolve().parent
+    packed = package / "_content"
+    return packed if packed.is_dir() else package.parent
+
+
+class Content:
+    """All content of a set of folders, each with `ablations/`, `baselines/` and `reports/`.
+
+    `environment` stands in for os.environ and `shipped` for the shipped folder in tests. Raises
+    DataMissingError for a folder that is not there.
+    """
+
+    def __init__(
+        self,
+        dirs: Sequence[Path | str] = (),
+        *,
+        environment: Mapping[str, str] | None = None,
+        shipped: Path | None = None,
+    ) -> None:
+        values = os.environ if environment is None else environment
+        named = [*dirs, *(d for d in values.get("GCLBENCH_CONTENT", "").split(os.pathsep) if d)]
+        folders = [Path(folder).expanduser().resolve() for folder in named]
+        for folder in folders:
+            if not folder.is_dir():
+                raise DataMissingError(
+                    f"the content folder {folder} does not exist.",
+                    "Check --content and $GCLBENCH_CONTENT.",
+                )
+        # The same folder named twice is one folder, not a clash of every name with itself.
+        self.folders = tuple(dict.fromkeys([*folders, (shipped or shipped_folder()).resolve()]))
+
+    def names(self, kind: str) -> list[str]:
+        """Return the sorted names of a kind (a key of `FOLDERS`)."""
+        return sorted(self._files(kind))
+
+    def path(self, kind: str, name: str) -> Path:
+        """Return the one file that defines `name`.
+
+        Raises UnknownNameError for none, ContentError for two.
+        """
+        files = self._files(kind)
+        if name not in files:
+            raise UnknownNameError(_WORDS[kind], name, files)
+        first, *others = files[name]
+        if others:
+            raise ContentError(str(first), None, name, f"is also defined by {others[0]}")
+        return first
+
+    def study(self, name: str) -> Study:
+        return load_study(self.path("ablations", name))
+
+    def recipe(self, name: str) -> Recipe:
+        return load_recipe(self.path("baselines", name))
+
+    def profile(self, name: str) -> Profile:
+        return load_profile(self.path("profiles", name))
+
+    def layout(self, name: str) -> Layout:
+        return load_layout(self.path("reports", name))
+
+    def published(self, table: str) -> list[PublishedNumber]:
+        """Return the numbers of a table as printed, in the order of the file."""
+        return load_published(self.path("published", table))
+
+    def _files(self, kind: str) -> dict[str, list[Path]]:
+        if kind not in FOLDERS:
+            raise UnknownNameError("kind of content", kind, FOLDERS)
+        found: dict[str, list[Path]] = {}
+        for folder in self.folders:
+            for path in sorted(folder.glob(FOLDERS[kind])):
+                # The folder also holds lists of claims, which are not tables of numbers.
+                if kind != "published" or set(_PUBLISHED) <= set(_header(path)):
+                    found.setdefault(path.stem, []).append(path)
+        return found
+
+
+def load_study(path: Path) -> Study:
+    """Read an ablation and check its settings, criteria and name. Raises ContentError."""
+    study, lines = _load(path, Study, "study")
+    _check_set(path, study.set, lines, ("set",))
+    for index, row in enumerate(study.rows):
+        _check_set(path, row.set, lines, ("rows", index, "set"))
+    rows = [row.key for row in study.rows]
+    for index, criterion in enumerate(study.criteria):
+        for field in ("row", "minus"):
+            name = getattr(criterion, field)
+            if name is not None and name not in rows:
+                text = f"unknown row '{name}'. {suggestion(name, rows)}"
+                raise _error(path, lines, ("criteria", index, field), text)
+    return study
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe of `baselines/`. Raises ContentError."""
+    recipe, lines = _load(path, Recipe, "recipe")
+    _check_set(path, recipe.set, lines, ("set",))
+    return recipe
+
+
+def load_profile(path: Path) -> Profile:
+    """Read a profile of `baselines/profiles/`. Raises ContentError."""
+    profile, lines = _load(path, Profile, "profile")
+    _check_set(path, profile.set, lines, ("set",))
+    return profile
+
+
+def load_layout(path: Path) -> Layout:
+    """Read a layout of `reports/`. Raises ContentError."""
+    return _load(path, Layout, "report")[0]
+
+
+def load_published(path: Path) -> list[PublishedNumber]:
+    """Read published numbers; an empty or '-' value stays None and is printed '-'."""
+    missing = [name for name in _PUBLISHED if name not in _header(path)]
+    if missing:
+        raise ContentError(str(path), 1, missing[0], "this column is missing")
+    numbers = []
+    with path.open(newline="", encoding="utf-8") as handle:
+        reader = csv.DictReader(handle)
+        for row in reader:
+            numbers.append(_published_number(path, reader.line_num, row))
+    return numbers
+
+
+def _published_number(path: Path, line: int, row: Mapping[str, Any]) -> PublishedNumber:
+    if None in row or None in row.values():
+        raise ContentError(str(path), line, "row", "has more or fewer fields than the header")
+    if row["table"] != path.stem:
+        raise ContentError(str(path), line, "table", f"'{row['table']}' is not '{path.stem}'")
+    printed = row["value"].strip() or "-"
+    try:
+        value = None if printed == "-" else float(printed)
+    except ValueError:
+        raise ContentError(str(path), line, "value", f"'{printed}' is not a number") from None
+    return PublishedNumber(
+        **{name: row[name] for name in _PUBLISHED[:-1]},
+        value=value,
+        printed=printed,
+        columns={name: text for name, text in row.items() if name not in _PUBLISHED},
+    )
+
+
+def _header(path: Path) -> list[str]:
+    with path.open(newline="", encoding="utf-8") as handle:
+        return next(csv.reader(handle), [])
+
+
+def _load(path: Path, model: type[M], name_key: str) -> tuple[M, dict[Path_, int]]:
+    data, lines = read_yaml(path)
+    if not isinstance(data, dict):
+        raise ContentError(str(path), 1, name_key, "the file must be a mapping of keys to values")
+    try:
+        loaded = model.model_validate(data)
+    except ValidationError as error:
+        items = [dict(item) for item in error.errors()]
+        # A misspelt key is reported before the missing one that it was meant to be.
+        items.sort(key=lambda item: item["type"] != "extra_forbidden")
+        raise _schema_error(path, lines, model, items[0]) from None
+    name = getattr(loaded, name_key)
+    if name != path.stem:
+        text = f"'{name}' does not match the file's name '{path.stem}'"
+        raise _error(path, lines, (name_key,), text)
+    return loaded, lines
+
+
+def read_yaml(path: Path) -> tuple[Any, dict[Path_, int]]:
+    """Return plain data and the line (from 1) of every key and item, by its path in the data.
+
+    Only text, numbers, switches, null, lists and mappings are allowed: tags that would build other
+    objects, and a key that stands twice in one mapping, raise ContentError.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"))
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise ContentError(str(path), line, "syntax", str(error.problem)) from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ContentError(str(path), None, "syntax", str(error).split("\n")[0]) from None
+    if root is None:
+        return None, {}
+    lines: dict[Path_, int] = {}
+    return _plain(root, (), yaml, path, lines), lines
+
+
+def _plain(node: Node, at: Path_, yaml: YAML, path: Path, lines: dict[Path_, int]) -> Any:
+    line = node.start_mark.line + 1
+    lines.setdefault(at, line)
+    if len(at) > _MAX_DEPTH:  # also stops an alias that contains itself
+        raise ContentError(str(path), line, _dotted(at[:1]), "is nested too deeply")
+    if isinstance(node, MappingNode):
+        mapping: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key, key_line = str(key_node.value), key_node.start_mark.line + 1
+            if not isinstance(key_node, ScalarNode) or key == "<<":
+                raise ContentError(str(path), key_line, key, "keys must be plain words")
+            if key in mapping:
+                raise ContentError(str(path), key_line, key, "this key stands twice")
+            lines[(*at, key)] = key_line
+            mapping[key] = _plain(value_node, (*at, key), yaml, path, lines)
+        return mapping
+    if isinstance(node, SequenceNode):
+        return [_plain(item, (*at, i), yaml, path, lines) for i, item in enumerate(node.value)]
+    if str(node.tag) not in _SCALARS:
+        tag = str(node.tag).rsplit(":", 1)[-1]
+        raise ContentError(str(path), line, _dotted(at), f"values of type '{tag}' are not allowed")
+    return yaml.constructor.construct_object(node)
+
+
+def _check_set(
+    path: Path, values: Mapping[str, Any], lines: Mapping[Path_, int], at: Path_
+) -> None:
+    flat: dict[str, Any] = {}
+    places: dict[str, Path_] = {}
+    for key, value, place in _leaves(values, "", at):
+        if key in flat:
+            raise _error(path, lines, place, f"'{key}' is set twice")
+        flat[key], places[key] = value, place
+    for key, text in problems(flat):
+        raise _error(path, lines, places.get(key, at), text)
+
+
+def _leaves(values: Mapping[str, Any], prefix: str, at: Path_) -> Iterable[tuple[str, Any, Path_]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.", (*at, key))
+        else:
+            yield prefix + key, value, (*at, key)
+
+
+def _schema_error(
+    path: Path, lines: Mapping[Path_, int], model: type[BaseModel], item: Mapping[str, Any]
+) -> ContentError:
+    at: Path_ = tuple(item["loc"])
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":
+        message = f"unknown key. {suggestion(str(at[-1]), _fields(model, at[:-1]))}"
+    elif item["type"] == "missing":
+        message = "this key is missing"
+    else:
+        message = message[:1].lower() + message[1:]
+    return _error(path, lines, at, message)
+
+
+def _fields(model: type[BaseModel], at: Path_) -> list[str]:
+    """Return the keys that the schema allows at a place such as ("rows", 3)."""
+    for part in at:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        inner = [annotation, *getattr(annotation, "__args__", ())]
+        models = [t for t in inner if isinstance(t, type) and issubclass(t, BaseModel)]
+        if not models:
+            return []
+        model = models[0]
+    return list(model.model_fields)
+
+
+def _error(path: Path, lines: Mapping[Path_, int], at: Path_, text: str) -> ContentError:
+    place = at
+    while place not in lines and place:
+        place = place[:-1]
+    return ContentError(str(path), lines.get(place), _dotted(at) or "file", text)
+
+
+def _dotted(at: Path_) -> str:
+    words = ""
+    for part in at:
+        words += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
+    return words.removeprefix(".")

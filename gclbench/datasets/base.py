@@ -1,0 +1,130 @@
+"""What every dataset gives: tables of images, decoded pixels, projections of the bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from gclbench.datasets.cache import cached_array
+from gclbench.errors import DataMissingError, UsageError
+
+Split = Literal["train", "query", "gallery"]
+Progress = Callable[[str, int, int], None]
+Bytes = NDArray[np.uint8]
+Builder = Callable[[Bytes, Progress | None], None]
+
+
+@dataclass(frozen=True)
+class ImageTable:
+    """Images sorted by path (relative to the root); pids, cams (0-based), frames: int64 (N,)."""
+
+    paths: tuple[str, ...]
+    pids: NDArray[np.int64] = field(repr=False)
+    cams: NDArray[np.int64] = field(repr=False)
+    frames: NDArray[np.int64] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One dataset in its role.
+
+    `label` is what reports print, `fingerprint` the digest of the images; arrays are made
+    on first use under `arrays`, one file each, and memory mapped.
+    """
+
+    name: str
+    role: str
+    label: str
+    root: Path
+    fingerprint: str
+    synthetic: bool
+    train: ImageTable
+    query: ImageTable
+    gallery: ImageTable
+    height_px: int
+    width_px: int
+    arrays: Path
+    projections_file: str = ""
+    project_with: Builder | None = field(default=None, repr=False)
+    oracle_with: Builder | None = field(default=None, repr=False)
+    progress: Progress | None = field(default=None, repr=False)
+    verify_with: Callable[[], list[str]] | None = field(default=None, repr=False)
+
+    def verify(self, strict: bool = False) -> list[str]:
+        """Compare with the published counts and return what differs.
+
+        With `strict` a difference raises DataMissingError. A rendered dataset has none to meet.
+        """
+        found = self.verify_with() if self.verify_with is not None else []
+        if strict and found:
+            raise DataMissingError(" ".join(found), "Use the complete dataset.")
+        return found
+
+    def table(self, split: Split) -> ImageTable:
+        tables = {"train": self.train, "query": self.query, "gallery": self.gallery}
+        if split not in tables:
+            raise UsageError(f"no split '{split}'.", f"Allowed: {', '.join(tables)}.")
+        return tables[split]
+
+    def images(self, split: Split) -> Bytes:
+        """Return uint8 (N, H, W, 3) RGB, decoded and resized (bicubic) once, rows as the table.
+
+        Raises DataMissingError naming a file that is missing or cannot be read.
+        """
+        table = self.table(split)
+
+        def build(out: Bytes) -> None:
+            for index, path in enumerate(table.paths):
+                out[index] = read_image(self.root / path, self.height_px, self.width_px)
+                if self.progress is not None:
+                    self.progress(f"{self.label} {split} images", index + 1, len(table))
+
+        name = f"{split}-{self.height_px}x{self.width_px}.npy"
+        shape = (len(table), self.height_px, self.width_px, 3)
+        return cached_array(self.arrays / name, shape, build)
+
+    def projections(self) -> Bytes:
+        """Return uint8 (N_train, 8, H, W): gray bodies on white, turned by index * 45 degrees."""
+        if self.project_with is None:
+            raise UsageError(f"{self.label} has no mesh source.", "Set data.mesh.source.")
+        return self._made(self.projections_file, (), self.project_with)
+
+    def oracle_views(self) -> Bytes:
+        """Return uint8 (N_train, 8, H, W, 3): the same person, light and background, body turned.
+
+        Index 0 is the own image before compression. Raises UsageError for real data.
+        """
+        if self.oracle_with is None:
+            raise UsageError(
+                f"{self.label} is real: nobody knows its people from other sides.",
+                "Use oracle views with the rendered world (data.root unset).",
+            )
+        name = f"oracle-{self.height_px}x{self.width_px}.npy"
+        return self._made(name, (3,), self.oracle_with)
+
+    def _made(self, name: str, tail: tuple[int, ...], builder: Builder) -> Bytes:
+        shape = (len(self.train), 8, self.height_px, self.width_px, *tail)
+        return cached_array(self.arrays / name, shape, lambda out: builder(out, self.progress))
+
+
+def read_image(path: Path, height_px: int, width_px: int) -> Bytes:
+    """Read an image file as uint8 (H, W, 3) RGB. Raises DataMissingError naming the file."""
+    try:
+        with Image.open(path) as handle:
+            image = handle.convert("RGB")
+    except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as error:
+        raise DataMissingError(
+            f"the image {path} cannot be read ({error}).", "Restore the file from the dataset."
+        ) from error
+    if image.size != (width_px, height_px):
+        image = image.resize((width_px, height_px), Image.Resampling.BICUBIC)
+    return np.asarray(image, dtype=np.uint8)

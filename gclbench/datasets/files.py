@@ -1,0 +1,49 @@
+"""Identity of a folder of real images: names, sizes and bytes, hashed once and remembered."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from gclbench.datasets.reader import FOLDERS
+from gclbench.digest import digest, file_digest
+
+
+def folder_fingerprint(root: Path, cache_dir: Path | None = None) -> str:
+    """Return a digest over every image file's relative name, size and bytes.
+
+    With `cache_dir` the digests of files are kept there by (size, modification time), so that
+    only new or changed files are read again.
+    """
+    known_file = None
+    known: dict[str, list[object]] = {}
+    if cache_dir is not None:
+        known_file = Path(cache_dir) / "fingerprints" / f"{digest(str(root.resolve()))[:16]}.json"
+        known = _remembered(known_file)
+    now: dict[str, list[object]] = {}
+    for folder in FOLDERS.values():
+        for path in sorted((root / folder).iterdir()):
+            if not path.is_file():
+                continue
+            status = path.stat()
+            name = f"{folder}/{path.name}"
+            old = known.get(name)
+            if old is not None and old[:2] == [status.st_size, status.st_mtime_ns]:
+                now[name] = old
+            else:
+                now[name] = [status.st_size, status.st_mtime_ns, file_digest(path)]
+    if known_file is not None and now != known:
+        known_file.parent.mkdir(parents=True, exist_ok=True)
+        beside = known_file.with_name(f"{known_file.name}.{os.getpid()}")
+        beside.write_text(json.dumps(now))
+        os.replace(beside, known_file)
+    return digest({name: [size, sha] for name, (size, _, sha) in now.items()})
+
+
+def _remembered(file: Path) -> dict[str, list[object]]:
+    try:
+        content = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

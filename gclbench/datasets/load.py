@@ -1,0 +1,224 @@
+"""Answer a role with a dataset: the real one under `data.root`, else its rendered twin."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from gclbench.datasets.base import Bytes, Dataset, Progress
+from gclbench.datasets.cache import cached_folder
+from gclbench.datasets.dukemtmc_reid import dukemtmc_reid
+from gclbench.datasets.files import folder_fingerprint
+from gclbench.datasets.market1501 import market1501
+from gclbench.datasets.reader import ImageReader
+from gclbench.datasets.synthetic.render import ALL_ANGLES, Renderer
+from gclbench.datasets.synthetic.shots import World, plan_world
+from gclbench.datasets.synthetic.spec import world_spec
+from gclbench.datasets.synthetic.write import named_shots, write_world
+from gclbench.digest import digest
+from gclbench.errors import DataMissingError, UnknownNameError, UsageError
+from gclbench.meshes.projections import resolve_renderer
+from gclbench.meshes.sources import disturbed, draw_parameters, read_archive, read_parameters
+from gclbench.schema.settings import DataSettings, WorldSettings
+from gclbench.seeding import numpy_generator
+
+# Rises whenever the same settings would give other pixels.
+WORLD_REVISION = 2
+# The same for projections.
+PROJECTION_REVISION = 1
+_READERS = {"market1501": market1501, "dukemtmc_reid": dukemtmc_reid}
+
+
+def _reader(role: str) -> ImageReader:
+    if role not in _READERS:
+        raise UnknownNameError("dataset", role, _READERS)
+    return _READERS[role]()
+
+
+def _world_fingerprint(role: str, world: WorldSettings, data: DataSettings) -> str:
+    spec = asdict(world_spec(role))
+    size = [data.height_px, data.width_px]
+    return digest([WORLD_REVISION, spec, world.model_dump(mode="json"), size])
+
+
+def _mesh_identity(data: DataSettings) -> dict[str, object]:
+    mesh = data.mesh
+    renderer = "" if mesh.source == "archive" else resolve_renderer(mesh.renderer)
+    noise = mesh.noise_deg if mesh.source == "oracle" else 0.0
+    root = "" if mesh.root is None else _mesh_root_identity(Path(mesh.root))
+    return {
+        "revision": PROJECTION_REVISION,
+        "source": mesh.source,
+        "renderer": renderer,
+        "noise_deg": noise,
+        "root": root,
+    }
+
+
+def _mesh_root_identity(root: Path) -> str:
+    # An archive has 8 files per image: names and sizes identify it, bytes would take minutes.
+    if root.is_file():
+        return digest([root.name, root.stat().st_size])
+    files = sorted(path for path in root.rglob("*") if path.is_file()) if root.is_dir() else []
+    return digest([[str(path.relative_to(root)), path.stat().st_size] for path in files])
+
+
+def dataset_fingerprint(
+    role: str, data: DataSettings, cache_dir: Path | None = None, *, meshes: bool = True
+) -> str:
+    """Return the digest of what a role's data is: images, and with `meshes` the projections too.
+
+    Cheap for the world (a digest of its settings); real files are hashed once and remembered under
+    `cache_dir` by size and time. Raises DataMissingError when `data.root` holds no such dataset.
+    """
+    if data.root is None:
+        images = _world_fingerprint(role, data.world, data)
+    else:
+        root = _reader(role).find_root(Path(data.root))
+        images = digest([role, folder_fingerprint(root, cache_dir)])
+    return digest([images, _mesh_identity(data)]) if meshes else images
+
+
+def load_dataset(
+    role: str, data: DataSettings, cache_dir: Path, progress: Progress | None = None
+) -> Dataset:
+    """Return the dataset that plays `role`; the world is rendered on first use under `cache_dir`.
+
+    `progress(what, done, total)` is told of slow work. Raises DataMissingError or UsageError.
+    """
+    reader = _reader(role)
+    if data.root is None:
+        return _load_world(role, reader, data, data.world, cache_dir, progress)
+    root = reader.find_root(Path(data.root))
+    tables = reader.read(root)
+    for split, table in tables.items():
+        if len(table) == 0:
+            raise DataMissingError(f"{reader.title} under {root} has no {split} images.")
+    fingerprint = dataset_fingerprint(role, data, cache_dir, meshes=False)
+    return Dataset(
+        name=role,
+        role=role,
+        label=role,
+        root=root,
+        fingerprint=fingerprint,
+        synthetic=False,
+        height_px=data.height_px,
+        width_px=data.width_px,
+        arrays=Path(cache_dir) / "arrays" / fingerprint[:16],
+        projections_file=_projections_file(data),
+        project_with=partial(_draw_meshes, data, tables["train"].paths, None),
+        progress=progress,
+        verify_with=partial(reader.warnings, tables),
+        train=tables["train"],
+        query=tables["query"],
+        gallery=tables["gallery"],
+    )
+
+
+def load_pretrain_set(
+    data: DataSettings,
+    people: int,
+    images_per_person: int,
+    cache_dir: Path,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Return the rendered pre-training set; only its `train` holds images.
+
+    Its people, cameras and palette are those of neither twin.
+    """
+    sizes = WorldSettings.model_construct(
+        seed=data.world.seed,
+        people_train=people,
+        people_test=0,
+        images_per_person=images_per_person,
+        distractor_people=0,
+    )
+    return _load_world("pretrain", market1501(), data, sizes, cache_dir, progress)
+
+
+def _load_world(
+    role: str,
+    reader: ImageReader,
+    data: DataSettings,
+    sizes: WorldSettings,
+    cache_dir: Path,
+    progress: Progress | None,
+) -> Dataset:
+    spec = world_spec(role)
+    fingerprint = _world_fingerprint(role, sizes, data)
+    folder = Path(cache_dir) / "worlds" / fingerprint[:16]
+
+    def build(target: Path) -> None:
+        write_world(plan_world(spec, sizes), target, data.height_px, data.width_px, progress)
+
+    cached_folder(folder, build)
+    tables = reader.read(folder)
+
+    def oracle(out: Bytes, report: Progress | None) -> None:
+        _draw_oracle_views(plan_world(spec, sizes), out, report)
+
+    return Dataset(
+        name=spec.name,
+        role=role,
+        label=spec.name,
+        root=folder,
+        fingerprint=fingerprint,
+        synthetic=True,
+        height_px=data.height_px,
+        width_px=data.width_px,
+        arrays=Path(cache_dir) / "arrays" / fingerprint[:16],
+        projections_file=_projections_file(data),
+        project_with=partial(_draw_meshes, data, tables["train"].paths, folder),
+        oracle_with=oracle,
+        progress=progress,
+        train=tables["train"],
+        query=tables["query"],
+        gallery=tables["gallery"],
+    )
+
+
+def _projections_file(data: DataSettings) -> str:
+    key = digest([_mesh_identity(data), data.height_px, data.width_px])
+    return f"projections-{data.height_px}x{data.width_px}-{key[:12]}.npy"
+
+
+def _draw_oracle_views(world: World, out: Bytes, progress: Progress | None) -> None:
+    shots = [shot for _, shot in named_shots(world, "train")]
+    renderer = Renderer(world, out.shape[2], out.shape[3])
+    for index, views in enumerate(renderer.views(shots, ALL_ANGLES)):
+        out[index] = views
+        if progress is not None:
+            progress(f"{world.spec.name} oracle views", index + 1, len(shots))
+
+
+def _draw_meshes(
+    data: DataSettings,
+    paths: tuple[str, ...],
+    world_folder: Path | None,
+    out: Bytes,
+    progress: Progress | None,
+) -> None:
+    mesh = data.mesh
+    if mesh.source == "oracle":
+        if world_folder is None:
+            raise UsageError(
+                "data.mesh.source=oracle needs the rendered world: nobody knows the true bodies "
+                "of real people.",
+                "Set data.mesh.source to archive or params, and data.mesh.root.",
+            )
+        with np.load(world_folder / "parameters.npz", allow_pickle=False) as truth:
+            pose, betas, camera = (truth[f"train_{key}"] for key in ("pose", "betas", "camera"))
+        rng = numpy_generator(data.world.seed, "mesh-noise")
+        pose, betas = disturbed(pose, betas, mesh.noise_deg, rng)
+        draw_parameters(out, pose, betas, camera, resolve_renderer(mesh.renderer), progress)
+        return
+    if mesh.root is None:
+        raise UsageError(f"data.mesh.source={mesh.source} needs data.mesh.root.")
+    if mesh.source == "archive":
+        read_archive(out, Path(mesh.root), paths, progress)
+        return
+    pose, betas, camera = read_parameters(Path(mesh.root), paths)
+    draw_parameters(out, pose, betas, camera, resolve_renderer(mesh.renderer), progress)

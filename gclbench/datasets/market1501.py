@@ -1,0 +1,33 @@
+"""Market-1501 (Zheng et al., ICCV 2015)."""
+
+from __future__ import annotations
+
+import re
+
+from gclbench.datasets.reader import Expected, ImageReader, Parsed
+from gclbench.registry import register
+
+_NAME = re.compile(r"^(-1|\d{4})_c(\d)s(\d)_(\d{6})_(\d{2})\.jpg(\.jpg)?$")
+
+
+def _parse(match: re.Match[str]) -> Parsed:
+    pid, cam, sequence, frame = (int(match.group(k)) for k in (1, 2, 3, 4))
+    return Parsed(pid, cam - 1, sequence - 1, frame)
+
+
+@register("datasets", "market1501", revision=1)
+def market1501() -> ImageReader:
+    """Market-1501: 32,668 boxes of 1,501 people from 6 cameras; id 0 distractor, -1 junk."""
+    return ImageReader(
+        role="market1501",
+        title="Market-1501",
+        pattern=_NAME,
+        parse=_parse,
+        folders=("", "Market-1501-v15.09.15", "market1501", "market1501/Market-1501-v15.09.15"),
+        expected={
+            "train": Expected(12_936, 751),
+            "query": Expected(3_368, 750),
+            "gallery": Expected(15_913, 751),
+        },
+        source="its authors (Liang Zheng)",
+    )

@@ -1,0 +1,133 @@
+"""What the readers of image datasets share: find the root, parse names, compare counts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gclbench.datasets.base import ImageTable
+from gclbench.errors import DataMissingError
+
+FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
+Tables = dict[str, ImageTable]
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What a file name says: pid, camera and sequence (0-based), frame within the sequence."""
+
+    pid: int
+    cam: int
+    sequence: int
+    frame: int
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Published sizes of one split: images, identities (None where id 0 confuses the count)."""
+
+    images: int
+    identities: int | None
+
+
+@dataclass(frozen=True)
+class ImageReader:
+    """A reader of a dataset in three image folders, which may lie in one of `folders`."""
+
+    role: str
+    title: str
+    pattern: re.Pattern[str]
+    parse: Callable[[re.Match[str]], Parsed]
+    folders: tuple[str, ...]
+    expected: Mapping[str, Expected]
+    source: str
+
+    def find_root(self, root: Path) -> Path:
+        """Return the folder that holds the three image folders. Raises DataMissingError."""
+        tried = [root / name if name else root for name in self.folders]
+        for candidate in tried:
+            if self._fits(candidate):
+                return candidate
+        raise DataMissingError(
+            f"{self.title} is not under {root} (looked in {', '.join(str(t) for t in tried)} for "
+            f"{', '.join(FOLDERS.values())} with names like its own).",
+            f"Get it from {self.source} and set data.root, or leave data.root unset to use the "
+            "rendered twin.",
+        )
+
+    def _fits(self, candidate: Path) -> bool:
+        if not all((candidate / name).is_dir() for name in FOLDERS.values()):
+            return False
+        names = (entry.name for entry in (candidate / FOLDERS["train"]).iterdir())
+        return any(self.pattern.match(name) for name in names)
+
+    def read(self, root: Path) -> Tables:
+        """Return the tables of train, query and gallery: sorted, junk dropped, frames cumulative.
+
+        Raises DataMissingError for an empty split.
+        """
+        found = {split: self._scan(root, split) for split in FOLDERS}
+        offsets = _sequence_offsets([parsed for _, parsed in found["train"]])
+        return {split: _table(rows, offsets) for split, rows in found.items()}
+
+    def _scan(self, root: Path, split: str) -> list[tuple[str, Parsed]]:
+        folder = root / FOLDERS[split]
+        rows = []
+        for name in sorted(entry.name for entry in folder.iterdir()):
+            match = self.pattern.match(name)
+            if match is None:
+                continue
+            parsed = self.parse(match)
+            if parsed.pid >= 0:
+                rows.append((f"{FOLDERS[split]}/{name}", parsed))
+        return rows
+
+    def warnings(self, tables: Tables) -> list[str]:
+        """Say where the tables differ from the published counts; empty when all agree."""
+        found = []
+        for split, expected in self.expected.items():
+            table = tables[split]
+            identities = len(np.unique(table.pids))
+            if len(table) != expected.images:
+                found.append(
+                    f"{self.title} {split}: {len(table)} images, published {expected.images}."
+                )
+            if expected.identities is not None and identities != expected.identities:
+                found.append(
+                    f"{self.title} {split}: {identities} identities, published "
+                    f"{expected.identities}."
+                )
+        return found
+
+
+def _sequence_offsets(train: Sequence[Parsed]) -> dict[tuple[int, int], int]:
+    """Offset of (camera, sequence): the sum over earlier sequences of the largest training frame.
+
+    Source: JVTC's released lists; frame counters restart in each of Market-1501's sequences.
+    """
+    largest: dict[tuple[int, int], int] = {}
+    for row in train:
+        key = (row.cam, row.sequence)
+        largest[key] = max(largest.get(key, 0), row.frame)
+    cams = {cam for cam, _ in largest}
+    return {
+        (cam, number): sum(largest.get((cam, earlier), 0) for earlier in range(number))
+        for cam in cams
+        for number in range(10)
+    }
+
+
+def _table(
+    rows: Sequence[tuple[str, Parsed]], offsets: Mapping[tuple[int, int], int]
+) -> ImageTable:
+    frames = [row.frame + offsets.get((row.cam, row.sequence), 0) for _, row in rows]
+    return ImageTable(
+        paths=tuple(path for path, _ in rows),
+        pids=np.array([row.pid for _, row in rows], dtype=np.int64),
+        cams=np.array([row.cam for _, row in rows], dtype=np.int64),
+        frames=np.array(frames, dtype=np.int64),
+    )

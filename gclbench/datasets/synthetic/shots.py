@@ -1,0 +1,180 @@
+"""Plan a world: which person stands before which camera, when, how; nothing is drawn here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from gclbench.datasets.synthetic.cameras import SceneCamera, make_cameras
+from gclbench.datasets.synthetic.gait import walking_pose
+from gclbench.datasets.synthetic.people import Person, make_people
+from gclbench.datasets.synthetic.spec import TwinSpec
+from gclbench.datasets.synthetic.walk import Visit, travel_times, walk
+from gclbench.schema.settings import WorldSettings
+from gclbench.seeding import derive_seed, numpy_generator
+
+Floats = NDArray[np.float64]
+_DISTRACTOR_IMAGES = 5
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One image to draw. Angles degrees, framing in image heights; pid -1 junk, 0 distractor."""
+
+    split: str
+    pid: int
+    person: int
+    camera: int
+    frame: int
+    yaw_deg: float
+    phase: float
+    pose: Floats = field(repr=False)
+    fill: float
+    shift_right: float
+    shift_up: float
+    exposure: float
+    scene_offset: float
+    scene_lift: float
+    noise_seed: int
+    empty: bool = False  # a bad box without a person
+
+
+@dataclass(frozen=True)
+class World:
+    """A planned twin: what to draw, and who and where."""
+
+    spec: TwinSpec
+    people: tuple[Person, ...]
+    cameras: tuple[SceneCamera, ...]
+    shots: tuple[Shot, ...]
+
+    def split(self, name: str) -> list[Shot]:
+        return [shot for shot in self.shots if shot.split == name]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """People who are treated alike: consecutive identities and the pids they are written with."""
+
+    name: str
+    people: range
+    pids: tuple[int, ...]
+
+
+def plan_world(spec: TwinSpec, sizes: WorldSettings) -> World:
+    """Plan a twin. Equal spec and sizes give equal plans; streams are named by role."""
+    counts = {
+        "train": sizes.people_train,
+        "test": sizes.people_test,
+        "distractors": sizes.distractor_people,
+    }
+    streams = {
+        name: numpy_generator(sizes.seed, "world", spec.role, name)
+        for name in ("network", "cameras", "pids")
+    }
+    people: list[Person] = []
+    groups: list[_Group] = []
+    numbers = _pids(sum(counts.values()), streams["pids"])
+    for name, count in counts.items():
+        rng = numpy_generator(sizes.seed, "world", spec.role, "people", name)
+        first = len(people)
+        people += make_people(count, spec, rng)
+        pids = tuple(sorted(numbers[first : first + count]))
+        groups.append(_Group(name, range(first, first + count), pids))
+    cameras = make_cameras(spec, streams["cameras"])
+    times = travel_times(spec, streams["network"])
+    shots: list[Shot] = []
+    for group in groups:
+        planner = _Planner(spec, sizes, people, cameras, times)
+        for person, pid in zip(group.people, group.pids, strict=True):
+            shots += planner.shots_of(group.name, person, pid)
+    return World(spec, tuple(people), tuple(cameras), tuple(shots))
+
+
+def _pids(count: int, rng: np.random.Generator) -> list[int]:
+    return [int(v) for v in rng.permutation(np.arange(1, max(1500, 2 * count) + 1))[:count]]
+
+
+@dataclass(frozen=True)
+class _Planner:
+    spec: TwinSpec
+    sizes: WorldSettings
+    people: list[Person]
+    cameras: list[SceneCamera]
+    times: Floats
+
+    def shots_of(self, group: str, person: int, pid: int) -> Iterable[Shot]:
+        """All images of one person; each person has a stream of its own."""
+        rng = numpy_generator(self.sizes.seed, "world", self.spec.role, group, "person", person)
+        if group == "distractors":
+            visits = walk(2 * _DISTRACTOR_IMAGES, self.spec, self.times, rng)[:1]
+            frames = visits[0].frames
+            frames = tuple(frames[0] + 20 * step for step in range(_DISTRACTOR_IMAGES))
+            visits = [Visit(visits[0].camera, visits[0].yaw_deg, frames)]
+            pid = 0 if self.spec.grammar == "market" else pid
+        else:
+            images, training = self.sizes.images_per_person, group == "train"
+            visits = walk(images, self.spec, self.times, rng, training=training)
+        for visit in visits:
+            phase = rng.random()
+            for index, frame in enumerate(visit.frames):
+                split = "train" if group == "train" else "gallery"
+                if group == "test" and index == 0:
+                    split = "query"
+                yield self._shot(split, pid, person, visit, frame, phase, rng)
+        if group == "test" and self.spec.grammar == "market":
+            for _ in range(int(rng.poisson(self.spec.junk_per_person))):
+                visit = visits[int(rng.integers(len(visits)))]
+                shot = self._shot("gallery", -1, person, visit, visit.frames[-1], 0.0, rng)
+                yield _spoiled(shot, rng)
+
+    def _shot(
+        self,
+        split: str,
+        pid: int,
+        person: int,
+        visit: Visit,
+        frame: int,
+        phase: float,
+        rng: np.random.Generator,
+    ) -> Shot:
+        spec = self.spec
+        yaw = (visit.yaw_deg + rng.normal(0, spec.yaw_jitter_deg)) % 360
+        # About 24 frames a stride, as for a walker filmed at 25 frames per second.
+        now = (phase + (frame - visit.frames[0]) / 24.0 + rng.normal(0, 0.03)) % 1.0
+        pitch = self.cameras[visit.camera].pitch_deg
+        orientation = Rotation.from_euler("x", pitch, degrees=True) * Rotation.from_euler(
+            "y", yaw, degrees=True
+        )
+        names = ("world", spec.role, split, person, visit.camera, frame, pid)
+        return Shot(
+            split=split,
+            pid=pid,
+            person=person,
+            camera=visit.camera,
+            frame=frame,
+            yaw_deg=float(yaw),
+            phase=float(now),
+            pose=walking_pose(now, self.people[person].gait, orientation, rng),
+            fill=float(rng.uniform(*spec.fill)),
+            shift_right=float(rng.normal(0, spec.shift_sd)),
+            shift_up=float(rng.normal(0, spec.shift_sd)),
+            exposure=float(np.exp(rng.normal(0, spec.image_exposure_sd))),
+            scene_offset=float(rng.random()),
+            scene_lift=float(rng.random()),
+            noise_seed=derive_seed(self.sizes.seed, *names),
+        )
+
+
+def _spoiled(shot: Shot, rng: np.random.Generator) -> Shot:
+    """A detector's bad box: a part of a person, or nobody."""
+    values = dict(shot.__dict__)
+    values["empty"] = bool(rng.random() < 0.4)
+    values["fill"] = float(rng.uniform(1.5, 2.4))
+    values["shift_right"] = float(rng.choice([-1, 1]) * rng.uniform(0.15, 0.3))
+    values["shift_up"] = float(rng.uniform(-0.6, 0.6))
+    return Shot(**values)

@@ -1,0 +1,145 @@
+"""The Market-1501 single-query protocol over a dataset's query and gallery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from gclbench.evaluation.features import extract_features
+from gclbench.kernels.ranking import RankingResult, evaluate_ranking
+from gclbench.schema.settings import EvaluateSettings
+
+PROTOCOL = "market1501_single_query"
+RANKS = (1, 5, 10)
+
+
+class Labelled(Protocol):
+    """Identities and cameras of one split, in the order of its images."""
+
+    @property
+    def pids(self) -> NDArray[np.int64]: ...
+
+    @property
+    def cams(self) -> NDArray[np.int64]: ...
+
+
+class Retrieval(Protocol):
+    """What evaluation asks of a dataset."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def query(self) -> Labelled: ...
+
+    @property
+    def gallery(self) -> Labelled: ...
+
+    def images(self, split: Any) -> NDArray[np.uint8]: ...
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """Retrieval quality of one encoder on one dataset.
+
+    `mAP`, `mINP`, `R1`, `R5`, `R10` are percentages 0-100; `ap` (Q,) and `cmc` are fractions 0-1,
+    `ap` in the order of the queries and NaN where a query has no match and is skipped.
+    """
+
+    mAP: float
+    mINP: float
+    R1: float
+    R5: float
+    R10: float
+    ap: NDArray[np.float64]
+    cmc: NDArray[np.float64]
+    valid_queries: int
+    skipped_queries: int
+    gallery_size: int
+    feature_dim: int
+    average_precision: str
+    dataset: str
+    fingerprint: str
+
+    def metrics(self) -> dict[str, float]:
+        """Return the percentages by the names that tables use."""
+        return {name: float(getattr(self, name)) for name in ("mAP", "R1", "R5", "R10", "mINP")}
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a record must say beside the numbers (plain values, ready for JSON)."""
+        return {
+            "dataset": self.dataset,
+            "fingerprint": self.fingerprint,
+            "protocol": PROTOCOL,
+            "average_precision": self.average_precision,
+            "distance": "squared_euclidean_of_unit_features",
+            "reranking": False,
+            "camera_time": False,
+            "valid_queries": self.valid_queries,
+            "skipped_queries": self.skipped_queries,
+            "gallery_size": self.gallery_size,
+            "feature_dim": self.feature_dim,
+            **self.metrics(),
+        }
+
+
+def evaluate(
+    encoder: nn.Module,
+    dataset: Retrieval,
+    settings: EvaluateSettings,
+    device: str | torch.device = "cpu",
+) -> EvaluationResult:
+    """Encode query and gallery, rank, and score.
+
+    Source    Zheng et al., ICCV 2015: items of the query's identity and camera are left out, junk
+              (pid -1) too, distractors (pid 0) stay; a query without a match is skipped. No
+              re-ranking, no camera or time information, ties by gallery order.
+    Raises    what `extract_features` and `evaluate_ranking` raise.
+    """
+    query = extract_features(encoder, dataset.images("query"), settings.batch_size, device)
+    gallery = extract_features(encoder, dataset.images("gallery"), settings.batch_size, device)
+    ranking = evaluate_ranking(
+        query,
+        gallery,
+        dataset.query.pids,
+        dataset.query.cams,
+        dataset.gallery.pids,
+        dataset.gallery.cams,
+        average_precision=settings.average_precision,
+    )
+    return _result(ranking, dataset, settings, len(gallery), query.shape[1])
+
+
+def _result(
+    ranking: RankingResult,
+    dataset: Retrieval,
+    settings: EvaluateSettings,
+    gallery_size: int,
+    feature_dim: int,
+) -> EvaluationResult:
+    valid = int(ranking.valid.sum())
+    r1, r5, r10 = (100 * ranking.rank(r) for r in RANKS)
+    return EvaluationResult(
+        mAP=100 * ranking.mAP,
+        mINP=100 * ranking.mINP,
+        R1=r1,
+        R5=r5,
+        R10=r10,
+        ap=ranking.ap,
+        cmc=ranking.cmc,
+        valid_queries=valid,
+        skipped_queries=len(ranking.valid) - valid,
+        gallery_size=gallery_size,
+        feature_dim=feature_dim,
+        average_precision=settings.average_precision,
+        dataset=dataset.label,
+        fingerprint=dataset.fingerprint,
+    )

@@ -1,0 +1,31 @@
+"""Executors: they run a plan's nodes somewhere, handed a callable, never a stage."""
+
+from gclbench.executors.base import Executor
+from gclbench.executors.events import (
+    Event,
+    EventSink,
+    NodeFailed,
+    NodeFinished,
+    NodeProgress,
+    NodeSkipped,
+    NodeStarted,
+    Outcome,
+    Run,
+)
+from gclbench.executors.inline import InlineExecutor
+from gclbench.executors.local import LocalExecutor
+
+__all__ = [
+    "Event",
+    "EventSink",
+    "Executor",
+    "InlineExecutor",
+    "LocalExecutor",
+    "NodeFailed",
+    "NodeFinished",
+    "NodeProgress",
+    "NodeSkipped",
+    "NodeStarted",
+    "Outcome",
+    "Run",
+]

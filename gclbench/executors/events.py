@@ -1,0 +1,70 @@
+"""What an executor tells while it works, and what became of each node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gclbench.plan.node import Node
+from gclbench.schema import NodeRecord
+
+
+class Outcome(StrEnum):
+    """What became of a node: `SKIPPED` means that a parent failed."""
+
+    REUSED = "REUSED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    SKIPPED = "SKIPPED"
+    INTERRUPTED = "INTERRUPTED"
+
+
+@dataclass(frozen=True)
+class NodeStarted:
+    node: Node
+
+
+@dataclass(frozen=True)
+class NodeProgress:
+    """`step` of `steps` in `epoch` of `epochs` (all counted from 1), with the latest losses."""
+
+    key: str
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NodeFinished:
+    """`record` is None for a reused node: its artifact was not opened."""
+
+    node: Node
+    record: NodeRecord | None
+    seconds: float
+    reused: bool = False
+
+
+@dataclass(frozen=True)
+class NodeFailed:
+    """`error` is one line for the user, `kind` the error's class name, `trace` its traceback."""
+
+    node: Node
+    error: str
+    kind: str = ""
+    trace: str = ""
+
+
+@dataclass(frozen=True)
+class NodeSkipped:
+    """The node did not run because `parent` (a key) failed or was skipped."""
+
+    node: Node
+    parent: str
+
+
+Event = NodeStarted | NodeProgress | NodeFinished | NodeFailed | NodeSkipped
+EventSink = Callable[[Event], None]
+Run = Callable[[Node, EventSink], NodeRecord]

@@ -1,0 +1,77 @@
+"""The other end of the local executor: a process that runs one node after the other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from contextlib import suppress
+from multiprocessing import connection, parent_process
+from pathlib import Path
+from typing import Any
+
+from gclbench.executors.base import describe
+from gclbench.executors.events import Event, Run
+from gclbench.plan.node import Node
+
+_GRACE_S = 10.0
+
+
+def serve(pipe: connection.Connection, run: Run, log: Path) -> None:
+    """Run the nodes that come through the pipe until it closes.
+
+    Answers are ("event", event), ("done", record), ("failed", line, kind, trace) and, when this
+    process was told to stop, ("leaves",). What a node prints goes to `log`: the terminal belongs
+    to the parent.
+    """
+    # Ctrl-C reaches the whole process group; the parent decides what it means for the workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _print_to(log)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    while True:
+        try:
+            node: Node = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            answer = _run_one(pipe, run, node)
+        except KeyboardInterrupt:
+            with suppress(OSError):
+                pipe.send(("leaves",))
+            return
+        with suppress(OSError):
+            pipe.send(answer)
+
+
+def _run_one(pipe: connection.Connection, run: Run, node: Node) -> tuple[Any, ...]:
+    def sink(event: Event) -> None:
+        with suppress(BrokenPipeError):
+            pipe.send(("event", event))
+
+    try:
+        return ("done", run(node, sink))
+    except Exception as error:
+        return ("failed", *describe(error))
+
+
+def _print_to(log: Path) -> None:
+    """Send both output streams to a file, also what C code writes."""
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)
+
+
+def _follow_parent() -> None:
+    """End this process when the parent is gone: nobody would read its results or stop it."""
+    parent = parent_process()
+    if parent is None:
+        return
+    connection.wait([parent.sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
+    # A node that handles SIGTERM may write down that it was interrupted, but not train on.
+    threading.Event().wait(_GRACE_S)
+    os._exit(1)

@@ -1,0 +1,143 @@
+"""DBSCAN on precomputed distances, and the eps rules (specs: evaluation.md 5, jvtc.md 3.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gclbench.errors import ShapeError, UsageError
+from gclbench.kernels.jaccard import SparseDistances
+from gclbench.kernels.jit import jit
+
+Ints = NDArray[np.int64]
+OUTLIER = -1
+
+
+def dbscan(distances: SparseDistances, eps: float, min_samples: int) -> Ints:
+    """Return each point's cluster, -1 for an outlier, as scikit-learn on the dense matrix.
+
+    A point is core if at least `min_samples` points, itself included, lie within eps (<=).
+    Clusters are numbered by their first core point; a border point joins the lowest-numbered one
+    it touches. Raises UsageError unless 0 <= eps < 1 (at 1 all pairs that are not stored would be
+    neighbours) and min_samples >= 1.
+    """
+    if not 0 <= eps < 1:
+        raise UsageError(f"eps is {eps}, it must be at least 0 and below 1.")
+    if min_samples < 1:
+        raise UsageError(f"min_samples is {min_samples}, it must be at least 1.")
+    return _dbscan(distances.indptr, distances.indices, distances.values, eps, min_samples)
+
+
+def rho_eps(distances: SparseDistances, rho: float) -> float:
+    """Return eps = mean of the n smallest non-zero pair distances, n = max(1, round(rho * count)).
+
+    Each pair counts once; a pair that is not stored has distance 1; exact zeros are dropped
+    (D-15). Rounding goes half to even. All pairs zero: 0.
+    """
+    stored = distances.values[distances.values > 0].astype(np.float64)
+    pairs = distances.n * (distances.n - 1) // 2
+    absent = pairs - len(distances.values)
+    return _mean_of_smallest(stored, absent, rho)
+
+
+def connected_clusters(distances: Any, rho: float, factor: float) -> tuple[Ints, float]:
+    """JVTC's clustering: eps by the rho rule times `factor`, then DBSCAN with min_samples 1.
+
+    Every point is core, so there is never an outlier: labels are the connected components of
+    {D <= eps}. On a matrix that is not symmetric a cluster holds what its first point reaches
+    along rows, as in scikit-learn. Shapes (N, N) -> labels (N,), eps. Zeros are dropped as in
+    `rho_eps`.
+    """
+    matrix = np.ascontiguousarray(distances)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ShapeError(f"distances have shape {matrix.shape}, not (N, N).")
+    upper = matrix[np.triu(np.ones(matrix.shape, dtype=bool), k=1)]
+    eps = factor * _mean_of_smallest(upper[upper > 0].astype(np.float64), 0, rho)
+    return _reach(matrix, eps), eps
+
+
+def _mean_of_smallest(stored: NDArray[np.float64], absent: int, rho: float) -> float:
+    if not rho > 0:
+        raise UsageError(f"rho is {rho}, it must be above 0.")
+    count = len(stored) + absent
+    if count == 0:
+        return 0.0
+    n = min(count, max(1, round(rho * count)))
+    if n > len(stored):
+        return float((stored.sum() + (n - len(stored))) / n)
+    return float(np.partition(stored, n - 1)[:n].mean())
+
+
+@jit
+def _root(parent: Ints, i: int) -> int:
+    while parent[i] != i:
+        parent[i] = parent[parent[i]]
+        i = parent[i]
+    return i
+
+
+@jit
+def _dbscan(
+    indptr: Ints, indices: Ints, values: NDArray[np.float32], eps: float, min_samples: int
+) -> Ints:
+    n = len(indptr) - 1
+    within = np.ones(n, dtype=np.int64)
+    for i in range(n):
+        for e in range(indptr[i], indptr[i + 1]):
+            if values[e] <= eps:
+                within[i] += 1
+                within[indices[e]] += 1
+    parent = np.arange(n)
+    for i in range(n):
+        for e in range(indptr[i], indptr[i + 1]):
+            j = indices[e]
+            if values[e] <= eps and within[i] >= min_samples and within[j] >= min_samples:
+                a, b = _root(parent, i), _root(parent, j)
+                parent[max(a, b)] = min(a, b)  # a root is its component's first core point
+    labels = np.full(n, OUTLIER, dtype=np.int64)
+    clusters = 0
+    for i in range(n):
+        if within[i] >= min_samples:
+            root = _root(parent, i)
+            if root == i:
+                labels[i] = clusters
+                clusters += 1
+            labels[i] = labels[root]
+    border = np.full(n, clusters, dtype=np.int64)
+    for i in range(n):
+        for e in range(indptr[i], indptr[i + 1]):
+            if values[e] <= eps:
+                j = indices[e]
+                if within[i] >= min_samples:
+                    border[j] = min(border[j], labels[i])
+                if within[j] >= min_samples:
+                    border[i] = min(border[i], labels[j])
+    for i in range(n):
+        if within[i] < min_samples and border[i] < clusters:
+            labels[i] = border[i]
+    return labels
+
+
+@jit
+def _reach(matrix: NDArray[Any], eps: float) -> Ints:
+    n = len(matrix)
+    labels = np.full(n, OUTLIER, dtype=np.int64)
+    stack = np.empty(n, dtype=np.int64)
+    clusters = 0
+    for seed in range(n):
+        if labels[seed] != OUTLIER:
+            continue
+        labels[seed] = clusters
+        stack[0], size = seed, 1
+        while size > 0:
+            size -= 1
+            i = stack[size]
+            for j in range(n):
+                if labels[j] == OUTLIER and matrix[i, j] <= eps:
+                    labels[j] = clusters
+                    stack[size] = j
+                    size += 1
+        clusters += 1
+    return labels

@@ -1,0 +1,256 @@
+"""The plan: cells become a graph of nodes, and equal keys are one node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gclbench.digest import canonical_json, file_digest
+from gclbench.errors import DataMissingError, UnknownNameError
+from gclbench.plan.cells import Cell
+from gclbench.plan.node import Node, node_key
+from gclbench.schema import Settings, Stage
+from gclbench.schema.settings import MeshSettings
+
+Components = Callable[[str, str], int]
+Fingerprint = Callable[[str, Settings], str]
+
+# The meshes that stand in where a stage reads images only. The renderer is named, because "auto"
+# would let the machine into the fingerprint.
+_NO_MESHES = MeshSettings(renderer="raster")
+_GENERATIVE = ("discriminator", "generator", "str_encoder")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Nodes in an order in which parents come first and rows finish early (see `build_plan`).
+
+    `requested` counts the stage runs that the cells ask for, `unique` the nodes left after
+    sharing; both by stage name, controls included.
+    """
+
+    cells: tuple[Cell, ...]
+    nodes: tuple[Node, ...]
+    chains: dict[str, tuple[str, ...]]
+
+    @property
+    def requested(self) -> dict[str, int]:
+        by_key = {node.key: node for node in self.nodes}
+        return _count(by_key[key] for chain in self.chains.values() for key in chain)
+
+    @property
+    def unique(self) -> dict[str, int]:
+        return _count(self.nodes)
+
+    def node(self, key: str) -> Node:
+        """Return the node of a key. Raises UnknownNameError."""
+        for node in self.nodes:
+            if node.key == key:
+                return node
+        raise UnknownNameError("node", key, ())
+
+    def evaluate_key(self, cell: Cell) -> str:
+        """Return the key of the node whose artifact holds the cell's scores."""
+        return self.chains[cell.name][-1]
+
+    def chain(self, cell: Cell) -> tuple[str, ...]:
+        """Return the keys of a cell's nodes, first stage first."""
+        return self.chains[cell.name]
+
+    def summary(self, has: Callable[[Node], bool]) -> dict[str, Any]:
+        """Return the counts that `gclbench plan --json` prints; `has` says what is cached."""
+        controls = sum(cell.control for cell in self.cells)
+        return {
+            "cells": len(self.cells) - controls,
+            "controls": controls,
+            "requested": self.requested,
+            "unique": self.unique,
+            "cached": _count(node for node in self.nodes if has(node)),
+        }
+
+    def needed(self, has: Callable[[Node], bool]) -> tuple[Node, ...]:
+        """Return the nodes that matter for the missing scores, and the scores that are there.
+
+        A cleaned-up warm-up is left out when everything that was built on it is still there.
+        """
+        wanted = {chain[-1] for chain in self.chains.values()}
+        for node in reversed(self.nodes):
+            if node.key in wanted and not has(node):
+                wanted.update(node.parents.values())
+        return tuple(node for node in self.nodes if node.key in wanted)
+
+
+def _count(nodes: Iterable[Node]) -> dict[str, int]:
+    counts = {stage.value: 0 for stage in Stage}
+    for node in nodes:
+        counts[node.stage.value] += 1
+    return counts
+
+
+def build_plan(
+    cells: Sequence[Cell],
+    components: Components,
+    fingerprint: Fingerprint,
+    needs_generator: Callable[[str], bool],
+) -> Plan:
+    """Resolve cells into nodes.
+
+    `components(kind, name)` gives a component's revision (UnknownNameError for an unknown name);
+    `fingerprint(role, settings)` says what a role's data is, for the roles of the tasks and, where
+    E_id is pre-trained on rendered people, "pretrain" (for stages that read images only, its mesh
+    settings are neutral); `needs_generator(augmentation)` is True for those that act on structure
+    or identity codes. The three are passed in so that planning needs no torch.
+
+    Order: the cells' chains one after the other, each node where it is first needed. A row thus
+    finishes before the next one starts.
+    """
+    builder = _Builder(components, fingerprint, needs_generator)
+    chains = {cell.name: builder.chain(cell) for cell in cells}
+    return Plan(tuple(cells), tuple(builder.nodes.values()), chains)
+
+
+@dataclass
+class _Builder:
+    components: Components
+    fingerprint: Fingerprint
+    needs_generator: Callable[[str], bool]
+    nodes: dict[str, Node] = field(default_factory=dict)
+    known: dict[bytes, str] = field(default_factory=dict)
+
+    def chain(self, cell: Cell) -> tuple[str, ...]:
+        """Make the nodes of one cell and return their keys."""
+        done: dict[Stage, str] = {}
+        stages = [Stage.PRETRAIN, Stage.SOURCE, Stage.WARMUP, Stage.GAN, Stage.JOINT]
+        for stage in stages[: stages.index(cell.stop) + 1]:
+            if stage is Stage.SOURCE and cell.source is None:
+                continue
+            if stage is Stage.GAN and not self.generative(cell):
+                continue
+            done[stage] = self.add(cell, stage, _parents(stage, done))
+        done[Stage.EVALUATE] = self.add(cell, Stage.EVALUATE, {cell.stop.value: done[cell.stop]})
+        return tuple(done.values())
+
+    def generative(self, cell: Cell) -> bool:
+        # Ask for every name, not up to the first True: a wrong one is reported wherever it stands.
+        answers = [self.needs_generator(name) for name in cell.settings.joint.augmentations]
+        return any(answers)
+
+    def add(self, cell: Cell, stage: Stage, parents: dict[str, str]) -> str:
+        meshes = stage is Stage.GAN or (stage is Stage.JOINT and self.generative(cell))
+        settings = stage_settings(stage, cell.settings, generative=meshes)
+        roles = _roles(stage, cell)
+        prints = {name: self.data(role, cell.settings, meshes) for name, role in roles.items()}
+        if stage is Stage.PRETRAIN:
+            prints |= _weights(cell.settings)
+        used = self.revisions(stage, cell.settings, meshes)
+        key = node_key(stage, cell.seed, settings, parents, prints, used)
+        if key not in self.nodes:
+            label = _label(stage, cell)
+            places = _places(cell.settings)
+            self.nodes[key] = Node(
+                stage, key, cell.seed, label, settings, parents, roles, prints, used, places
+            )
+        return key
+
+    def data(self, role: str, settings: Settings, meshes: bool) -> str:
+        if not meshes:
+            data = settings.data.model_copy(update={"mesh": _NO_MESHES})
+            settings = settings.model_copy(update={"data": data})
+        sections = (settings.data, settings.pretrain)
+        question = canonical_json([role, *(part.model_dump(mode="json") for part in sections)])
+        if question not in self.known:
+            self.known[question] = self.fingerprint(role, settings)
+        return self.known[question]
+
+    def revisions(self, stage: Stage, settings: Settings, meshes: bool) -> dict[str, int]:
+        used = [("stages", stage.value), ("networks", "id_encoder")]
+        if stage is Stage.WARMUP:
+            used.append(("warmups", settings.warmup.method))
+        if stage is Stage.JOINT:
+            used += [("augmentations", name) for name in settings.joint.augmentations]
+            used += [("losses", name) for name in settings.joint.losses]
+        if meshes:
+            used += [("networks", name) for name in _GENERATIVE]
+        return {f"{kind}/{name}": self.components(kind, name) for kind, name in used}
+
+
+def stage_settings(stage: Stage, settings: Settings, *, generative: bool) -> dict[str, Any]:
+    """Return the part of the settings that a stage reads, as plain data; it enters the key.
+
+    Every stage reads the image size and E_id's size. `generative` stages also read L_gan, the
+    sizes of E_str, G and D, and where meshes come from. Places (`data.root`, `mesh.root`,
+    `renderer`, `pretrain.weights`) and the world's sizes are left out: fingerprints stand for
+    them.
+    """
+    full = settings.model_dump(mode="json")
+    data, network = full["data"], full["network"]
+    read: dict[str, Any] = {
+        "data": {"height_px": data["height_px"], "width_px": data["width_px"]},
+        "network": {"id_encoder": network["id_encoder"]},
+    }
+    if stage is Stage.PRETRAIN:
+        # Only a rendered set is trained on; otherwise nothing but the kind (and the file) matters.
+        rendered = settings.pretrain.kind == "rendered"
+        names = [n for n in full["pretrain"] if n != "weights"] if rendered else ["kind"]
+        read["pretrain"] = {name: full["pretrain"][name] for name in names}
+    elif stage is not Stage.GAN:
+        read[stage.value] = full[stage.value]
+    if generative:
+        read["gan"] = full["gan"]
+        read["network"] |= {name: network[name] for name in ("generator", "discriminator")}
+        mesh = data["mesh"]
+        read["data"]["mesh"] = {"source": mesh["source"], "noise_deg": mesh["noise_deg"]}
+    return read
+
+
+def _parents(stage: Stage, done: dict[Stage, str]) -> dict[str, str]:
+    if stage is Stage.PRETRAIN:
+        return {}
+    if stage is Stage.JOINT:
+        return {s.value: done[s] for s in (Stage.WARMUP, Stage.GAN) if s in done}
+    last = list(done)[-1]
+    return {last.value: done[last]}
+
+
+def _roles(stage: Stage, cell: Cell) -> dict[str, str]:
+    if stage is Stage.PRETRAIN:
+        return {"pretrain": "pretrain"} if cell.settings.pretrain.kind == "rendered" else {}
+    source = {"source": cell.source} if cell.source is not None else {}
+    if stage is Stage.SOURCE:
+        return source
+    # A warm-up may go on reading the labelled source beside the target (JVTC does).
+    return {"target": cell.task.target, **(source if stage is Stage.WARMUP else {})}
+
+
+def _places(settings: Settings) -> dict[str, Any]:
+    return {
+        "data": settings.data.model_dump(mode="json"),
+        "pretrain": {"weights": settings.pretrain.weights},
+    }
+
+
+def _weights(settings: Settings) -> dict[str, str]:
+    weights = settings.pretrain.weights
+    if settings.pretrain.kind != "imagenet" or weights is None:
+        return {}
+    if "://" in weights:
+        return {"weights": weights}
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise DataMissingError(
+            f"the weight file {weights} does not exist.",
+            "Set pretrain.weights to an existing file.",
+        )
+    return {"weights": file_digest(path)}
+
+
+def _label(stage: Stage, cell: Cell) -> str:
+    what = {
+        Stage.PRETRAIN: cell.settings.pretrain.kind,
+        Stage.SOURCE: str(cell.source),
+        Stage.WARMUP: f"{cell.settings.warmup.method} {cell.task.name}",
+        Stage.GAN: cell.task.name,
+    }.get(stage, f"{cell.row.key} {cell.task.name}")
+    return f"{stage.value} {what} seed {cell.seed}"

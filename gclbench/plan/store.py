@@ -1,0 +1,144 @@
+"""The artifact store: what finished nodes leave on disk, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filelock import FileLock
+from pydantic import ValidationError
+
+from gclbench.digest import file_digest
+from gclbench.errors import GclbenchError
+from gclbench.plan.checkpoints import Checkpoints
+from gclbench.plan.files import (
+    full_disk_errors,
+    storage_errors,
+    sync_file,
+    sync_folder,
+    write_atomically,
+)
+from gclbench.plan.node import Node
+from gclbench.schema import NodeRecord
+
+MANIFEST = "manifest.json"
+CHECKPOINTS = "checkpoints"
+
+
+class ArtifactStore:
+    """Artifacts under `home/artifacts/<stage>/<key>/`, each with its files and `manifest.json`."""
+
+    def __init__(self, home: Path | str) -> None:
+        self.home = Path(home)
+
+    def path(self, node: Node) -> Path:
+        """Return the folder of a node's finished artifact, whether or not it exists."""
+        return self.home / "artifacts" / node.stage.value / node.key
+
+    def has(self, node: Node) -> bool:
+        """Say whether the node is finished."""
+        return (self.path(node) / MANIFEST).is_file()
+
+    def read(self, node: Node) -> NodeRecord:
+        """Return the record of a finished node.
+
+        Raises GclbenchError when it is not finished or its manifest is damaged.
+        """
+        path = self.path(node) / MANIFEST
+        try:
+            return NodeRecord.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise GclbenchError(
+                f"cannot read {path}.", "Delete its folder and run the same command again."
+            ) from error
+
+    def damaged(self, node: Node) -> list[str]:
+        """Return the names of files that are missing or whose bytes are not those committed."""
+        folder = self.path(node)
+        bad = []
+        for name, expected in sorted(self.read(node).files.items()):
+            path = folder / name
+            if not path.is_file() or file_digest(path) != expected:
+                bad.append(name)
+        return bad
+
+    @contextmanager
+    def workspace(self, node: Node) -> Iterator[Workspace]:
+        """Lock the node and give the folder to work in: `<key>.partial/`, kept until committed.
+
+        Waits while another process works on the node; check `finished` first, the other one may
+        have committed it meanwhile. Work that was interrupted is found there again.
+        """
+        final = self.path(node)
+        partial = final.with_name(f"{node.key}.partial")
+        with storage_errors(final.parent):
+            final.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(final.with_name(f"{node.key}.lock"))
+            lock.acquire()
+        try:
+            if not self.has(node):
+                with storage_errors(final.parent):
+                    partial.mkdir(exist_ok=True)
+            with full_disk_errors(final.parent):
+                yield Workspace(node=node, folder=partial, final=final)
+        finally:
+            lock.release()
+
+
+@dataclass
+class Workspace:
+    """The locked, unfinished artifact of one node."""
+
+    node: Node
+    folder: Path
+    final: Path
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def finished(self) -> bool:
+        """True when the artifact is committed, here or by whoever held the lock before."""
+        return (self.final / MANIFEST).is_file()
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """The node's epoch checkpoints; they are removed by `commit`."""
+        return Checkpoints(self.folder / CHECKPOINTS, on_warning=self.warnings.append)
+
+    def commit(self, record: NodeRecord) -> NodeRecord:
+        """Make the artifact final and return the record with every file's SHA-256.
+
+        Files and folders are fsynced before the one rename that makes the artifact visible.
+        Checkpoints go last: a process killed here still finds them.
+        """
+        with storage_errors(self.final.parent):
+            whole = record.model_copy(update={"files": self._settle_files()})
+            text = json.dumps(whole.model_dump(mode="json"), indent=1, sort_keys=True)
+            write_atomically(self.folder / MANIFEST, text.encode())
+            for inner in sorted(p for p in self.folder.rglob("*") if p.is_dir()):
+                sync_folder(inner)
+            if self.final.exists():
+                # Only a folder that somebody damaged by hand can be here: it has no manifest.
+                shutil.rmtree(self.final)
+            os.rename(self.folder, self.final)
+            sync_folder(self.final.parent)
+            shutil.rmtree(self.final / CHECKPOINTS, ignore_errors=True)
+        return whole
+
+    def _settle_files(self) -> dict[str, str]:
+        """Remove what torn writes left, fsync the rest, and return its digests by name."""
+        files: dict[str, str] = {}
+        for path in sorted(self.folder.rglob("*")):
+            name = path.relative_to(self.folder)
+            if path.is_dir() or name.parts[0] in (CHECKPOINTS, MANIFEST):
+                continue
+            if path.suffix == ".tmp":
+                path.unlink()
+                continue
+            sync_file(path)
+            files[name.as_posix()] = file_digest(path)
+        return files

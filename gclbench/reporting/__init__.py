@@ -1,0 +1,30 @@
+"""Reports: data first (`TableData`), ink second (`gclbench.reporting.render`)."""
+
+from gclbench.reporting.published import build_published_table, rows_of
+from gclbench.reporting.table import (
+    Cell,
+    Column,
+    Entry,
+    FlagHead,
+    Line,
+    Mark,
+    PanelData,
+    RowInfo,
+    TableData,
+    build_table,
+)
+
+__all__ = [
+    "Cell",
+    "Column",
+    "Entry",
+    "FlagHead",
+    "Line",
+    "Mark",
+    "PanelData",
+    "RowInfo",
+    "TableData",
+    "build_published_table",
+    "build_table",
+    "rows_of",
+]

@@ -1,0 +1,93 @@
+"""The paper's numbers as a table of their own: as printed, never beside measured ones in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gclbench.reporting.table import (
+    MISSING,
+    Cell,
+    Column,
+    Entry,
+    FlagHead,
+    Line,
+    PanelData,
+    RowInfo,
+    TableData,
+    line_of,
+    mark_columns,
+)
+from gclbench.schema import Layout, PublishedNumber, Row, Task
+
+SOURCE = (
+    'As printed in "Learning Invariance from Generated Variance for Unsupervised Person '
+    'Re-identification" (GCL+).'
+)
+
+
+def rows_of(rows: Sequence[Row], numbers: Sequence[PublishedNumber]) -> tuple[RowInfo, ...]:
+    """Give each row of a study the extra columns of the published row with the same key.
+
+    A row that the paper does not have gets '0' in columns of 0 and 1, and '' in others.
+    """
+    by_key = {number.row_key: dict(number.columns) for number in reversed(numbers)}
+    names = list(numbers[0].columns) if numbers else []
+    ticks = {name: {n.columns.get(name) for n in numbers} <= {"0", "1"} for name in names}
+    empty = {name: "0" if ticks[name] else "" for name in names}
+    return tuple(
+        RowInfo(row.key, row.label, row.control, by_key.get(row.key, empty)) for row in rows
+    )
+
+
+def build_published_table(
+    layout: Layout,
+    rows: Sequence[RowInfo],
+    tasks: Sequence[Task],
+    numbers: Sequence[PublishedNumber],
+) -> TableData | None:
+    """Lay the published numbers out in the same shape, as printed; None when there are none.
+
+    Rows and tasks that the paper does not have are left out.
+    """
+    table = {(n.row_key, n.dataset, n.metric): n for n in numbers}
+    keys = {n.row_key for n in numbers}
+    known = {task.name: task for task in tasks if any(n.dataset == task.name for n in numbers)}
+    printed = [row for row in rows if row.key in keys and not row.control]
+    panels: list[PanelData] = []
+    for panel in layout.panels:
+        columns = tuple(
+            Column(name, known[name].setting, known[name].label, metric)
+            for name in panel.tasks
+            if name in known
+            for metric in layout.metrics
+        )
+        if columns and printed:
+            lines = [_line(layout, row, columns, table) for row in printed]
+            panels.append(PanelData(panel.title, columns, mark_columns(lines)))
+    if not panels:
+        return None
+    return TableData(
+        report=layout.report,
+        kind="published",
+        title=f"{layout.title} (published)",
+        caption=f"{layout.caption} Published numbers.",
+        flags=tuple(FlagHead(flag.label, flag.group) for flag in layout.flags),
+        panels=tuple(panels),
+        footnotes=(SOURCE, "Real datasets; nothing here was measured by gclbench."),
+    )
+
+
+def _line(
+    layout: Layout,
+    row: RowInfo,
+    columns: Sequence[Column],
+    table: dict[tuple[str, str, str], PublishedNumber],
+) -> Line:
+    found = [table.get((row.key, column.task, column.metric)) for column in columns]
+    return line_of(layout, row, [_entry(number) for number in found])
+
+
+def _entry(number: PublishedNumber | None) -> Entry:
+    if number is None or number.value is None:
+        return Entry(MISSING if number is None else number.printed or MISSING)
+    return Entry(number.printed, cell=Cell(mean=number.value))

@@ -1,0 +1,57 @@
+"""Tidy CSV: one measured number per line, in the columns of baselines/published/<table>.csv.
+
+After these come std, low, high (95 % interval), n_seeds, data (what it was measured on) and node
+(artifact keys). Numbers keep full precision; a number that was not measured is empty.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Sequence
+
+from gclbench.errors import UsageError
+from gclbench.reporting.table import Cell, Line, TableData
+
+MEASURED = ("std", "low", "high", "n_seeds", "data", "node")
+
+
+def render(tables: Sequence[TableData]) -> str:
+    """Return CSV text. All tables must have the same flag columns (they are one report)."""
+    flags = {tuple(name for name, _ in line.flags) for line in _lines(tables)}
+    if len(flags) > 1:
+        raise UsageError("tables with different flag columns do not fit into one CSV file.")
+    names = next(iter(flags), ())
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(
+        ["table", "row_key", *names, "setting", "dataset", "metric", "value", *MEASURED]
+    )
+    for table in tables:
+        writer.writerows(_records(table))
+    return out.getvalue()
+
+
+def _lines(tables: Sequence[TableData]) -> Iterator[Line]:
+    return (line for table in tables for panel in table.panels for line in panel.lines)
+
+
+def _records(table: TableData) -> Iterator[list[str]]:
+    for panel in table.panels:
+        for line in panel.lines:
+            flags = [value for _, value in line.flags]
+            for column, entry in zip(panel.columns, line.entries, strict=True):
+                name = [column.setting, column.task, column.metric]
+                yield [table.report, line.key, *flags, *name, *_measured(entry.cell)]
+
+
+def _measured(cell: Cell | None) -> list[str]:
+    if cell is None:
+        return ["", "", "", "", "0", "", ""]
+    numbers = [_number(value) for value in (cell.mean, cell.std, cell.low, cell.high)]
+    return [*numbers, str(cell.n_seeds), cell.data, cell.node]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None or math.isnan(value) else repr(float(value))

@@ -1,0 +1,296 @@
+"""A table as data: what every renderer draws, and the only place where its numbers are decided.
+
+Values are percentages (0-100), shown with one decimal as in the paper. Marks follow the shown
+value, so two rows that print the same number carry the same mark.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Literal
+
+from gclbench.schema import Layout, Panel, Task
+
+MISSING = "-"
+CONTROLS = "controls (ours)"
+DECIMALS = 1
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A measured number over seeds, 0-100; bounds are of the 95 % interval.
+
+    `std` is None with one seed. `node` names the artifact keys behind it, `data` what it was
+    measured on.
+    """
+
+    mean: float
+    std: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n_seeds: int = 1
+    node: str = ""
+    data: str = ""
+
+
+Scores = Mapping[tuple[str, str, str], Cell | None]
+
+
+@dataclass(frozen=True)
+class RowInfo:
+    """A row of the report: `flags` are the extra columns of the published file, in its order."""
+
+    key: str
+    label: str
+    control: bool = False
+    flags: Mapping[str, str] = field(default_factory=dict)
+
+
+class Mark(StrEnum):
+    """How a number stands among the rows that are not controls."""
+
+    BEST = "best"
+    SECOND = "second"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One number as shown; `tie` says that its interval meets the best row's interval."""
+
+    text: str
+    mark: Mark = Mark.NONE
+    tie: bool = False
+    cell: Cell | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric of one task. `heading` names the data that the numbers below were measured on."""
+
+    task: str
+    setting: str
+    heading: str
+    metric: str
+
+
+@dataclass(frozen=True)
+class FlagHead:
+    label: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of a panel; `group` is the heading it belongs to ('' for none)."""
+
+    key: str
+    label: str
+    group: str
+    control: bool
+    ticks: tuple[bool, ...]
+    flags: tuple[tuple[str, str], ...]
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class PanelData:
+    """Tasks that stand side by side; panels of a table stand below each other, as in the paper."""
+
+    title: str
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+
+    @property
+    def headings(self) -> tuple[tuple[str, int], ...]:
+        """Each task's heading with the number of columns it spans."""
+        spans: list[tuple[str, str, int]] = []
+        for column in self.columns:
+            if spans and spans[-1][0] == column.task:
+                task, heading, width = spans[-1]
+                spans[-1] = (task, heading, width + 1)
+            else:
+                spans.append((column.task, column.heading, 1))
+        return tuple((heading, width) for _, heading, width in spans)
+
+
+@dataclass(frozen=True)
+class TableData:
+    """A whole table, measured or published, never both."""
+
+    report: str
+    kind: Literal["measured", "published"]
+    title: str
+    caption: str
+    flags: tuple[FlagHead, ...]
+    panels: tuple[PanelData, ...]
+    footnotes: tuple[str, ...] = ()
+
+    @property
+    def has_groups(self) -> bool:
+        return any(line.group for panel in self.panels for line in panel.lines)
+
+
+def build_table(
+    layout: Layout,
+    rows: Sequence[RowInfo],
+    tasks: Sequence[Task],
+    scores: Scores,
+    *,
+    data_labels: Mapping[str, str] | None = None,
+    seeds: Sequence[int] = (),
+    profile: str = "",
+) -> TableData:
+    """Lay measured scores out.
+
+    `scores` maps (row key, task name, metric) to a Cell; a pair that is absent or None is shown as
+    '-'. `data_labels` maps a task's name to the data it was measured on, which then is the column
+    heading: a synthetic number never stands under a real dataset's name. Panels keep only the
+    tasks given; controls go below the other rows.
+    """
+    labels = data_labels or {}
+    known = {task.name: task for task in tasks}
+    panels = tuple(
+        _panel(layout, panel, rows, known, scores, labels)
+        for panel in layout.panels
+        if any(name in known for name in panel.tasks)
+    )
+    shown = {n: known[n] for panel in layout.panels for n in panel.tasks if n in known}
+    return TableData(
+        report=layout.report,
+        kind="measured",
+        title=layout.title,
+        caption=layout.caption,
+        flags=tuple(FlagHead(flag.label, flag.group) for flag in layout.flags),
+        panels=panels,
+        footnotes=tuple(_footnotes(panels, shown, labels, rows, seeds, profile)),
+    )
+
+
+def number(value: float | None) -> str:
+    """Return a percentage as the tables show it."""
+    return MISSING if value is None or math.isnan(value) else f"{value:.{DECIMALS}f}"
+
+
+def mark_columns(lines: Sequence[Line]) -> tuple[Line, ...]:
+    """Set best, second and tie in every column, looking only at rows that are not controls."""
+    if not lines:
+        return ()
+    by_column = zip(*(line.entries for line in lines), strict=True)
+    by_line = zip(*(_marked(column, lines) for column in by_column), strict=True)
+    return tuple(
+        replace(line, entries=entries) for line, entries in zip(lines, by_line, strict=True)
+    )
+
+
+def _panel(
+    layout: Layout,
+    panel: Panel,
+    rows: Sequence[RowInfo],
+    tasks: Mapping[str, Task],
+    scores: Scores,
+    labels: Mapping[str, str],
+) -> PanelData:
+    columns = tuple(
+        Column(name, tasks[name].setting, labels.get(name, tasks[name].label), metric)
+        for name in panel.tasks
+        if name in tasks
+        for metric in layout.metrics
+    )
+    ordered = [row for row in rows if not row.control] + [row for row in rows if row.control]
+    lines = [
+        line_of(layout, row, [_entry(scores.get((row.key, c.task, c.metric))) for c in columns])
+        for row in ordered
+    ]
+    return PanelData(panel.title, columns, mark_columns(lines))
+
+
+def line_of(layout: Layout, row: RowInfo, entries: Sequence[Entry]) -> Line:
+    """Return an unmarked line with its ticks and group."""
+    return Line(
+        key=row.key,
+        label=row.label,
+        group=CONTROLS if row.control else layout.row_groups.get(row.key, ""),
+        control=row.control,
+        ticks=tuple(row.flags.get(flag.column) == "1" for flag in layout.flags),
+        flags=tuple(row.flags.items()),
+        entries=tuple(entries),
+    )
+
+
+def _entry(cell: Cell | None) -> Entry:
+    if cell is None or math.isnan(cell.mean):
+        return Entry(MISSING)
+    spread = cell.n_seeds > 1 and cell.std is not None and not math.isnan(cell.std)
+    text = f"{number(cell.mean)} ± {number(cell.std)}" if spread else number(cell.mean)
+    return Entry(text, cell=cell)
+
+
+def _marked(entries: Sequence[Entry], lines: Sequence[Line]) -> list[Entry]:
+    ranked = {
+        i: round(entry.cell.mean, DECIMALS)
+        for i, entry in enumerate(entries)
+        if entry.cell is not None and not lines[i].control
+    }
+    values = sorted(set(ranked.values()), reverse=True)
+    if len(values) < 2:
+        return list(entries)
+    best = [i for i in ranked if ranked[i] == values[0]]
+    marked = list(entries)
+    for i, value in ranked.items():
+        if value == values[0]:
+            marked[i] = replace(marked[i], mark=Mark.BEST)
+        else:
+            mark = Mark.SECOND if value == values[1] else Mark.NONE
+            tie = any(_intervals_meet(entries[i].cell, entries[b].cell) for b in best)
+            marked[i] = replace(marked[i], mark=mark, tie=tie)
+    return marked
+
+
+def _intervals_meet(one: Cell | None, other: Cell | None) -> bool:
+    """Whether the 95 % intervals over seeds overlap; with one seed nothing can be said."""
+    if one is None or other is None or min(one.n_seeds, other.n_seeds) < 2:
+        return False
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return False
+    return one.low <= other.high and other.low <= one.high
+
+
+def _footnotes(
+    panels: Sequence[PanelData],
+    tasks: Mapping[str, Task],
+    labels: Mapping[str, str],
+    rows: Sequence[RowInfo],
+    seeds: Sequence[int],
+    profile: str,
+) -> list[str]:
+    data = [f"{task.label} = {labels[name]}" for name, task in tasks.items() if name in labels]
+    notes = [f"Measured by gclbench. Data: {'; '.join(data)}."] if data else []
+    if profile:
+        notes.append(f"Profile: {profile}.")
+    cells = [e.cell for panel in panels for line in panel.lines for e in line.entries if e.cell]
+    if seeds:
+        notes.append(_seed_note(seeds, cells))
+    entries = [e for panel in panels for line in panel.lines for e in line.entries]
+    if any(e.mark is Mark.BEST for e in entries):
+        notes.append("Best in bold, second underlined, per column; controls take no part.")
+    if any(e.tie for e in entries):
+        notes.append("≈: the 95 % interval over seeds meets that of the best.")
+    if any(row.control for row in rows):
+        notes.append(f"Rows under '{CONTROLS}' are not rows of the paper.")
+    if len(cells) < len(entries):
+        missing = len(entries) - len(cells)
+        notes.append(f"'{MISSING}': not measured ({missing} of {len(entries)} numbers).")
+    return notes
+
+
+def _seed_note(seeds: Sequence[int], cells: Sequence[Cell]) -> str:
+    listed = ", ".join(str(seed) for seed in seeds)
+    if len(seeds) == 1:
+        return f"Seed: {listed}. One seed cannot tell small differences from chance."
+    note = f"Seeds: {listed} (mean ± standard deviation)."
+    short = sum(cell.n_seeds < len(seeds) for cell in cells)
+    return f"{note} {short} numbers rest on fewer seeds." if short else note

@@ -1,0 +1,53 @@
+"""Fill the registry: import every component room, then users' components by entry point."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import warnings
+from functools import cache
+from importlib.metadata import entry_points
+
+from gclbench.registry import REGISTRY, Registry
+
+ROOMS = (
+    "augmentations",
+    "losses",
+    "networks",
+    "memory",
+    "pseudolabels",
+    "meshes",
+    "datasets",
+    "stages",
+)
+ENTRY_POINTS = "gclbench.components"
+
+
+@cache
+def load_catalog() -> Registry:
+    """Import all components once and return the filled registry.
+
+    A user's package names its modules under the entry point group `gclbench.components`; one that
+    cannot be imported is reported as a warning and left out, so that the rest still works.
+    """
+    for room in ROOMS:
+        package = importlib.import_module(f"gclbench.{room}")
+        for module in sorted(info.name for info in pkgutil.iter_modules(package.__path__)):
+            importlib.import_module(f"gclbench.{room}.{module}")
+    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
+        try:
+            point.load()
+        except Exception as error:  # a broken plug-in must not take the bench down
+            warnings.warn(f"component plug-in '{point.name}' is left out: {error}", stacklevel=2)
+    return REGISTRY
+
+
+def revision(kind: str, name: str) -> int:
+    """The revision of a component; raises UnknownNameError for a name nobody registered."""
+    return load_catalog().lookup(kind, name).revision
+
+
+def needs_generator(augmentation: str) -> bool:
+    """True for augmentations that only G can make (a new structure or a mixed identity)."""
+    component = load_catalog().lookup("augmentations", augmentation).component
+    return component.space in {"structure", "identity"}

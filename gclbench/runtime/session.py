@@ -1,0 +1,223 @@
+"""A session: studies -> plan -> executor -> records -> scores. What the command line talks to."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gclbench.content import Content
+from gclbench.errors import UnknownNameError, UsageError
+from gclbench.executors.events import Event, NodeFailed, NodeFinished, Outcome
+from gclbench.executors.inline import InlineExecutor
+from gclbench.executors.local import LocalExecutor
+from gclbench.plan import ArtifactStore, Cell, Node, Plan, build_cells, build_plan
+from gclbench.runtime.catalog import needs_generator, revision
+from gclbench.runtime.worker import RunConfig, run_node
+from gclbench.schema import Layout, NodeRecord, Profile, Settings, Study
+from gclbench.schema.settings import WorldSettings
+from gclbench.tracking.store import RunStore
+
+METRICS = ("mAP", "R1", "R5", "R10")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks for; None takes the study's or the profile's own value."""
+
+    studies: tuple[str, ...]
+    home: Path
+    profile: str = "laptop"
+    seeds: tuple[int, ...] | None = None
+    rows: tuple[str, ...] | None = None
+    tasks: tuple[str, ...] | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    executor: str | None = None
+    workers: int | None = None
+    store: str | None = None
+    device: str = "auto"
+    content_dirs: tuple[Path, ...] = ()
+    observers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How each node ended (by key), and the messages of those that failed."""
+
+    outcomes: Mapping[str, Outcome]
+    errors: Mapping[str, str]
+
+    def count(self, outcome: Outcome) -> int:
+        return sum(1 for value in self.outcomes.values() if value is outcome)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One evaluated cell: metrics in percent, the AP of every query (NaN: skipped), its node."""
+
+    metrics: Mapping[str, float]
+    ap: np.ndarray
+    node: str
+
+
+class Session:
+    """Studies with their plan over one results folder. Made by `open_session`."""
+
+    def __init__(self, request: Request, content: Content) -> None:
+        self.request, self.content = request, content
+        self.profile: Profile = content.profile(request.profile)
+        self.studies: tuple[Study, ...] = tuple(content.study(name) for name in request.studies)
+        self.store_url = request.store or f"sqlite:///{request.home.resolve() / 'store.db'}"
+        self.artifacts = ArtifactStore(request.home)
+        self.cells: tuple[Cell, ...] = tuple(
+            cell for study in self.studies for cell in self._cells(study)
+        )
+        self.plan: Plan = build_plan(
+            self.cells, revision, self._fingerprint, needs_generator
+        )
+
+    def _cells(self, study: Study) -> list[Cell]:
+        return build_cells(
+            study,
+            self.content.recipe(study.recipe),
+            self.profile,
+            self.request.overrides,
+            seeds=self.request.seeds,
+            rows=self._known(study, "rows", [row.key for row in study.rows]),
+            tasks=self._known(study, "tasks", [task.name for task in study.tasks]),
+        )
+
+    def _known(self, study: Study, word: str, names: list[str]) -> tuple[str, ...] | None:
+        wanted: tuple[str, ...] | None = getattr(self.request, word)
+        for name in wanted or ():
+            everywhere = [
+                key
+                for each in self.studies
+                for key in (
+                    [row.key for row in each.rows]
+                    if word == "rows"
+                    else [task.name for task in each.tasks]
+                )
+            ]
+            if name not in everywhere:
+                raise UnknownNameError(f"{word[:-1]} of {study.study}", name, everywhere)
+        return None if wanted is None else tuple(name for name in wanted if name in names)
+
+    def _fingerprint(self, role: str, settings: Settings) -> str:
+        from gclbench.datasets.load import dataset_fingerprint
+
+        data = settings.data
+        if role == "pretrain":  # always rendered; of the world only its seed matters
+            world = WorldSettings(seed=data.world.seed)
+            data = data.model_copy(update={"root": None, "world": world})
+        return dataset_fingerprint(role, data, self.request.home / "cache")
+
+    # -- plan ---------------------------------------------------------------------------------
+
+    def summary(self) -> dict[str, Any]:
+        """The contract of `gclbench plan --json`: cells, controls, and stage runs by stage."""
+        return self.plan.summary(self.artifacts.has)
+
+    def data_label(self, task_name: str) -> str:
+        """What reports print as the origin of a number, for example 'synthetic_market1501'."""
+        for study in self.studies:
+            for task in study.tasks:
+                if task.name == task_name:
+                    root = self.cells[0].settings.data.root if self.cells else None
+                    return task.target if root else f"synthetic_{task.target}"
+        raise UsageError(f"no task {task_name}.")
+
+    def layout(self, study: Study) -> Layout:
+        return self.content.layout(study.report)
+
+    # -- run ----------------------------------------------------------------------------------
+
+    def run(self, on_event: Callable[[Event], None]) -> RunOutcome:
+        """Run what is not done yet. Ctrl-C stops after saving; the next call goes on from there."""
+        errors: dict[str, str] = {}
+
+        def listen(event: Event) -> None:
+            if isinstance(event, NodeFailed):
+                errors[event.node.key] = event.error
+            on_event(event)
+
+        store = RunStore(self.store_url)
+        store.remember(self._requests())
+        run = functools.partial(run_node, self.run_config())
+        nodes = self.plan.needed(self.artifacts.has)
+        outcomes = self._executor().execute(nodes, self.artifacts.has, run, listen)
+        return RunOutcome(outcomes, errors)
+
+    def run_config(self) -> RunConfig:
+        return RunConfig(
+            home=self.request.home.resolve(),
+            store=self.store_url,
+            threads=self.profile.threads,
+            device=self.request.device,
+            observers=self.request.observers,
+        )
+
+    def _executor(self) -> InlineExecutor | LocalExecutor:
+        workers = self.request.workers or self.profile.workers
+        name = self.request.executor or ("local" if workers > 1 else "inline")
+        if name == "inline":
+            return InlineExecutor()
+        if name == "local":
+            return LocalExecutor(workers=workers, threads=self.profile.threads)
+        raise UnknownNameError("executor", name, ["inline", "local"])
+
+    def _requests(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "study": cell.study,
+                "profile": self.request.profile,
+                "overrides": dict(self.request.overrides),
+                "seed": cell.seed,
+                "row": cell.row.key,
+                "task": cell.task.name,
+                "node_key": self.plan.evaluate_key(cell),
+            }
+            for cell in self.cells
+        ]
+
+    # -- scores -------------------------------------------------------------------------------
+
+    def scores(self, study: Study) -> dict[tuple[str, str], dict[int, Score]]:
+        """Finished cells of a study: (row key, task name) -> seed -> score."""
+        found: dict[tuple[str, str], dict[int, Score]] = {}
+        for cell in self.cells:
+            if cell.study != study.study:
+                continue
+            node = self.plan.node(self.plan.evaluate_key(cell))
+            if not self.artifacts.has(node):
+                continue
+            score = self._score(node)
+            found.setdefault((cell.row.key, cell.task.name), {})[cell.seed] = score
+        return found
+
+    def _score(self, node: Node) -> Score:
+        record = self.artifacts.read(node)
+        with np.load(self.artifacts.path(node) / "per_query.npz") as arrays:
+            ap = 100.0 * arrays["ap"]
+        return Score({name: record.metrics[name] for name in METRICS}, ap, node.key)
+
+    def record(self, node: Node) -> NodeRecord | None:
+        """The record of a finished node, or None."""
+        return self.artifacts.read(node) if self.artifacts.has(node) else None
+
+    def finished_cells(self, event: NodeFinished) -> list[Cell]:
+        """The cells whose evaluation this node is (several studies may share one)."""
+        return [cell for cell in self.cells if self.plan.evaluate_key(cell) == event.node.key]
+
+
+def open_session(request: Request) -> Session:
+    """Read the content, resolve all cells and build the plan; nothing runs yet.
+
+    Raises ContentError, OverrideError, UnknownNameError for a wrong request, DataMissingError when
+    `data.root` does not hold the datasets that the studies name.
+    """
+    return Session(request, Content(request.content_dirs))

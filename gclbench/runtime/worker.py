@@ -1,0 +1,147 @@
+"""One node, from its parents' artifacts to its own: the function that every executor runs."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gclbench.executors.events import EventSink, NodeProgress
+from gclbench.plan import ArtifactStore, Node, Workspace
+from gclbench.schema import NodeRecord, Stage
+
+if TYPE_CHECKING:
+    import torch
+
+    from gclbench.datasets.base import Dataset
+
+PACKAGES = ("gclbench", "torch", "numpy", "scipy", "scikit-learn", "numba", "sacred", "Pillow")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Where and how nodes run: nothing in here may change a result, so nothing of it is in a key."""
+
+    home: Path
+    store: str
+    threads: int = 1
+    device: str = "auto"
+    observers: tuple[str, ...] = ()
+
+
+def run_node(config: RunConfig, node: Node, sink: EventSink) -> NodeRecord:
+    """Run a node, tracked by Sacred, and return its record; picks up where a killed run stopped."""
+    store = ArtifactStore(config.home)
+    with store.workspace(node) as workspace:
+        if workspace.finished:  # another process finished it while this one waited for the lock
+            return store.read(node)
+        started = time.monotonic()
+        metrics = _tracked(config, node, sink, workspace)
+        return workspace.commit(
+            node.record(
+                metrics=metrics,
+                seconds=time.monotonic() - started,
+                versions=package_versions(),
+            )
+        )
+
+
+def _tracked(
+    config: RunConfig, node: Node, sink: EventSink, workspace: Workspace, store: ArtifactStore
+) -> dict[str, float]:
+    from gclbench.tracking.experiment import tracked_run
+
+    def body(log: Any) -> dict[str, float]:
+        return _run_stage(config, node, sink, workspace, store, log)
+
+    return tracked_run(
+        stage=node.stage,
+        run_id=f"{node.key[:16]}-{time.time_ns():x}",
+        config={
+            "node": node.key,
+            "label": node.label,
+            "seed": node.seed,
+            "settings": node.settings,
+            "parents": node.parents,
+        },
+        seed=node.seed,
+        store_url=config.store,
+        observers=config.observers,
+        function=body,
+        artifacts_folder=workspace.folder,
+    )
+
+
+def _run_stage(
+    config: RunConfig, node: Node, sink: EventSink, workspace: Workspace, log: Any
+) -> dict[str, float]:
+    import torch
+
+    from gclbench.runtime.catalog import load_catalog
+    from gclbench.stages.context import StageContext
+
+    torch.set_num_threads(config.threads)
+    registry = load_catalog()
+
+    def progress(
+        epoch: int, epochs: int, step: int, steps: int, metrics: dict[str, float]
+    ) -> None:
+        sink(NodeProgress(node.key, epoch + 1, epochs, step, steps, metrics))
+
+    context = StageContext(
+        stage=node.stage.value,
+        settings=node.resolved(),
+        seed=node.seed,
+        parents=parent_folders(config.home, node),
+        datasets=load_datasets(config, node),
+        folder=workspace.folder,
+        checkpoints=workspace.checkpoints,
+        device=choose_device(config.device),
+        log=log,
+        progress=progress,
+    )
+    stage = registry.lookup("stages", node.stage.value).component
+    metrics: dict[str, float] = stage(context)
+    return metrics
+
+
+def parent_folders(home: Path, node: Node) -> dict[str, Path]:
+    """The artifacts of a node's parents by stage name."""
+    return {stage: home / "artifacts" / stage / key for stage, key in node.parents.items()}
+
+
+def load_datasets(config: RunConfig, node: Node) -> dict[str, Dataset]:
+    """The datasets a node names, rendered or read on first use and cached under the results folder."""
+    from gclbench.datasets.load import load_dataset, load_pretrain_set
+
+    settings, cache = node.resolved(), config.home / "cache"
+    if node.stage is Stage.PRETRAIN:
+        if settings.pretrain.kind != "rendered":
+            return {}
+        people, each = settings.pretrain.people, settings.pretrain.images_per_person
+        return {"pretrain": load_pretrain_set(settings.data, people, each, cache)}
+    return {name: load_dataset(role, settings.data, cache) for name, role in node.roles.items()}
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` takes a GPU when there is one."""
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def package_versions() -> Mapping[str, str]:
+    """Versions of what the numbers depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found

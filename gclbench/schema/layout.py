@@ -1,0 +1,39 @@
+"""How a report lays a study out (reports/*.yaml): columns, groups, captions; no arithmetic."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from gclbench.schema.model import Model
+
+Metric = Literal["mAP", "R1", "R5", "R10"]
+
+
+class Panel(Model):
+    """A block of columns that stands under its own heading, such as 'Fully unsupervised'."""
+
+    title: str
+    tasks: tuple[str, ...]
+
+
+class Flag(Model):
+    """A tick column: the row has a tick where its published flag `column` is 1."""
+
+    column: str
+    label: str
+    group: str = ""
+
+
+class Layout(Model):
+    """One table: rows come from the study, published numbers from baselines/published/<table>.csv."""
+
+    report: str
+    title: str
+    caption: str
+    published: str | None = None
+    panels: tuple[Panel, ...]
+    metrics: tuple[Metric, ...] = ("mAP", "R1", "R5", "R10")
+    flags: tuple[Flag, ...] = ()
+    row_groups: dict[str, str] = Field(default_factory=dict)

@@ -1,0 +1,225 @@
+"""Every setting of a run, by the stage that reads it. Defaults are the paper's (specs: GCL+, section 4.2).
+
+Ids D-01 ... D-32 name the places where the paper and the official code disagree; docs/deviations.md
+lists them. A profile (`smoke`, `laptop`, `paper`) changes sizes, a recipe or a study row the method.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from gclbench.schema.model import Model
+
+NonNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class WorldSettings(Model):
+    """Sizes of the built-in rendered world (per twin)."""
+
+    seed: Count = 0
+    people_train: Annotated[int, Field(ge=4)] = 100
+    people_test: Annotated[int, Field(ge=4)] = 75
+    images_per_person: Annotated[int, Field(ge=4)] = 10
+    distractor_people: Count = 12
+
+
+class MeshSettings(Model):
+    """Where the meshes that guide generation come from, and who draws their projections."""
+
+    source: Literal["oracle", "params", "archive"] = "oracle"
+    noise_deg: NonNegative = 4.0
+    root: str | None = None
+    renderer: Literal["auto", "pyrender", "raster"] = "auto"
+
+
+class DataSettings(Model):
+    """`root` unset answers a role with its synthetic twin; set, with the real dataset under it."""
+
+    root: str | None = None
+    height_px: PositiveInt = 256
+    width_px: PositiveInt = 128
+    world: WorldSettings = WorldSettings()
+    mesh: MeshSettings = MeshSettings()
+
+
+class IdEncoderSettings(Model):
+    """E_id: a ResNet with last stride 1, a part head and an embedding head."""
+
+    depth: Literal["resnet18", "resnet50"] = "resnet50"
+    width: PositiveInt = 64
+    embedding_dim: PositiveInt = 512
+    parts: PositiveInt = 4
+
+
+class GeneratorSettings(Model):
+    """E_str, the AdaIN MLPs and the decoder G (widths of the paper's size; D-07 [code])."""
+
+    structure_width: PositiveInt = 16
+    structure_blocks: PositiveInt = 4
+    structure_dilations: tuple[PositiveInt, PositiveInt, PositiveInt] = (3, 6, 9)
+    decoder_width: PositiveInt = 128
+    decoder_blocks: PositiveInt = 4
+    mlp_width: PositiveInt = 512
+    padding: Literal["reflect", "zeros"] = "reflect"
+
+
+class DiscriminatorSettings(Model):
+    """D: one PatchGAN per scale, each at half the size of the one before."""
+
+    scales: PositiveInt = 3
+    width: PositiveInt = 32
+    blocks: PositiveInt = 4
+
+
+class NetworkSettings(Model):
+    id_encoder: IdEncoderSettings = IdEncoderSettings()
+    generator: GeneratorSettings = GeneratorSettings()
+    discriminator: DiscriminatorSettings = DiscriminatorSettings()
+
+
+class PretrainSettings(Model):
+    """What E_id knows before it sees the training set.
+
+    `rendered`: identities of a rendered set disjoint from both twins, in ImageNet's place;
+    `imagenet`: a ResNet-50 file in torchvision's layout (`weights`); `random`: nothing.
+    """
+
+    kind: Literal["rendered", "imagenet", "random"] = "rendered"
+    weights: str | None = None
+    people: PositiveInt = 240
+    images_per_person: PositiveInt = 6
+    epochs: PositiveInt = 6
+    batch_size: PositiveInt = 32
+    lr: PositiveFloat = 0.05
+    weight_decay: NonNegative = 5e-4
+
+
+class SourceSettings(Model):
+    """Supervised training on a labelled set: UDA's source, and the upper bound of the world check."""
+
+    epochs: PositiveInt = 30
+    batch_size: PositiveInt = 32
+    lr: PositiveFloat = 0.01
+    new_layer_lr_factor: PositiveFloat = 10.0
+    weight_decay: NonNegative = 5e-4
+
+
+class WarmupSettings(Model):
+    """Stage 1. Defaults are JVTC's (Li and Zhang, ECCV 2020; official code)."""
+
+    method: str = "jvtc"
+    epochs: PositiveInt = 45
+    batch_images: PositiveInt = 32
+    copies: Annotated[int, Field(ge=2)] = 4
+    lr: PositiveFloat = 0.01
+    new_layer_lr_factor: PositiveFloat = 10.0
+    lr_step_epochs: PositiveInt = 40
+    weight_decay: NonNegative = 5e-4
+    global_from_epoch: PositiveInt = 10
+    joint_from_epoch: PositiveInt = 30
+    refresh_every_epochs: PositiveInt = 5
+    k1: PositiveInt = 20
+    k2: PositiveInt = 6
+    rho: PositiveFloat = 1.6e-3
+    eps_factor: PositiveFloat = 0.75
+    eps_factor_with_source: PositiveFloat = 1.0
+    local_temperature: PositiveFloat = 0.1
+    global_temperature: PositiveFloat = 0.05
+    global_weight: NonNegative = 0.2
+    source_loss: bool = True
+    memory_momentum_step: Share = 0.01
+    memory_momentum_max: Share = 0.8
+    frame_bin: PositiveInt = 100
+    smoothing_bins: PositiveFloat = 50.0
+
+
+class GanSettings(Model):
+    """Stage 2 and the generative losses of stage 3 (weights are shared by both)."""
+
+    epochs: PositiveInt = 40
+    batch_size: PositiveInt = 16
+    lr: PositiveFloat = 1e-4
+    beta1: Share = 0.0
+    beta2: Share = 0.999
+    weight_decay: NonNegative = 5e-4
+    adversarial: Literal["lsgan", "nsgan"] = "lsgan"  # D-01
+    r1_weight: NonNegative = 0.01  # D-02
+    lambda_recon: NonNegative = 5.0
+    lambda_adv: NonNegative = 1.0
+    recon_feature_pair: Literal["paper", "code"] = "paper"  # D-03: x'_new or x'_ori
+    mlp_slicing: Literal["code", "stripe"] = "code"  # D-05
+    angles: Literal[7, 6] = 7  # D-08
+    adversarial_mix: bool = True  # Eq. 6 has L_adv_mix in stage 2 too (D-22)
+    mix_alpha: PositiveFloat = 0.6
+
+
+class PseudoLabelSettings(Model):
+    """Jaccard + DBSCAN on the memory bank at the start of every stage-3 epoch."""
+
+    k1: PositiveInt = 30  # D-16
+    k2: PositiveInt = 6
+    eps_rule: Literal["constant", "rho"] = "constant"  # D-15
+    eps: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    rho: PositiveFloat = 0.002
+    min_samples: PositiveInt = 4
+
+
+class JointSettings(Model):
+    """Stage 3: joint training with L_gan and the contrastive losses."""
+
+    epochs: PositiveInt = 20
+    batch_size: PositiveInt = 16
+    augmentations: tuple[str, ...] = ("rotation", "d_mixup")
+    losses: tuple[str, ...] = ("l_vi", "l_vi_prime", "l_vi_dprime", "l_proto", "l_mix")
+    lr: PositiveFloat = 3.5e-4
+    momentum: Share = 0.9
+    weight_decay: NonNegative = 5e-4
+    gan_lr: PositiveFloat = 1e-4  # D-27
+    lr_decay_epoch: PositiveInt = 10
+    lr_decay: Share = 0.1
+    lambda_vi: NonNegative = 1.0
+    lambda_mix: NonNegative = 1.0
+    temperature: PositiveFloat = 0.04
+    negatives: PositiveInt = 8192
+    memory_momentum: Share = 0.2
+    mix_alpha: PositiveFloat = 0.6
+    l_vi_prime_positive: Literal["paper", "code"] = "paper"  # D-09: current f or stored row
+    l_mix_form: Literal["paper", "code"] = "paper"  # D-19: Eq. 14 or soft cross-entropy
+    prototype_features: Literal["raw", "unit"] = "raw"  # D-18
+    exclude_self_positive: bool = False  # D-10
+    f_mixup_layer: Literal["embedding", "identity"] = "embedding"
+    batch_norm_updates: Literal["all", "real"] = "all"
+    pseudo_labels: PseudoLabelSettings = PseudoLabelSettings()
+    evaluate_every: Count = 1
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> JointSettings:
+        for field in ("augmentations", "losses"):
+            names = getattr(self, field)
+            if len(set(names)) != len(names):
+                raise ValueError(f"{field} names one component twice: {', '.join(names)}")
+        return self
+
+
+class EvaluateSettings(Model):
+    """Market-1501 single-query protocol; see docs/evaluation.md."""
+
+    average_precision: Literal["step", "trapezoid"] = "step"
+    batch_size: PositiveInt = 64
+
+
+class Settings(Model):
+    """A fully resolved configuration: everything any stage may read, and nothing else."""
+
+    data: DataSettings = DataSettings()
+    network: NetworkSettings = NetworkSettings()
+    pretrain: PretrainSettings = PretrainSettings()
+    source: SourceSettings = SourceSettings()
+    warmup: WarmupSettings = WarmupSettings()
+    gan: GanSettings = GanSettings()
+    joint: JointSettings = JointSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()

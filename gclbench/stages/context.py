@@ -1,0 +1,58 @@
+"""What a stage is given: its settings, chance, parents, data, and where to write and report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from gclbench.datasets.base import Dataset
+from gclbench.schema import Settings
+from gclbench.seeding import numpy_generator, torch_generator
+
+
+class CheckpointFolder(Protocol):
+    """Where a stage keeps its epochs; `gclbench.plan.checkpoints.Checkpoints` is the real one."""
+
+    def save(self, epoch: int, state: dict[str, Any]) -> Path: ...
+
+    def latest(self) -> tuple[int, dict[str, Any]] | None: ...
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """Everything a stage may touch.
+
+    `parents` maps a stage name to its finished artifact's folder; `datasets` has "target" and, for
+    UDA, "source" ("pretrain" for pre-training). Files written to `folder` become the artifact.
+    `log(name, value, step)` stores a metric; `progress(epoch, epochs, step, steps, metrics)` shows it.
+    """
+
+    stage: str
+    settings: Settings
+    seed: int
+    parents: Mapping[str, Path]
+    datasets: Mapping[str, Dataset]
+    folder: Path
+    checkpoints: CheckpointFolder
+    device: torch.device
+    log: Callable[[str, float, int], None]
+    progress: Callable[[int, int, int, int, dict[str, float]], None]
+
+    def torch_generator(self, *names: str | int) -> torch.Generator:
+        """The named stream of this stage; a CPU generator, so that every device draws the same."""
+        return torch_generator(self.seed, self.stage, *names)
+
+    def numpy_generator(self, *names: str | int) -> np.random.Generator:
+        return numpy_generator(self.seed, self.stage, *names)
+
+    def load(self, parent: str, name: str) -> dict[str, Any]:
+        """Load `name` (a state dict) from a parent's artifact."""
+        state: dict[str, Any] = torch.load(
+            self.parents[parent] / name, map_location=self.device, weights_only=True
+        )
+        return state

@@ -1,0 +1,103 @@
+"""Stage 2: E_id frozen; E_str, G and D learn with L_gan (GCL+ section 4.2, three-stage optimisation)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gclbench.augmentations.d_mixup import DMixup
+from gclbench.augmentations.rotation import Rotation
+from gclbench.evaluation.preprocess import structure_to_network, to_network
+from gclbench.registry import register
+from gclbench.stages.context import StageContext
+from gclbench.stages.generative import GenerativeModule, Mixing
+from gclbench.stages.loop import shuffled_batches, train
+from gclbench.stages.pretrain import load_encoder
+
+# The iteration whose reconstruction losses later ones are compared with, and the window of the mean.
+REFERENCE_ITERATION, WINDOW = 100, 20
+
+
+class GanTraining:
+    """E_str, G and D on the target's images and projections; E_id in eval mode, never stepped."""
+
+    def __init__(self, context: StageContext) -> None:
+        self.context, self.settings = context, context.settings.gan
+        self.epochs = self.settings.epochs
+        self.encoder = load_encoder(context, "warmup").eval().requires_grad_(False)
+        self.module = GenerativeModule(context, self.encoder.channels)
+        self.module.build_optimizers(self.settings.lr)
+        self.images = context.datasets["target"].images("train")
+        self.projections = context.datasets["target"].projections()
+        self.rotation = Rotation(angles=self.settings.angles)
+        self.d_mixup = DMixup(alpha=self.settings.mix_alpha)
+        self.history: dict[str, list[float]] = {"recon_x": [], "recon_f": []}
+
+    def begin_epoch(self, epoch: int) -> Sequence[Tensor]:
+        self.generator = self.context.torch_generator("views", epoch)
+        order = self.context.torch_generator("order", epoch)
+        return shuffled_batches(torch.arange(len(self.images)), self.settings.batch_size, order)
+
+    def step(self, batch: Tensor) -> dict[str, Tensor | float]:
+        device = self.context.device
+        images = to_network(self.images[batch.numpy()]).to(device)
+        own, new = self._structures(batch, device)
+        views = self.module.views(
+            images, own, new, self.encoder, self.encoder, self._mixing(len(batch), device)
+        )
+        loss_d = self.module.discriminator_step(images, views.fakes)
+        losses = self.module.losses(images, views)
+        total = self.module.total(losses)
+        self.module.optimizer_g.zero_grad(set_to_none=True)
+        total.backward()
+        self.module.optimizer_g.step()
+        for name, values in self.history.items():
+            values.append(float(losses[name].detach()))
+        return {"loss": total, "loss_d": loss_d, **losses}
+
+    def _structures(self, batch: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+        projections = structure_to_network(self.projections[batch.numpy()]).to(device)
+        chance = self.rotation.sample(len(batch), self.generator)
+        return projections[:, :1], self.rotation.apply(projections, chance)
+
+    def _mixing(self, batch_size: int, device: torch.device) -> Mixing | None:
+        if not self.settings.adversarial_mix:
+            return None
+        chance = self.d_mixup.sample(batch_size, self.generator)
+        return Mixing(chance.partner.to(device), chance.lam)
+
+    def end_epoch(self, epoch: int) -> dict[str, float]:
+        return {}
+
+    def reconstruction_ratios(self) -> dict[str, float]:
+        """recon_x and recon_f at the end over those at iteration 100 (means of 20 iterations)."""
+        result = {}
+        for name, values in self.history.items():
+            early = values[max(REFERENCE_ITERATION - WINDOW, 0) : REFERENCE_ITERATION]
+            late = values[-WINDOW:]
+            if early:
+                result[f"{name}_at_100"] = sum(early) / len(early)
+                result[f"{name}_end"] = sum(late) / len(late)
+                result[f"{name}_ratio"] = result[f"{name}_end"] / result[f"{name}_at_100"]
+        return result
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**self.module.training_state(), "history": self.history}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.module.load_training_state(state)
+        self.history = {name: list(values) for name, values in state["history"].items()}
+
+
+@register("stages", "gan", revision=1)
+def gan_warmup(context: StageContext) -> dict[str, float]:
+    """Stage 2: warm up E_str, G and D with L_gan while E_id stays frozen."""
+    training = GanTraining(context)
+    train(training, context)
+    torch.save(training.encoder.state_dict(), context.folder / "encoder.pt")
+    torch.save(training.module.generator.state_dict(), context.folder / "generator.pt")
+    torch.save(training.module.discriminator.state_dict(), context.folder / "discriminator.pt")
+    return training.reconstruction_ratios()

@@ -1,0 +1,268 @@
+"""Stage 3: joint training with memory, pseudo labels, contrast and L_gan (GCL+ section 3.3, Eq. 16)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from gclbench.errors import UsageError
+from gclbench.evaluation.features import extract_features
+from gclbench.evaluation.preprocess import structure_to_network, to_network
+from gclbench.evaluation.protocol import evaluate
+from gclbench.kernels.mixing import mix
+from gclbench.kernels.quality import nmi
+from gclbench.losses.prototype import prototypes
+from gclbench.memory.bank import MemoryBank
+from gclbench.networks.id_encoder import IdOutput
+from gclbench.pseudolabels.jaccard_dbscan import pseudo_labels
+from gclbench.registry import REGISTRY, register
+from gclbench.schema import Settings
+from gclbench.schema.settings import EvaluateSettings
+from gclbench.stages.context import StageContext
+from gclbench.stages.contrast import BatchViews, EpochLabels, contrastive_losses, weighted_total
+from gclbench.stages.generative import GenerativeModule, Mixing
+from gclbench.stages.loop import shuffled_batches, train
+from gclbench.stages.pretrain import load_encoder
+from gclbench.stages.supervised import set_lr
+
+# Memory initialisation and the per-epoch curve do not follow `evaluate.*`, so that those settings
+# never retrain a model.
+PROTOCOL = EvaluateSettings()
+
+
+def build_augmentations(settings: Settings) -> tuple[Any, Any | None]:
+    """The view augmentation (exactly one) and the mix (at most one) that `joint.augmentations` names."""
+    options = {"angles": settings.gan.angles, "alpha": settings.joint.mix_alpha}
+    made: dict[str, Any] = {}
+    for name in settings.joint.augmentations:
+        component = REGISTRY.lookup("augmentations", name).component
+        if component.role in made:
+            raise UsageError(
+                f"joint.augmentations names two {component.role} augmentations: "
+                f"{', '.join(settings.joint.augmentations)}.",
+                "Keep one view (none, multi, rotation, oracle_rotation) and at most one mix.",
+            )
+        known = {field.name for field in fields(component)}
+        made[component.role] = component(**{k: v for k, v in options.items() if k in known})
+    if "view" not in made:
+        raise UsageError(
+            "joint.augmentations names no view augmentation.",
+            "Add one of none, multi, rotation, oracle_rotation.",
+        )
+    return made["view"], made.get("mix")
+
+
+class JointTraining:
+    """E_id (and, for generated views, G and D) against a memory bank and its pseudo labels."""
+
+    def __init__(self, context: StageContext) -> None:
+        self.context, self.settings = context, context.settings.joint
+        self.epochs = self.settings.epochs
+        self.device = context.device
+        self.target = context.datasets["target"]
+        self.images = self.target.images("train")
+        self.view, self.mixing = build_augmentations(context.settings)
+        self.encoder = load_encoder(context, "warmup")
+        self.optimizer = torch.optim.SGD(
+            [
+                {
+                    "params": list(self.encoder.parameters()),
+                    "lr": self.settings.lr,
+                    "initial_lr": self.settings.lr,
+                }
+            ],
+            momentum=self.settings.momentum,
+            nesterov=self.settings.momentum > 0,
+            weight_decay=self.settings.weight_decay,
+        )
+        self.generative = self._generative()
+        self.structures = self.target.projections() if self.generative is not None else None
+        self.oracle = self.target.oracle_views() if self.view.space == "oracle" else None
+        unit = extract_features(self.encoder, self.images, PROTOCOL.batch_size, self.device)
+        self.memory = MemoryBank(torch.as_tensor(unit, device=self.device))
+
+    def _generative(self) -> GenerativeModule | None:
+        spaces = {self.view.space, self.mixing.space if self.mixing is not None else ""}
+        if not spaces & {"structure", "identity"}:
+            return None
+        module = GenerativeModule(self.context, self.encoder.channels)
+        module.generator.load_state_dict(self.context.load("gan", "generator.pt"))
+        module.discriminator.load_state_dict(self.context.load("gan", "discriminator.pt"))
+        module.build_optimizers(self.settings.gan_lr)
+        return module
+
+    def begin_epoch(self, epoch: int) -> Sequence[Tensor]:
+        """Cluster the memory; clustered images only are visited, outliers stay as negatives (D-14)."""
+        found = pseudo_labels(
+            self.memory.rows.cpu().numpy(), **self.settings.pseudo_labels.model_dump()
+        )
+        labels = torch.from_numpy(found.labels).to(self.device)
+        self.labels = EpochLabels(labels, prototypes(self.memory.rows, labels))
+        self._log_label_quality(found.labels, float(found.eps), epoch)
+        factor = self.settings.lr_decay if epoch >= self.settings.lr_decay_epoch else 1.0
+        set_lr(self.optimizer, factor)
+        if self.generative is not None:
+            set_lr(self.generative.optimizer_g, factor)
+            set_lr(self.generative.optimizer_d, factor)
+        self.encoder.train()
+        self.generator = self.context.torch_generator("views", epoch)
+        clustered = torch.from_numpy(np.flatnonzero(found.labels >= 0))
+        order = self.context.torch_generator("order", epoch)
+        return shuffled_batches(clustered, self.settings.batch_size, order)
+
+    def _log_label_quality(self, labels: np.ndarray, eps: float, epoch: int) -> None:
+        truth = self.target.train.pids
+        values = {
+            "nmi": nmi(truth, labels),
+            "nmi_outliers_dropped": nmi(truth, labels, outliers="drop"),
+            "nmi_outliers_single": nmi(truth, labels, outliers="singletons"),
+            "clusters": float(labels.max() + 1),
+            "outliers": float((labels < 0).sum()),
+            "eps": eps,
+        }
+        for name, value in values.items():
+            self.context.log(name, value, epoch)
+
+    def step(self, batch: Tensor) -> dict[str, Tensor | float]:
+        images = to_network(self.images[batch.numpy()]).to(self.device)
+        indices = batch.to(self.device)
+        mixing = self._draw_mixing(len(batch))
+        if self.generative is not None:
+            views, losses = self._generated_views(images, batch, indices, mixing)
+        else:
+            views, losses = self._plain_views(images, batch, indices, mixing), {}
+        contrast = contrastive_losses(
+            views, self.labels, self.memory.rows, self.settings, self.generator
+        )
+        unit = F.normalize(views.view.detach())
+        self.memory.update(indices, unit, self.settings.memory_momentum)
+        total = weighted_total(contrast, self.settings)
+        if self.generative is not None:
+            total = total + self.generative.total(losses)
+        self._backward(total)
+        return {"loss": total, **contrast, **losses}
+
+    def _backward(self, total: Tensor) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.generative is not None:
+            self.generative.optimizer_g.zero_grad(set_to_none=True)
+        total.backward()
+        if self.generative is not None:
+            self.generative.optimizer_g.step()
+        self.optimizer.step()
+
+    def _draw_mixing(self, batch_size: int) -> Mixing | None:
+        if self.mixing is None:
+            return None
+        chance = self.mixing.sample(batch_size, self.generator)
+        return Mixing(chance.partner.to(self.device), chance.lam)
+
+    def _encode_generated(self, images: Tensor) -> IdOutput:
+        if self.settings.batch_norm_updates == "all":
+            output: IdOutput = self.encoder(images)
+            return output
+        with self.encoder.fixed_statistics():
+            return self.encoder(images)
+
+    def _generated_views(
+        self, images: Tensor, batch: Tensor, indices: Tensor, mixing: Mixing | None
+    ) -> tuple[BatchViews, dict[str, Tensor]]:
+        """Views by G; D takes its step on them before G's losses are formed (specs: section 7)."""
+        generative = self.generative
+        if generative is None or self.structures is None:
+            raise UsageError("this row has no generator.", "Add rotation to joint.augmentations.")
+        projections = structure_to_network(self.structures[batch.numpy()]).to(self.device)
+        chance = self.view.sample(len(batch), self.generator)
+        identity_mix = mixing if self.mixing is not None and self.mixing.space == "identity" else None
+        made = generative.views(
+            images,
+            projections[:, :1],
+            self.view.apply(projections, chance),
+            self.encoder,
+            self._encode_generated,
+            identity_mix,
+        )
+        mixed = None
+        if made.mixed is not None:
+            mixed = self._encode_generated(made.mixed).embedding
+        elif mixing is not None:
+            mixed = self._mix_without_generator(images, made.identity, mixing)
+        loss_d = generative.discriminator_step(images, made.fakes)
+        losses = generative.losses(images, made)
+        views = BatchViews(indices, made.identity.embedding, made.new_id.embedding, mixed, mixing)
+        return views, {**losses, "loss_d": loss_d}
+
+    def _plain_views(
+        self, images: Tensor, batch: Tensor, indices: Tensor, mixing: Mixing | None
+    ) -> BatchViews:
+        """Views by image transforms or, for the oracle, by the world's own renderer."""
+        if self.oracle is not None:
+            choices = torch.stack(
+                [to_network(views) for views in self.oracle[batch.numpy()]]
+            ).to(self.device)
+            new = self.view.apply(choices, self.view.sample(len(batch), self.generator))
+        else:
+            height_px, width_px = images.shape[-2:]
+            chance = self.view.sample(len(batch), self.generator, height_px, width_px)
+            new = self.view.apply(images, chance)
+        output = self.encoder(images)
+        generated = self._encode_generated(new)
+        mixed = None
+        if mixing is not None:
+            mixed = self._mix_without_generator(new, output, mixing)
+        return BatchViews(indices, output.embedding, generated.embedding, mixed, mixing)
+
+    def _mix_without_generator(
+        self, images: Tensor, output: IdOutput, mixing: Mixing
+    ) -> Tensor | None:
+        """f'_mix of Mixup (pixels) or F-Mixup (the layer that `joint.f_mixup_layer` names)."""
+        if self.mixing is None:
+            return None
+        if self.mixing.space == "image":
+            return self._encode_generated(mix(images, mixing.partner, mixing.lam)).embedding
+        if self.settings.f_mixup_layer == "embedding":
+            return mix(output.embedding, mixing.partner, mixing.lam)
+        pooled = mix(output.f_id, mixing.partner, mixing.lam).mean(dim=(2, 3))
+        embedded: Tensor = self.encoder.embed(pooled)
+        return embedded
+
+    def end_epoch(self, epoch: int) -> dict[str, float]:
+        every = self.settings.evaluate_every
+        if every == 0 or (epoch + 1) % every:
+            return {}
+        result = evaluate(self.encoder, self.target, PROTOCOL, self.device)
+        return {"mAP": result.mAP, "R1": result.R1}
+
+    def state_dict(self) -> dict[str, Any]:
+        state = {
+            "encoder": self.encoder.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "memory": self.memory.state_dict(),
+        }
+        if self.generative is not None:
+            state["generative"] = self.generative.training_state()
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.encoder.load_state_dict(state["encoder"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.memory.load_state_dict(state["memory"])
+        if self.generative is not None:
+            self.generative.load_training_state(state["generative"])
+
+
+@register("stages", "joint", revision=1)
+def joint(context: StageContext) -> dict[str, float]:
+    """Stage 3: train E_id with the contrastive losses, jointly with G and D where the row has them."""
+    training = JointTraining(context)
+    train(training, context)
+    torch.save(training.encoder.state_dict(), context.folder / "encoder.pt")
+    if training.generative is not None:
+        torch.save(training.generative.generator.state_dict(), context.folder / "generator.pt")
+    return {}

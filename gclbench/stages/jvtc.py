@@ -1,0 +1,214 @@
+"""JVTC as stage 1: local one-hot loss in the batch, global loss against a clustered memory.
+
+Source     Li and Zhang, "Joint Visual and Temporal Consistency", ECCV 2020, and its official code.
+Differs    CamStyle images are not used: the K views of an image are K augmented copies of it; an epoch
+           is one pass over the source (UDA) or the target (unsupervised); the histogram has as many
+           bins as the frames need (the published 3,000 are too few for Market-1501).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gclbench.augmentations.multi import Multi
+from gclbench.evaluation.preprocess import to_network
+from gclbench.losses.jvtc import global_loss, local_loss
+from gclbench.memory.bank import JvtcBank
+from gclbench.networks.id_encoder import IdEncoder
+from gclbench.pseudolabels.jvtc import RefreshSettings, refresh_labels
+from gclbench.registry import register
+from gclbench.stages.context import StageContext
+from gclbench.stages.loop import endless_batches
+from gclbench.stages.supervised import (
+    class_indices,
+    identity_loss,
+    new_classifier,
+    set_lr,
+    sgd_with_new_layers,
+)
+
+# JVTC flips and erases, it neither pads nor crops.
+JVTC_AUGMENTATION = Multi(pad_px=0, max_area=0.2)
+
+
+class SourceBranch:
+    """UDA's labelled half: cross-entropy on source images, with the source stage's classifier."""
+
+    def __init__(self, context: StageContext, embedding_dim: int, batch_size: int) -> None:
+        self.context, self.batch_size = context, batch_size
+        dataset = context.datasets["source"]
+        self.images = dataset.images("train")
+        self.labels = class_indices(dataset).to(context.device)
+        classes = int(self.labels.max()) + 1
+        self.classifier = new_classifier(
+            embedding_dim, classes, context.torch_generator("classifier")
+        ).to(context.device)
+        self.classifier.load_state_dict(context.load("source", "classifier.pt"))
+
+    def loss(self, encoder: IdEncoder, indices: Tensor, generator: torch.Generator) -> Tensor:
+        images = to_network(self.images[indices.numpy()]).to(self.context.device)
+        return identity_loss(
+            encoder, self.classifier, jvtc_views(images, generator), self.labels[indices]
+        )
+
+
+def jvtc_views(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Flip and erase a batch (B, 3, H, W)."""
+    height_px, width_px = images.shape[-2:]
+    chance = JVTC_AUGMENTATION.sample(len(images), generator, height_px, width_px)
+    return JVTC_AUGMENTATION.apply(images, chance)
+
+
+@register("warmups", "jvtc", revision=1)
+class JvtcTraining:
+    """JVTC (ECCV'20): local and global one-hot losses, labels from memory and camera/time."""
+
+    def __init__(self, context: StageContext, encoder: IdEncoder) -> None:
+        self.context, self.encoder = context, encoder
+        self.settings = context.settings.warmup
+        self.epochs = self.settings.epochs
+        target = context.datasets["target"]
+        self.cams, self.frames = target.train.cams, target.train.frames
+        self.images = target.images("train")
+        self.bank = JvtcBank(
+            len(self.images), encoder.embedding_dim, context.torch_generator("bank")
+        )
+        self.labels = torch.arange(len(self.images), device=context.device)
+        self.source = self._source_branch()
+        extra: list[nn.Parameter] = (
+            [] if self.source is None else list(self.source.classifier.parameters())
+        )
+        self.optimizer = sgd_with_new_layers(
+            encoder,
+            extra,
+            self.settings.lr,
+            self.settings.new_layer_lr_factor,
+            self.settings.weight_decay,
+        )
+
+    def _source_branch(self) -> SourceBranch | None:
+        if "source" not in self.context.parents or not self.settings.source_loss:
+            return None
+        rows = self.settings.batch_images * self.settings.copies
+        return SourceBranch(self.context, self.encoder.embedding_dim, rows)
+
+    def begin_epoch(self, epoch: int) -> Sequence[tuple[Tensor, Tensor | None]]:
+        """Refresh the labels when due (epochs are numbered from 1 in the paper), then draw batches."""
+        number = epoch + 1
+        self.global_weight = 0.0
+        if number >= self.settings.global_from_epoch:
+            self.global_weight = self.settings.global_weight
+        self.number = number
+        if self._refresh_due(number):
+            self._refresh(number)
+        self.encoder.train()
+        set_lr(self.optimizer, 0.1 ** (number // self.settings.lr_step_epochs))
+        self.generator = self.context.torch_generator("augment", epoch)
+        return self._batches(epoch)
+
+    def _batches(self, epoch: int) -> list[tuple[Tensor, Tensor | None]]:
+        count, size = len(self.images), self.settings.batch_images
+        steps = max(count // size, 1)
+        if self.source is None:
+            target = endless_batches(count, size, epoch * steps, steps, self.context, "target")
+            return [(batch, None) for batch in target]
+        rows = len(self.source.labels)
+        steps = max(rows // self.source.batch_size, 1)
+        first = epoch * steps
+        target = endless_batches(count, size, first, steps, self.context, "target")
+        source = endless_batches(
+            rows, self.source.batch_size, first, steps, self.context, "source"
+        )
+        return list(zip(target, source, strict=True))
+
+    def _refresh_due(self, number: int) -> bool:
+        since = number - self.settings.global_from_epoch
+        return since >= 0 and since % self.settings.refresh_every_epochs == 0
+
+    def _refresh(self, number: int) -> None:
+        settings = self.settings
+        result = refresh_labels(
+            self.bank.rows.cpu().numpy(),
+            self.cams,
+            self.frames,
+            "joint" if number >= settings.joint_from_epoch else "visual",
+            RefreshSettings(
+                k1=settings.k1,
+                k2=settings.k2,
+                rho=settings.rho,
+                eps_factor=(
+                    settings.eps_factor
+                    if "source" not in self.context.parents
+                    else settings.eps_factor_with_source
+                ),
+                frame_bin=settings.frame_bin,
+                smoothing_bins=settings.smoothing_bins,
+            ),
+        )
+        self.labels = torch.from_numpy(result.labels).to(self.context.device)
+        self.context.log("clusters", float(result.clusters), number)
+        self.context.log("eps", float(result.eps), number)
+
+    def step(self, batch: tuple[Tensor, Tensor | None]) -> dict[str, Tensor | float]:
+        indices, source_indices = batch
+        copies = self.settings.copies
+        images = to_network(self.images[indices.numpy()]).to(self.context.device)
+        views = jvtc_views(images.repeat_interleave(copies, dim=0), self.generator)
+        features = self.encoder(views).embedding
+        losses = self._losses(features, indices)
+        if self.source is not None and source_indices is not None:
+            losses["source"] = self.source.loss(self.encoder, source_indices, self.generator)
+        total = torch.stack(list(losses.values())).sum()
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        self.optimizer.step()
+        means = features.detach().unflatten(0, (-1, copies)).mean(1)
+        self.bank.update(
+            indices.to(means.device),
+            F.normalize(means),
+            epoch=self.number,
+            momentum_step=self.settings.memory_momentum_step,
+            momentum_max=self.settings.memory_momentum_max,
+        )
+        return {"loss": total, **losses}
+
+    def _losses(self, features: Tensor, indices: Tensor) -> dict[str, Tensor]:
+        settings = self.settings
+        losses = {"local": local_loss(features, settings.copies, settings.local_temperature)}
+        if self.global_weight > 0:
+            losses["global"] = self.global_weight * global_loss(
+                features,
+                settings.copies,
+                self.bank.rows,
+                self.labels,
+                indices.to(features.device),
+                settings.global_temperature,
+            )
+        return losses
+
+    def end_epoch(self, epoch: int) -> dict[str, float]:
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        state = {
+            "encoder": self.encoder.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "bank": self.bank.state_dict(),
+            "labels": self.labels,
+        }
+        if self.source is not None:
+            state["classifier"] = self.source.classifier.state_dict()
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.encoder.load_state_dict(state["encoder"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.bank.load_state_dict(state["bank"])
+        self.labels = state["labels"].to(self.context.device)
+        if self.source is not None:
+            self.source.classifier.load_state_dict(state["classifier"])

@@ -1,0 +1,116 @@
+"""The one training loop: epochs of steps, a checkpoint after each epoch, exact resume.
+
+Chance inside an epoch comes from streams named by the epoch (see `StageContext.torch_generator`), so a
+resumed run needs no generator state: epoch 7 draws the same numbers whether or not the process died.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from gclbench.errors import CheckpointError, TrainingError
+from gclbench.stages.context import StageContext
+
+
+class Training(Protocol):
+    """What `train` drives. `state_dict` holds everything that a bit-exact resume needs."""
+
+    epochs: int
+
+    def begin_epoch(self, epoch: int) -> Sequence[Any]:
+        """Prepare epoch `epoch` (from 0) and return its batches (a sequence, so its length is known)."""
+        ...
+
+    def step(self, batch: Any) -> dict[str, Tensor | float]:
+        """Train on one batch and return scalar losses by name."""
+        ...
+
+    def end_epoch(self, epoch: int) -> dict[str, float]:
+        """Finish the epoch and return what should be logged once per epoch."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+def train(training: Training, context: StageContext) -> None:
+    """Run all epochs that are not done yet. Raises TrainingError when a loss is not finite."""
+    for epoch in range(_resume(training, context), training.epochs):
+        batches = training.begin_epoch(epoch)
+        totals: dict[str, float] = {}
+        for index, batch in enumerate(batches):
+            losses = scalars(training.step(batch))
+            _refuse_non_finite(losses, context.stage, epoch, index)
+            for name, value in losses.items():
+                totals[name] = totals.get(name, 0.0) + value
+            context.progress(epoch, training.epochs, index + 1, len(batches), losses)
+        means = {name: total / len(batches) for name, total in totals.items()}
+        for name, value in {**means, **training.end_epoch(epoch)}.items():
+            context.log(name, value, epoch + 1)
+        context.checkpoints.save(epoch + 1, training.state_dict())
+
+
+def _resume(training: Training, context: StageContext) -> int:
+    found = context.checkpoints.latest()
+    if found is None:
+        return 0
+    done, state = found
+    try:
+        training.load_state_dict(state)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise CheckpointError(
+            f"a checkpoint of stage {context.stage} in {context.folder} does not fit: {error}.",
+            "Delete that folder to train the node anew.",
+        ) from error
+    return done
+
+
+def scalars(losses: dict[str, Tensor | float]) -> dict[str, float]:
+    """Fetch all losses in one go (one synchronisation on a GPU)."""
+    names = list(losses)
+    values = torch.stack([torch.as_tensor(losses[name]).detach().float().cpu() for name in names])
+    return dict(zip(names, values.tolist(), strict=True))
+
+
+def _refuse_non_finite(losses: dict[str, float], stage: str, epoch: int, step: int) -> None:
+    bad = [name for name, value in losses.items() if not math.isfinite(value)]
+    if bad:
+        raise TrainingError(
+            f"{', '.join(bad)} is not finite in stage {stage}, epoch {epoch + 1}, step {step + 1}.",
+            f"Lower {stage}.lr, or look at the losses logged before it with: gclbench show run.",
+        )
+
+
+def shuffled_batches(
+    items: Tensor, batch_size: int, generator: torch.Generator, *, drop_last: bool = True
+) -> list[Tensor]:
+    """Cut a random permutation of `items` (n,) into batches; the short last one is dropped."""
+    order = items[torch.randperm(len(items), generator=generator)]
+    batches = list(order.split(batch_size))
+    if drop_last and batches and len(batches[-1]) < batch_size:
+        batches.pop()
+    return batches
+
+
+def endless_batches(
+    count: int, batch_size: int, first: int, number: int, context: StageContext, stream: str
+) -> Iterator[Tensor]:
+    """Batches `first` ... `first + number - 1` of an endless stream of shuffled passes over `count`.
+
+    Pass p is shuffled by its own named generator, so the stream can be entered anywhere.
+    """
+    per_pass = max(count // batch_size, 1)
+    passes: dict[int, list[Tensor]] = {}
+    for batch in range(first, first + number):
+        turn, index = divmod(batch, per_pass)
+        if turn not in passes:
+            generator = context.torch_generator(stream, turn)
+            order = torch.randperm(count, generator=generator)
+            passes = {turn: [order[i * batch_size : (i + 1) * batch_size] for i in range(per_pass)]}
+        yield passes[turn][index]

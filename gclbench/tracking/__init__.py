@@ -1,0 +1,9 @@
+"""Tracked runs: Sacred records each node that runs, in one SQL store.
+
+Modules that import Sacred (`experiment`, `observer`) are not imported here: reading is light.
+"""
+
+from gclbench.tracking.reader import Point, Reader, TrackedRun
+from gclbench.tracking.store import RequestedCell, RequestedStudy, RunStore
+
+__all__ = ["Point", "Reader", "RequestedCell", "RequestedStudy", "RunStore", "TrackedRun"]

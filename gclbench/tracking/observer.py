@@ -1,0 +1,136 @@
+"""Our Sacred observer, which keeps metrics in a table; and other observers by URL."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gclbench.digest import file_digest
+from gclbench.errors import MissingExtraError, UnknownNameError, UsageError
+from gclbench.schema import RunStatus
+from gclbench.tracking.environment import git_state, package_versions
+from gclbench.tracking.environment import host_info as this_host
+from gclbench.tracking.sacred_import import sacred
+from gclbench.tracking.store import RunStore
+
+_OUTPUT_CHARS = 20_000
+_SCHEMES = ("file", "mongo")
+
+
+class RunObserver(sacred.observers.RunObserver):  # type: ignore[misc]
+    """Stores a run in a `RunStore`: config, metrics per step, host, versions, git, output, files.
+
+    The run's id must be given (`options={"--id": ...}`); the config names `key`, `stage`, `label`
+    and `seed` of the node. Metrics are appended, never rewritten.
+    """
+
+    def __init__(self, store: RunStore) -> None:
+        self.store = store
+        self.run_id = ""
+
+    def started_event(
+        self,
+        ex_info: Mapping[str, Any],
+        command: str,
+        host_info: Mapping[str, Any],
+        start_time: datetime,
+        config: Mapping[str, Any],
+        meta_info: Mapping[str, Any],
+        _id: str | None,
+    ) -> str:
+        """Insert the run. Raises UsageError for a run without an id."""
+        if _id is None:
+            raise UsageError("a tracked run needs an id of its own.")
+        self.run_id = str(_id)
+        self.store.add_run(
+            {
+                "id": self.run_id,
+                "node_key": str(config["key"]),
+                "stage": str(config["stage"]),
+                "label": str(config["label"]),
+                "seed": int(config["seed"]),
+                "status": RunStatus.RUNNING,
+                "started": _iso(start_time),
+                "config_json": _json(config),
+                "host_json": _json(this_host()),
+                "versions_json": _json(package_versions()),
+                "git_json": _json(git_state()),
+            }
+        )
+        return self.run_id
+
+    def heartbeat_event(
+        self, info: Mapping[str, Any], captured_out: str, beat_time: datetime, result: object
+    ) -> None:
+        values = {"heartbeat": _iso(beat_time), "output": captured_out[-_OUTPUT_CHARS:]}
+        self.store.update_run(self.run_id, values)
+
+    def log_metrics(
+        self, metrics_by_name: Mapping[str, Mapping[str, Sequence[Any]]], info: object
+    ) -> None:
+        points = [
+            {
+                "name": name,
+                "step": int(step),
+                "value": float(value) if math.isfinite(value) else None,
+                "time": _iso(time),
+            }
+            for name, series in metrics_by_name.items()
+            for step, value, time in zip(
+                series["steps"], series["values"], series["timestamps"], strict=True
+            )
+        ]
+        self.store.add_metrics(self.run_id, points)
+
+    def completed_event(self, stop_time: datetime, result: Mapping[str, Any] | None) -> None:
+        files = {item["name"]: item["sha256"] for item in (result or {}).get("files", [])}
+        self.store.set_artifacts(self.run_id, files)
+        values = {"result_json": _json((result or {}).get("metrics", {}))}
+        self._end(RunStatus.COMPLETED, stop_time, values)
+
+    def interrupted_event(self, interrupt_time: datetime, status: str) -> None:
+        self._end(RunStatus.INTERRUPTED, interrupt_time, {})
+
+    def failed_event(self, fail_time: datetime, fail_trace: Sequence[str]) -> None:
+        self._end(RunStatus.FAILED, fail_time, {"error": "".join(fail_trace)[-_OUTPUT_CHARS:]})
+
+    def artifact_event(
+        self, name: str, filename: str, metadata: object = None, content_type: object = None
+    ) -> None:
+        self.store.set_artifacts(self.run_id, {name: file_digest(Path(filename))})
+
+    def _end(self, status: RunStatus, time: datetime, values: Mapping[str, Any]) -> None:
+        self.store.update_run(self.run_id, {"status": status, "stopped": _iso(time), **values})
+
+
+def observer_from_url(url: str) -> Any:
+    """Return one of Sacred's own observers: `mongo://HOST:PORT/NAME` or `file://FOLDER`.
+
+    Raises UsageError for anything else and MissingExtraError when pymongo is not installed.
+    """
+    scheme, separator, place = url.partition("://")
+    if not separator or not place:
+        raise UsageError(f"'{url}' is not an observer.", "Use mongo://HOST/NAME or file://FOLDER.")
+    if scheme == "file":
+        return sacred.observers.FileStorageObserver(place)
+    if scheme != "mongo":
+        raise UnknownNameError("kind of observer", scheme, _SCHEMES)
+    server, _, name = place.partition("/")
+    try:
+        return sacred.observers.MongoObserver(f"mongodb://{server}", db_name=name or "gclbench")
+    except (ImportError, ModuleNotFoundError) as error:
+        raise MissingExtraError("pymongo", "mongo") from error
+
+
+def _iso(time: datetime) -> str:
+    """Sacred's times are UTC without saying so."""
+    aware = time.replace(tzinfo=UTC) if time.tzinfo is None else time
+    return aware.isoformat(timespec="microseconds")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, default=str)

@@ -1,0 +1,135 @@
+"""The board behind the progress display, and what its displays print."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from gclbench.cli.progress import LINE_SECONDS, Board, Display, PlainDisplay, duration, watch
+from gclbench.executors.events import (
+    NodeFailed,
+    NodeFinished,
+    NodeProgress,
+    NodeSkipped,
+    NodeStarted,
+)
+from gclbench.plan import Node
+from gclbench.schema import Stage
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+NODES = [
+    Node(Stage.WARMUP, "w1", 0, "warmup market", {}),
+    Node(Stage.WARMUP, "w2", 0, "warmup duke", {}),
+    Node(Stage.EVALUATE, "e1", 0, "evaluate market", {}),
+]
+CELL = SimpleNamespace(
+    row=SimpleNamespace(label="Baseline"), task=SimpleNamespace(label="Market"), seed=0, key="e1"
+)
+PLAN: Any = SimpleNamespace(nodes=NODES, cells=(CELL,), evaluate_key=lambda cell: cell.key)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def board(clock: Clock) -> Board:
+    return Board(PLAN, {node.key: node for node in NODES}, 1, clock)
+
+
+def finished(node: Node, seconds: float = 10.0, **metrics: float) -> NodeFinished:
+    return NodeFinished(node, node.record(metrics=metrics, seconds=seconds), seconds)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59.4, "59 s"), (130, "2 min 10 s"), (3900, "1 h 05 min")],
+)
+def test_durations_read_well(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_time_left_is_unknown_before_anything_is_known(board: Board) -> None:
+    assert board.left is None
+    assert "unknown" in board.headline
+
+
+def test_time_left_comes_from_the_mean_of_finished_runs(board: Board) -> None:
+    board.start("w1")
+    board.finish("w1", 10.0, reused=False)
+    assert board.left == pytest.approx(20.0)  # another warm-up, and an evaluation like the mean
+    board.workers = 2
+    assert board.left == pytest.approx(10.0)
+
+
+def test_time_left_of_a_running_stage_follows_its_share(board: Board, clock: Clock) -> None:
+    board.start("w1")
+    clock.now = 5.0
+    board.advance("w1", 1, 4, 10, 10, {"loss": 1.5})
+    assert board.node_left("w1") == "15 s left"
+    assert board.running["w1"].text == "epoch 1/4  loss 1.5"
+
+
+def test_reused_runs_do_not_enter_the_mean(board: Board) -> None:
+    board.finish("w1", 0.0, reused=True)
+    assert board.left is None
+    assert "1/3 stage runs, 1 reused" in board.headline
+
+
+def test_a_finished_evaluation_prints_its_row(board: Board) -> None:
+    said: list[str] = []
+    display = Display(board, said.append, lambda: None)
+    display(NodeStarted(NODES[2]))
+    display(finished(NODES[2], mAP=61.25, R1=80.0))
+    assert len(said) == 1
+    assert said[0].split() == ["Baseline", "Market", "seed", "0", "mAP", "61.2", "R1", "80.0"]
+
+
+def test_failures_and_skipped_runs_count_as_ended(board: Board) -> None:
+    said: list[str] = []
+    display = Display(board, said.append, lambda: None)
+    display(NodeStarted(NODES[0]))
+    display(NodeFailed(NODES[0], "the loss is not finite.", "TrainingError"))
+    display(NodeSkipped(NODES[2], "w1"))
+    assert said == ["failed warmup market: the loss is not finite."]
+    assert board.kinds == ["TrainingError"]
+    assert board.headline.startswith("2/3 stage runs, 0 reused, 1 failed")
+
+
+def test_plain_lines_come_once_per_epoch_and_not_too_often(board: Board, clock: Clock) -> None:
+    said: list[str] = []
+    display = PlainDisplay(board, said.append)
+    display(NodeStarted(NODES[0]))
+    for second in range(30):
+        clock.now = float(second)
+        epoch = 1 + second // 5
+        display(NodeProgress("w1", epoch, 6, second % 5 + 1, 5, {"loss": 2.0}))
+    display(finished(NODES[0], 30.0))
+    assert said[0].startswith("start  warmup market")
+    assert said[-1] == "done   warmup market  (30 s)"
+    lines = [line for line in said if "epoch" in line]
+    assert 1 < len(lines) <= 30 / LINE_SECONDS + 1
+
+
+def test_a_pipe_gets_plain_lines_and_a_terminal_bars() -> None:
+    with watch(PLAN, NODES, 1, Console(force_terminal=False)) as display:
+        assert isinstance(display, PlainDisplay)
+    with (
+        Console(force_terminal=True, width=120).capture(),
+        watch(PLAN, NODES, 1, Console(force_terminal=True, width=120, quiet=True)) as display,
+    ):
+        display(NodeStarted(NODES[0]))
+        display(NodeProgress("w1", 1, 2, 1, 2, {"loss": 1.0}))
+        assert not isinstance(display, PlainDisplay)
+        assert display.board.running["w1"].share == pytest.approx(0.25)

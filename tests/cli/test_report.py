@@ -1,0 +1,108 @@
+"""`gclbench report` over what was asked for and finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gclbench.plan import Node
+from gclbench.tracking import RunStore
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def asked(world: Any, tmp_path: Path) -> Callable[..., None]:
+    """Note that a study was asked for and (in the fake world) finished."""
+
+    class Everything(set[str]):
+        def __contains__(self, key: object) -> bool:
+            return True
+
+    def remember(study: str, profile: str = "laptop", **overrides: Any) -> None:
+        home = tmp_path / "results"
+        home.mkdir(exist_ok=True)
+        world.done = Everything()
+        store = RunStore(f"sqlite:///{home / 'store.db'}")
+        where = {"study": study, "profile": profile, "overrides": overrides}
+        cell = {"row": "baseline", "task": "market1501", "node_key": "k"}
+        store.remember([{**where, **cell, "seed": seed} for seed in (0, 1)])
+        store.close()
+
+    return remember
+
+
+def test_nothing_measured_is_exit_3_with_the_command_to_run(cli: Cli, world: Any) -> None:
+    code, _, err = cli("report", "table6", "profile=smoke")
+    assert code == 3
+    assert "gclbench run ablation=table6 profile=smoke" in err
+
+
+def test_another_profile_than_the_measured_one_is_exit_3(
+    cli: Cli, asked: Callable[..., None]
+) -> None:
+    asked("table6", "smoke")
+    assert cli("report", "table6")[0] == 3
+    assert cli("report", "table6", "profile=smoke")[0] == 0
+
+
+def test_a_report_takes_all_measured_seeds(
+    cli: Cli, world: Any, asked: Callable[..., None]
+) -> None:
+    asked("table6")
+    code, out, _ = cli("report", "table6")
+    assert code == 0
+    assert world.requests[-1].seeds == (0, 1)
+    assert "Seeds: 0, 1" in out
+
+
+def test_a_format_without_a_folder_is_printed(cli: Cli, asked: Callable[..., None]) -> None:
+    asked("table6")
+    _, out, _ = cli("report", "table6", "format=latex")
+    assert out.startswith(r"\documentclass")
+    assert out.rstrip().endswith(r"\end{document}")
+
+
+def test_a_folder_gets_the_formats_asked_for(
+    cli: Cli, asked: Callable[..., None], tmp_path: Path
+) -> None:
+    asked("table6")
+    out = tmp_path / "out"
+    assert cli("report", "table6", "format=csv,html", f"out={out}")[0] == 0
+    assert sorted(path.name for path in out.iterdir()) == ["table6.csv", "table6.html"]
+
+
+def test_without_a_table_everything_measured_is_written(
+    cli: Cli, asked: Callable[..., None], tmp_path: Path
+) -> None:
+    asked("table6")
+    asked("world_check", "smoke")
+    out = tmp_path / "out"
+    assert cli("report", "format=csv", f"out={out}")[0] == 0
+    assert [p.relative_to(out).as_posix() for p in sorted(out.rglob("*.csv"))] == [
+        "smoke/world_check.csv",
+        "table6.csv",
+    ]
+
+
+def test_other_settings_have_a_folder_of_their_own(
+    cli: Cli, asked: Callable[..., None], tmp_path: Path
+) -> None:
+    asked("table6")
+    asked("table6", **{"gan.epochs": 3})
+    out = tmp_path / "out"
+    cli("report", "format=csv", f"out={out}")
+    folders = sorted(path.parent.name for path in out.rglob("table6.csv"))
+    assert len(folders) == 2
+    assert folders[1].startswith("settings-")
+
+
+def test_asked_for_but_not_finished_is_nothing_measured(
+    cli: Cli, world: Any, asked: Callable[..., None]
+) -> None:
+    asked("table6")
+    world.done = set[Node]()
+    assert cli("report", "table6")[0] == 3

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gclbench.errors import ShapeError, TrainingError, UsageError
+from gclbench.evaluation import extract_features, to_network
+
+
+class Means(nn.Module):
+    """An encoder that answers with the channel means; dropout shows whether it is in eval mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(0.5)
+        self.frozen = nn.BatchNorm1d(3).eval()
+        self.batches: list[int] = []
+
+    def forward(self, images: Tensor) -> SimpleNamespace:
+        self.batches.append(len(images))
+        return SimpleNamespace(embedding=self.dropout(images.mean((2, 3))))
+
+
+def _pictures(count: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, 4, 3, 3), dtype=np.uint8)
+
+
+def test_rows_are_unit_length_in_the_order_of_the_images() -> None:
+    pictures = _pictures(5)
+    features = extract_features(Means(), pictures, 2)
+    assert features.shape == (5, 3)
+    assert features.dtype == torch.float32
+    for row, picture in zip(features, pictures, strict=True):
+        mean = to_network(picture[None]).mean((0, 2, 3))
+        torch.testing.assert_close(row, mean / mean.norm())
+
+
+def test_batches_cover_the_images_once() -> None:
+    encoder = Means()
+    extract_features(encoder, _pictures(5), 2)
+    assert encoder.batches == [2, 2, 1]
+
+
+def test_modes_of_every_part_are_restored() -> None:
+    encoder = Means()
+    extract_features(encoder, _pictures(2), 2)
+    assert encoder.training
+    assert encoder.dropout.training
+    assert not encoder.frozen.training
+
+
+def test_modes_are_restored_after_a_failure() -> None:
+    encoder = Means()
+    with pytest.raises(ShapeError):
+        extract_features(encoder, np.zeros((2, 4, 3), dtype=np.uint8), 2)
+    assert encoder.dropout.training
+
+
+def test_features_can_enter_a_later_gradient() -> None:
+    features = extract_features(Means(), _pictures(2), 2)
+    scale = torch.ones((), requires_grad=True)
+    (features * scale).sum().backward()
+    assert scale.grad is not None
+
+
+def test_features_that_are_not_finite_stop_the_run() -> None:
+    encoder = Means()
+    encoder.forward = lambda images: SimpleNamespace(embedding=images.mean((2, 3)) / 0.0)
+    with pytest.raises(TrainingError, match="finite"):
+        extract_features(encoder, _pictures(2), 2)
+
+
+def test_empty_arrays_and_empty_batches_are_refused() -> None:
+    with pytest.raises(ShapeError, match="no images"):
+        extract_features(Means(), _pictures(0), 2)
+    with pytest.raises(UsageError, match="batch_size"):
+        extract_features(Means(), _pictures(2), 0)

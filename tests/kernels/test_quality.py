@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gclbench.errors import ShapeError, UsageError
+from gclbench.kernels.quality import nmi
+
+TRUTH, LABELS = [0, 0, 0, 1, 1, 1, 2, 2], [0, 0, -1, 1, 1, 0, 2, -1]  # oracle N1
+
+
+@pytest.mark.parametrize(
+    ("outliers", "norm", "value"),
+    [
+        ("one_class", "arithmetic", 0.557797),
+        ("one_class", "geometric", 0.560569),
+        ("one_class", "max", 0.507398),
+        ("drop", "arithmetic", 0.685331),
+        ("drop", "geometric", 0.685331),
+        ("drop", "max", 0.685331),
+        ("singletons", "arithmetic", 0.654799),
+        ("singletons", "geometric", 0.663335),
+        ("singletons", "max", 0.564527),
+    ],
+)
+def test_oracle_n1(outliers, norm, value):
+    assert nmi(TRUTH, LABELS, norm, outliers) == pytest.approx(value, abs=1e-6)
+
+
+def test_the_default_is_geometric_with_outliers_as_one_class():
+    assert nmi(TRUTH, LABELS) == pytest.approx(0.560569, abs=1e-6)
+
+
+def test_renaming_clusters_changes_nothing_and_truth_agrees_with_itself():
+    truth = np.random.default_rng(0).integers(0, 5, 60)
+    assert nmi(truth, 9 - truth) == pytest.approx(1)
+
+
+def test_one_cluster_tells_nothing():
+    assert nmi(TRUTH, [0] * 8) == 0
+    assert nmi([0] * 8, [0] * 8) == 1
+    assert nmi(TRUTH, [-1] * 8, outliers="drop") == 0
+
+
+def test_bad_input_is_an_error():
+    with pytest.raises(ShapeError):
+        nmi([0, 1], [0])
+    with pytest.raises(UsageError, match="norm"):
+        nmi(TRUTH, LABELS, "min")
+    with pytest.raises(UsageError, match="outliers"):
+        nmi(TRUTH, LABELS, "max", "keep")

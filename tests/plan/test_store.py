@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from gclbench.digest import file_digest
+from gclbench.errors import GclbenchError, StorageFullError
+from gclbench.plan import ArtifactStore, Node
+from gclbench.schema import Stage
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ArtifactStore:
+    return ArtifactStore(tmp_path / "home")
+
+
+@pytest.fixture
+def node() -> Node:
+    return Node(Stage.GAN, "ab" * 32, 3, "gan market1501", {"gan": {"lr": 0.1}}, {"warmup": "cd"})
+
+
+def test_a_committed_artifact_has_its_files_and_a_manifest_with_their_digests(
+    store: ArtifactStore, node: Node
+) -> None:
+    with store.workspace(node) as space:
+        assert not space.finished
+        (space.folder / "inner").mkdir()
+        (space.folder / "inner" / "g.pt").write_bytes(b"weights")
+        space.checkpoints.save(1, {"epoch": 1})
+        returned = space.commit(node.record(metrics={"loss": 0.5}, seconds=2.0))
+        assert space.finished
+    assert store.has(node)
+    record = store.read(node)
+    assert record == returned
+    assert record.files == {"inner/g.pt": file_digest(store.path(node) / "inner/g.pt")}
+    assert (record.key, record.metrics, record.seconds) == (node.key, {"loss": 0.5}, 2.0)
+    names = sorted(path.name for path in store.path(node).iterdir())
+    assert names == ["inner", "manifest.json"]
+    assert store.damaged(node) == []
+
+
+def test_an_uncommitted_artifact_is_not_there_and_its_work_is_found_again(
+    store: ArtifactStore, node: Node
+) -> None:
+    def work() -> None:
+        with store.workspace(node) as space:
+            space.checkpoints.save(4, {"epoch": 4})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work()
+    assert not store.has(node)
+    with store.workspace(node) as space:
+        assert space.checkpoints.latest() == (4, {"epoch": 4})
+
+
+def test_leftovers_of_torn_writes_do_not_enter_the_artifact(
+    store: ArtifactStore, node: Node
+) -> None:
+    with store.workspace(node) as space:
+        (space.folder / ".encoder.pt.77.tmp").write_bytes(b"half")
+        (space.folder / "manifest.json").write_bytes(b"{")
+        record = space.commit(node.record())
+    assert record.files == {}
+    assert store.read(node) == record
+
+
+def test_whoever_waited_for_the_lock_finds_the_node_finished(
+    store: ArtifactStore, node: Node
+) -> None:
+    inside, seen = threading.Event(), []
+
+    def second() -> None:
+        inside.wait()
+        with ArtifactStore(store.home).workspace(node) as space:
+            seen.append(space.finished)
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with store.workspace(node) as space:
+        inside.set()
+        thread.join(timeout=0.3)
+        assert seen == []
+        space.commit(node.record())
+    thread.join()
+    assert seen == [True]
+    assert not store.path(node).with_name(f"{node.key}.partial").exists()
+
+
+def test_a_folder_without_manifest_counts_as_missing_and_is_replaced(
+    store: ArtifactStore, node: Node
+) -> None:
+    store.path(node).mkdir(parents=True)
+    (store.path(node) / "old.pt").touch()
+    assert not store.has(node)
+    with store.workspace(node) as space:
+        space.commit(node.record())
+    assert [path.name for path in store.path(node).iterdir()] == ["manifest.json"]
+
+
+def test_changed_and_missing_files_are_named(store: ArtifactStore, node: Node) -> None:
+    with store.workspace(node) as space:
+        for name in ("a", "b", "c"):
+            (space.folder / name).write_text(name)
+        space.commit(node.record())
+    (store.path(node) / "a").write_text("x")
+    (store.path(node) / "c").unlink()
+    assert store.damaged(node) == ["a", "c"]
+
+
+def test_a_damaged_manifest_names_the_file_and_the_remedy(
+    store: ArtifactStore, node: Node
+) -> None:
+    store.path(node).mkdir(parents=True)
+    (store.path(node) / "manifest.json").write_text("{")
+    with pytest.raises(GclbenchError, match=r"manifest\.json.*Delete its folder"):
+        store.read(node)
+
+
+def test_a_full_disk_names_the_folder_and_keeps_the_work(
+    store: ArtifactStore, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with store.workspace(node) as space:
+        (space.folder / "g.pt").write_bytes(b"weights")
+        space.checkpoints.save(1, {"epoch": 1})
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", full)
+            with pytest.raises(StorageFullError, match="no space left"):
+                space.commit(node.record())
+        assert not space.finished
+        assert space.checkpoints.latest() == (1, {"epoch": 1})
+        space.commit(node.record())
+    assert store.has(node)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed"),
+    ],
+)
+def test_a_stage_that_meets_a_full_disk_reports_it_as_such(
+    store: ArtifactStore, node: Node, error: Exception
+) -> None:
+    with pytest.raises(StorageFullError, match="no space left"), store.workspace(node):
+        raise error
+
+
+def test_other_errors_of_a_stage_pass_through(store: ArtifactStore, node: Node) -> None:
+    with pytest.raises(PermissionError), store.workspace(node):
+        raise PermissionError(errno.EACCES, "an image that may not be read")
+
+
+def test_a_home_that_is_a_file_is_one_clear_error(tmp_path: Path, node: Node) -> None:
+    (tmp_path / "home").touch()
+    store = ArtifactStore(tmp_path / "home")
+    with pytest.raises(GclbenchError, match="cannot write to"), store.workspace(node):
+        pass

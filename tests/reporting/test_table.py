@@ -1,0 +1,95 @@
+"""TableData: what stands where, which mark it carries, what the footnotes say."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from gclbench.reporting import Cell, Mark, build_table
+from gclbench.reporting.table import number
+
+
+def test_panels_keep_the_order_of_the_layout_and_show_the_data_as_heading(measured: Any) -> None:
+    assert [panel.title for panel in measured.panels] == ["Unsupervised", "UDA"]
+    assert measured.panels[0].headings == (("synthetic_market1501", 2),)
+    assert measured.panels[1].headings[0][0].startswith("synthetic_dukemtmc_reid →")
+
+
+def test_controls_stand_below_the_rows_of_the_paper(measured: Any) -> None:
+    keys = [line.key for line in measured.panels[0].lines]
+    assert keys == ["baseline", "multi", "full", "none"]
+    assert measured.panels[0].lines[-1].group == "controls (ours)"
+
+
+def test_a_control_never_takes_the_best_mark(measured: Any, line_of: Any) -> None:
+    assert line_of(measured, 0, "none").entries[0].mark is Mark.NONE
+    assert line_of(measured, 0, "full").entries[0].mark is Mark.BEST
+
+
+def test_rows_that_print_the_same_number_are_both_best(measured: Any, line_of: Any) -> None:
+    marks = {
+        key: line_of(measured, 0, key).entries[1].mark for key in ("baseline", "multi", "full")
+    }
+    assert marks == {"baseline": Mark.SECOND, "multi": Mark.BEST, "full": Mark.BEST}
+
+
+def test_a_row_whose_interval_meets_the_best_is_a_tie(measured: Any, line_of: Any) -> None:
+    assert line_of(measured, 0, "multi").entries[0].tie
+    assert not line_of(measured, 0, "baseline").entries[0].tie
+    assert not line_of(measured, 0, "full").entries[0].tie
+
+
+def test_one_seed_shows_no_spread_and_no_tie(
+    layout: Any, rows: Any, tasks: Any, scores: Any
+) -> None:
+    alone = {key: cell and replace(cell, n_seeds=1, std=None) for key, cell in scores.items()}
+    table = build_table(layout, rows, tasks, alone, seeds=(0,))
+    texts = [entry.text for line in table.panels[0].lines for entry in line.entries]
+    assert texts[0] == "40.0"
+    assert not any(entry.tie for line in table.panels[0].lines for entry in line.entries)
+    assert any("One seed" in note for note in table.footnotes)
+
+
+def test_several_seeds_show_mean_and_deviation(measured: Any) -> None:
+    assert measured.panels[0].lines[0].entries[0].text == "40.0 ± 0.5"
+
+
+def test_a_number_that_was_not_measured_is_a_dash_and_counted(measured: Any, line_of: Any) -> None:
+    assert line_of(measured, 0, "none").entries[1].text == "-"
+    assert any("not measured (8 of 16 numbers)" in note for note in measured.footnotes)
+
+
+def test_a_single_row_in_a_column_gets_no_mark(measured: Any, line_of: Any) -> None:
+    assert line_of(measured, 1, "baseline").entries[0].mark is Mark.NONE
+
+
+def test_ticks_follow_the_published_flags(measured: Any, line_of: Any) -> None:
+    assert line_of(measured, 0, "full").ticks == (False, True)
+    assert line_of(measured, 0, "multi").ticks == (True, False)
+
+
+def test_tasks_that_were_not_asked_for_leave_their_panel_out(
+    layout: Any, rows: Any, tasks: Any, scores: Any
+) -> None:
+    table = build_table(layout, rows, tasks[:1], scores)
+    assert [panel.title for panel in table.panels] == ["Unsupervised"]
+
+
+def test_footnotes_name_data_profile_and_seeds(measured: Any) -> None:
+    text = " ".join(measured.footnotes)
+    for part in ("Market = synthetic_market1501", "Profile: laptop", "Seeds: 0, 1, 2"):
+        assert part in text
+
+
+def test_cells_with_fewer_seeds_than_asked_are_counted(
+    layout: Any, rows: Any, tasks: Any, scores: Any
+) -> None:
+    table = build_table(layout, rows, tasks, scores, seeds=(0, 1, 2, 3))
+    assert any("8 numbers rest on fewer seeds" in note for note in table.footnotes)
+
+
+def test_nan_is_shown_as_missing(layout: Any, rows: Any, tasks: Any) -> None:
+    table = build_table(layout, rows, tasks, {("baseline", "market1501", "mAP"): Cell(math.nan)})
+    assert table.panels[0].lines[0].entries[0].text == "-"
+    assert number(math.nan) == number(None) == "-"

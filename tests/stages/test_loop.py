@@ -1,0 +1,126 @@
+"""The training loop: order of epochs, exact resume, refusal of non-finite losses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from gclbench.errors import CheckpointError, TrainingError
+from gclbench.seeding import torch_generator
+from gclbench.stages.loop import endless_batches, shuffled_batches, train
+
+
+class MemoryCheckpoints:
+    def __init__(self) -> None:
+        self.saved: list[tuple[int, dict[str, Any]]] = []
+
+    def save(self, epoch: int, state: dict[str, Any]) -> Path:
+        self.saved.append((epoch, {name: value.clone() for name, value in state.items()}))
+        return Path("unused")
+
+    def latest(self) -> tuple[int, dict[str, Any]] | None:
+        return self.saved[-1] if self.saved else None
+
+
+def make_context(checkpoints: MemoryCheckpoints | None = None) -> Any:
+    logged: list[tuple[str, float, int]] = []
+    return SimpleNamespace(
+        stage="joint",
+        folder=Path("folder"),
+        checkpoints=checkpoints or MemoryCheckpoints(),
+        log=lambda name, value, step: logged.append((name, value, step)),
+        progress=lambda *args: None,
+        torch_generator=lambda *names: torch_generator(7, "joint", *names),
+        logged=logged,
+    )
+
+
+class Walk:
+    """A random walk whose steps come from the epoch's own stream."""
+
+    def __init__(self, context: Any, epochs: int, die_in: int | None = None) -> None:
+        self.context, self.epochs, self.die_in = context, epochs, die_in
+        self.place = torch.zeros(3)
+
+    def begin_epoch(self, epoch: int) -> list[torch.Tensor]:
+        self.generator = self.context.torch_generator("walk", epoch)
+        self.epoch = epoch
+        return shuffled_batches(torch.arange(10), 4, self.generator)
+
+    def step(self, batch: torch.Tensor) -> dict[str, torch.Tensor | float]:
+        if self.epoch == self.die_in:
+            raise KeyboardInterrupt
+        self.place = self.place * 0.9 + torch.randn(3, generator=self.generator) * batch.sum()
+        return {"loss": self.place.sum()}
+
+    def end_epoch(self, epoch: int) -> dict[str, float]:
+        return {"epoch_done": float(epoch)}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"place": self.place}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.place = state["place"].clone()
+
+
+def test_a_killed_walk_resumes_to_the_bits_of_an_undisturbed_one() -> None:
+    whole = Walk(make_context(), 5)
+    train(whole, whole.context)
+    checkpoints = MemoryCheckpoints()
+    killed = Walk(make_context(checkpoints), 5, die_in=3)
+    with pytest.raises(KeyboardInterrupt):
+        train(killed, killed.context)
+    assert [epoch for epoch, _ in checkpoints.saved] == [1, 2, 3]
+    resumed = Walk(make_context(checkpoints), 5)
+    train(resumed, resumed.context)
+    assert torch.equal(resumed.place, whole.place)
+
+
+def test_epoch_metrics_are_logged_with_the_number_of_finished_epochs() -> None:
+    walk = Walk(make_context(), 2)
+    train(walk, walk.context)
+    assert [(n, s) for n, _, s in walk.context.logged if n == "epoch_done"] == [
+        ("epoch_done", 1),
+        ("epoch_done", 2),
+    ]
+
+
+def test_a_loss_that_is_not_finite_stops_with_its_name_and_place() -> None:
+    walk = Walk(make_context(), 2)
+    walk.step = lambda batch: {"l_vi": torch.tensor(float("nan")), "loss": 1.0}  # type: ignore
+    with pytest.raises(TrainingError, match=r"l_vi is not finite in stage joint, epoch 1, step 1"):
+        train(walk, walk.context)
+
+
+def test_a_checkpoint_of_another_network_is_refused() -> None:
+    checkpoints = MemoryCheckpoints()
+    checkpoints.saved.append((1, {"something": torch.zeros(1)}))
+    walk = Walk(make_context(checkpoints), 2)
+    with pytest.raises(CheckpointError, match="does not fit"):
+        train(walk, walk.context)
+
+
+def test_an_endless_stream_is_the_same_wherever_it_is_entered() -> None:
+    context = make_context()
+    whole = list(endless_batches(10, 3, 0, 9, context, "target"))
+    parts = [
+        *endless_batches(10, 3, 0, 4, context, "target"),
+        *endless_batches(10, 3, 4, 5, context, "target"),
+    ]
+    assert all(torch.equal(a, b) for a, b in zip(whole, parts, strict=True))
+
+
+def test_one_pass_of_an_endless_stream_visits_no_image_twice() -> None:
+    batches = list(endless_batches(10, 3, 3, 3, make_context(), "target"))
+    seen = torch.cat(batches)
+    assert len(seen) == 9
+    assert len(seen.unique()) == 9
+
+
+def test_shuffled_batches_drop_the_short_last_batch() -> None:
+    batches = shuffled_batches(torch.arange(11), 4, torch_generator(0, "x"))
+    assert [len(batch) for batch in batches] == [4, 4]

@@ -99,9 +99,10 @@ class Dataset:
         return self._made(self.projections_file, (), self.project_with)
 
     def oracle_views(self) -> Bytes:
-        """Return uint8 (N_train, 8, H, W, 3): the same person, light and background, body turned.
+        """Return uint8 (N_train, 8, H, W, 3): the same person, camera and light, body turned.
 
-        Index 0 is the own image before compression. Raises UsageError for real data.
+        Index 0 is the own image before compression; the others have another part of the camera's
+        scene behind them. Raises UsageError for real data.
         """
         if self.oracle_with is None:
             raise UsageError(

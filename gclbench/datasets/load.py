@@ -26,7 +26,7 @@ from gclbench.schema.settings import DataSettings, WorldSettings
 from gclbench.seeding import numpy_generator
 
 # Rises whenever the same settings would give other pixels.
-WORLD_REVISION = 2
+WORLD_REVISION = 3
 # The same for projections.
 PROJECTION_REVISION = 1
 _READERS = {"market1501": market1501, "dukemtmc_reid": dukemtmc_reid}

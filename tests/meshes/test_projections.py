@@ -40,9 +40,7 @@ def test_projections_are_gray_bodies_on_white(drawn: NDArray[np.uint8]) -> None:
     assert drawn.min() >= 85
 
 
-def test_index_zero_is_the_own_view(
-    bodies: NDArray[np.float32], drawn: NDArray[np.uint8]
-) -> None:
+def test_index_zero_is_the_own_view(bodies: NDArray[np.float32], drawn: NDArray[np.uint8]) -> None:
     own = projections.draw_gray(bodies[1], load_body().faces, CAMERA, 64, 32)
     np.testing.assert_array_equal(drawn[1, 0], own)
 
@@ -75,7 +73,10 @@ def test_pyrender_and_the_rasteriser_agree(
     if pyrender_backend.available() is None:
         pytest.skip("no off-screen OpenGL on this machine")
     faces = load_body().faces
-    for own, size in ((drawn, (64, 32)), (project(bodies[:1], faces, 256, 128, "raster"), (256, 128))):
+    for own, size in (
+        (drawn, (64, 32)),
+        (project(bodies[:1], faces, 256, 128, "raster"), (256, 128)),
+    ):
         other = project(bodies[: len(own)], faces, *size, "pyrender")
         ours, theirs = own < 240, other < 240
         assert (ours & theirs).sum() / (ours | theirs).sum() > 0.98

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gclbench.errors import ShapeError
+from gclbench.meshes import rasteriser
 from gclbench.meshes.rasteriser import Camera, draw, draw_smooth, to_screen, vertex_normals
 
 CAMERA = Camera(focal=1.0)
@@ -33,7 +34,9 @@ def plain_draw(vertices, faces, attributes, camera, height, width):
                 if distance < depth[row, column]:
                     depth[row, column] = distance
                     image[row, column] = (
-                        wa * attributes[face[0]] + wb * attributes[face[1]] + wc * attributes[face[2]]
+                        wa * attributes[face[0]]
+                        + wb * attributes[face[1]]
+                        + wc * attributes[face[2]]
                     )
     return image, depth
 
@@ -41,8 +44,12 @@ def plain_draw(vertices, faces, attributes, camera, height, width):
 def random_scene(seed: int, count: int = 6):
     rng = np.random.default_rng(seed)
     vertices = np.stack(
-        [rng.uniform(-1.5, 1.5, 3 * count), rng.uniform(-1.5, 1.5, 3 * count),
-         rng.uniform(-4, -1, 3 * count)], axis=1
+        [
+            rng.uniform(-1.5, 1.5, 3 * count),
+            rng.uniform(-1.5, 1.5, 3 * count),
+            rng.uniform(-4, -1, 3 * count),
+        ],
+        axis=1,
     )
     return vertices, np.arange(3 * count).reshape(count, 3), rng.random((3 * count, 2))
 
@@ -67,7 +74,7 @@ def test_the_order_of_faces_does_not_matter() -> None:
 
 def test_the_nearer_face_hides_the_farther() -> None:
     square = np.array([[-1, -1, 0], [3, -1, 0], [-1, 3, 0]], dtype=float)
-    vertices = np.concatenate([square + [0, 0, -3], square + [0, 0, -2]])
+    vertices = np.concatenate([square - np.array([0, 0, 3]), square - np.array([0, 0, 2])])
     shade = np.array([[1.0]] * 3 + [[2.0]] * 3)
     image, depth, mask = draw(vertices, np.array([[0, 1, 2], [3, 4, 5]]), shade, CAMERA, 8, 8)
     assert mask[3, 3]
@@ -95,7 +102,7 @@ def test_a_point_lands_where_the_camera_says() -> None:
 
 
 def test_supersampling_gives_shares_of_coverage() -> None:
-    # The half plane left of x = 0 at distance 1: with an odd width the middle column is half covered.
+    # The half plane left of x = 0: with an odd width the middle column is half covered.
     vertices = np.array([[-9, -9, -1.0], [0, -9, -1.0], [0, 9, -1.0], [-9, 9, -1.0]])
     faces = np.array([[0, 1, 2], [0, 2, 3]])
     image, cover = draw_smooth(vertices, faces, np.full((4, 1), 3.0), CAMERA, (4, 5), 4)
@@ -116,3 +123,15 @@ def test_wrong_shapes_are_named() -> None:
         draw(np.zeros((3, 2)), np.array([[0, 1, 2]]), np.zeros((3, 1)), CAMERA, 4, 4)
     with pytest.raises(ShapeError, match="attributes"):
         draw(np.zeros((3, 3)), np.array([[0, 1, 2]]), np.zeros((2, 1)), CAMERA, 4, 4)
+
+
+def test_compiling_works_where_no_cache_folder_can_be_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def njit(**options: bool):  # type: ignore[no-untyped-def]
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda function: function
+
+    monkeypatch.setattr(rasteriser.numba, "njit", njit)
+    assert rasteriser._compiled(len) is len

@@ -12,7 +12,10 @@ from scipy.spatial.transform import Rotation
 from gclbench.errors import DataMissingError
 from gclbench.meshes.sources import disturbed, draw_parameters, read_archive, read_parameters
 
-PATHS = ("bounding_box_train/0002_c1s1_000451_03.jpg", "bounding_box_train/0007_c2s1_000001_01.jpg")
+PATHS = (
+    "bounding_box_train/0002_c1s1_000451_03.jpg",
+    "bounding_box_train/0007_c2s1_000001_01.jpg",
+)
 
 
 def test_noise_turns_every_joint_by_the_stated_angle() -> None:
@@ -52,7 +55,11 @@ def test_parameters_are_found_by_file_name(tmp_path: Path) -> None:
 def test_parameters_of_a_missing_image_are_named(tmp_path: Path) -> None:
     file = tmp_path / "bodies.npz"
     np.savez(
-        file, names=["x.jpg"], pose=np.zeros((1, 72)), betas=np.zeros((1, 10)), camera=np.zeros((1, 3))
+        file,
+        names=["x.jpg"],
+        pose=np.zeros((1, 72)),
+        betas=np.zeros((1, 10)),
+        camera=np.zeros((1, 3)),
     )
     with pytest.raises(DataMissingError, match="0002_c1s1_000451_03"):
         read_parameters(file, PATHS)

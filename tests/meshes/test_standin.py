@@ -33,9 +33,7 @@ def test_skinning_weights_are_shares(model: dict[str, Any]) -> None:
 
 
 def test_regressor_finds_the_joints_of_the_template(model: dict[str, Any]) -> None:
-    np.testing.assert_allclose(
-        model["J_regressor"] @ model["v_template"], joints(), atol=1e-9
-    )
+    np.testing.assert_allclose(model["J_regressor"] @ model["v_template"], joints(), atol=1e-9)
 
 
 def test_regressor_reads_body_vertices_only(model: dict[str, Any]) -> None:

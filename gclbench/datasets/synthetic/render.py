@@ -34,7 +34,9 @@ class Renderer:
     ) -> Iterator[NDArray[np.uint8]]:
         """Yield uint8 (len(angles), H, W, 3) for each shot, turned by angle * 45 degrees.
 
-        Camera, light, background, exposure and noise stay those of the shot.
+        Camera, light and exposure stay those of the shot. A turned view (angle > 0) has another
+        window of the camera's scene behind it and noise of its own, as if the camera had walked
+        around the person: otherwise two views of one image could be matched by their backgrounds.
         """
         for first in range(0, len(shots), _CHUNK):
             part = shots[first : first + _CHUNK]
@@ -61,15 +63,12 @@ class Renderer:
 
     def _draw(self, shot: Shot, mesh: Single, angles: Sequence[int]) -> NDArray[np.uint8]:
         camera = self.world.cameras[shot.camera]
-        behind = background(camera, *self.size, shot.scene_offset, shot.scene_lift)
-        noise = np.random.Generator(np.random.PCG64(shot.noise_seed)).normal(
-            0, self.world.spec.noise_sd, (*self.size, 3)
-        )
         colours, faces = self._look(shot.person)
         normals = vertex_normals(mesh, faces)
         pivot = mesh[: self.body.body_vertices].mean(axis=0)
         out = np.empty((len(angles), *self.size, 3), dtype=np.uint8)
         for index, angle in enumerate(angles):
+            behind, noise = self._surroundings(shot, camera, angle)
             turn = vertical_turn(camera, 45.0 * angle)
             picture = behind
             if not shot.empty:
@@ -80,6 +79,16 @@ class Renderer:
             seen = picture * camera.gain * shot.exposure + noise
             out[index] = np.clip(np.rint(seen), 0, 255).astype(np.uint8)
         return out
+
+    def _surroundings(
+        self, shot: Shot, camera: SceneCamera, angle: int
+    ) -> tuple[Single, NDArray[np.float64]]:
+        """Background and sensor noise (H, W, 3) of a view; angle 0 is the shot itself."""
+        seed = [shot.noise_seed, angle] if angle else shot.noise_seed
+        rng = np.random.Generator(np.random.PCG64(seed))
+        noise = rng.normal(0, self.world.spec.noise_sd, (*self.size, 3))
+        offset, lift = rng.random(2) if angle else (shot.scene_offset, shot.scene_lift)
+        return background(camera, *self.size, float(offset), float(lift)), noise
 
     def _shade(self, normals: NDArray[np.floating[Any]], camera: SceneCamera) -> Single:
         strength = self.world.spec.light_strength

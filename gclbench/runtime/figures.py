@@ -46,7 +46,9 @@ def views_grid(session: Session, request: GridRequest) -> ImageGrid:
     tiles = np.concatenate([images[:, None], gray, views, mixes], axis=1)
     headings = ("input", "mesh", "generated, mesh at 0, 45 ... 315 degrees", *[""] * 7)
     mixing = ("mix with the next person, lambda 1 ... 0", *[""] * (len(MIX_LAMBDAS) - 1))
-    title = f"{dataset.label}, {request.row}, {request.stage} node {node.key[:8]}, seed {request.seed}"
+    title = (
+        f"{dataset.label}, {request.row}, {request.stage} node {node.key[:8]}, seed {request.seed}"
+    )
     return ImageGrid(tiles, headings + mixing, title)
 
 

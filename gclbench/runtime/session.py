@@ -76,9 +76,7 @@ class Session:
         self.cells: tuple[Cell, ...] = tuple(
             cell for study in self.studies for cell in self._cells(study)
         )
-        self.plan: Plan = build_plan(
-            self.cells, revision, self._fingerprint, needs_generator
-        )
+        self.plan: Plan = build_plan(self.cells, revision, self._fingerprint, needs_generator)
 
     def _cells(self, study: Study) -> list[Cell]:
         return build_cells(

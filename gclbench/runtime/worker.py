@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import platform
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gclbench.executors.events import EventSink, NodeProgress
 from gclbench.plan import ArtifactStore, Node, Workspace
 from gclbench.schema import NodeRecord, Stage
+from gclbench.tracking.environment import package_versions
 
 if TYPE_CHECKING:
     import torch
 
     from gclbench.datasets.base import Dataset
-
-PACKAGES = ("gclbench", "torch", "numpy", "scipy", "scikit-learn", "numba", "sacred", "Pillow")
 
 
 @dataclass(frozen=True)
@@ -39,41 +35,34 @@ def run_node(config: RunConfig, node: Node, sink: EventSink) -> NodeRecord:
     with store.workspace(node) as workspace:
         if workspace.finished:  # another process finished it while this one waited for the lock
             return store.read(node)
+        return _tracked(config, node, sink, workspace)
+
+
+def _tracked(config: RunConfig, node: Node, sink: EventSink, workspace: Workspace) -> NodeRecord:
+    from gclbench.tracking.experiment import new_run_id, tracked_run
+    from gclbench.tracking.observer import RunObserver, observer_from_url
+    from gclbench.tracking.store import RunStore
+
+    def body(log: Any) -> NodeRecord:
         started = time.monotonic()
-        metrics = _tracked(config, node, sink, workspace)
+        metrics = _run_stage(config, node, sink, workspace, log)
+        seconds = time.monotonic() - started
+        # Committed inside the run, so that a commit that fails is a run that failed.
         return workspace.commit(
-            node.record(
-                metrics=metrics,
-                seconds=time.monotonic() - started,
-                versions=package_versions(),
-            )
+            node.record(metrics=metrics, seconds=seconds, versions=package_versions())
         )
 
-
-def _tracked(
-    config: RunConfig, node: Node, sink: EventSink, workspace: Workspace, store: ArtifactStore
-) -> dict[str, float]:
-    from gclbench.tracking.experiment import tracked_run
-
-    def body(log: Any) -> dict[str, float]:
-        return _run_stage(config, node, sink, workspace, store, log)
-
-    return tracked_run(
-        stage=node.stage,
-        run_id=f"{node.key[:16]}-{time.time_ns():x}",
-        config={
-            "node": node.key,
-            "label": node.label,
-            "seed": node.seed,
-            "settings": node.settings,
-            "parents": node.parents,
-        },
-        seed=node.seed,
-        store_url=config.store,
-        observers=config.observers,
-        function=body,
-        artifacts_folder=workspace.folder,
-    )
+    described = {
+        "key": node.key,
+        "stage": node.stage.value,
+        "label": node.label,
+        "seed": node.seed,
+        "settings": node.settings,
+        "parents": node.parents,
+        "components": node.components,
+    }
+    observers = [RunObserver(RunStore(config.store)), *map(observer_from_url, config.observers)]
+    return tracked_run(described, new_run_id(node.key), observers, body)
 
 
 def _run_stage(
@@ -134,14 +123,3 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
-
-
-def package_versions() -> Mapping[str, str]:
-    """Versions of what the numbers depend on."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found

@@ -160,7 +160,9 @@ class GenerativeModule(nn.Module):
 
     def total(self, losses: dict[str, Tensor]) -> Tensor:
         """Eq. 6: lambda_recon (L_img + L_feat) + L_adv + L_adv_mix."""
-        recon = sum((losses[name] for name in losses if name.startswith("recon")), torch.tensor(0.0))
+        recon = sum(
+            (losses[name] for name in losses if name.startswith("recon")), torch.tensor(0.0)
+        )
         return self.settings.lambda_recon * recon + self.settings.lambda_adv * losses["adv"]
 
     def training_state(self) -> dict[str, Any]:

@@ -179,7 +179,9 @@ class JointTraining:
             raise UsageError("this row has no generator.", "Add rotation to joint.augmentations.")
         projections = structure_to_network(self.structures[batch.numpy()]).to(self.device)
         chance = self.view.sample(len(batch), self.generator)
-        identity_mix = mixing if self.mixing is not None and self.mixing.space == "identity" else None
+        identity_mix = (
+            mixing if self.mixing is not None and self.mixing.space == "identity" else None
+        )
         made = generative.views(
             images,
             projections[:, :1],
@@ -203,9 +205,9 @@ class JointTraining:
     ) -> BatchViews:
         """Views by image transforms or, for the oracle, by the world's own renderer."""
         if self.oracle is not None:
-            choices = torch.stack(
-                [to_network(views) for views in self.oracle[batch.numpy()]]
-            ).to(self.device)
+            choices = torch.stack([to_network(views) for views in self.oracle[batch.numpy()]]).to(
+                self.device
+            )
             new = self.view.apply(choices, self.view.sample(len(batch), self.generator))
         else:
             height_px, width_px = images.shape[-2:]

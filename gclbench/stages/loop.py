@@ -112,5 +112,7 @@ def endless_batches(
         if turn not in passes:
             generator = context.torch_generator(stream, turn)
             order = torch.randperm(count, generator=generator)
-            passes = {turn: [order[i * batch_size : (i + 1) * batch_size] for i in range(per_pass)]}
+            passes = {
+                turn: [order[i * batch_size : (i + 1) * batch_size] for i in range(per_pass)]
+            }
         yield passes[turn][index]

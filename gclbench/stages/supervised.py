@@ -22,7 +22,11 @@ from gclbench.stages.loop import shuffled_batches
 
 
 def sgd_with_new_layers(
-    encoder: IdEncoder, extra: Sequence[nn.Parameter], lr: float, factor: float, weight_decay: float
+    encoder: IdEncoder,
+    extra: Sequence[nn.Parameter],
+    lr: float,
+    factor: float,
+    weight_decay: float,
 ) -> torch.optim.SGD:
     """SGD (momentum 0.9, Nesterov) with `factor` times the rate for layers ImageNet does not know."""
     new = {"feat.weight", "feat.bias", "feat_bn.weight", "feat_bn.bias"}

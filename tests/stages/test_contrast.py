@@ -43,9 +43,7 @@ def make_batch(mixed: bool) -> tuple[BatchViews, EpochLabels, torch.Tensor]:
     bank = torch.nn.functional.normalize(torch.randn(7, 5, generator=generator))
     view, generated, blend = torch.randn(3, 2, 5, generator=generator).unbind(0)
     mixing = Mixing(torch.tensor([1, 0]), torch.tensor(0.7)) if mixed else None
-    views = BatchViews(
-        torch.tensor([0, 2]), view, generated, blend if mixed else None, mixing
-    )
+    views = BatchViews(torch.tensor([0, 2]), view, generated, blend if mixed else None, mixing)
     return views, EpochLabels(LABELS, torch.randn(3, 5, generator=generator)), bank
 
 
@@ -67,7 +65,9 @@ def test_view_invariance_of_a_batch_equals_a_loop_over_rows() -> None:
         g = torch.nn.functional.normalize(views.generated[row], dim=0)
         f = torch.nn.functional.normalize(views.view[row], dim=0)
         negatives = [
-            torch.exp(g @ bank[n] / 0.5) for n in range(7) if LABELS[n] != LABELS[views.indices[row]]
+            torch.exp(g @ bank[n] / 0.5)
+            for n in range(7)
+            if LABELS[n] != LABELS[views.indices[row]]
         ]
         expected[row] = torch.log(1 + sum(negatives) / torch.exp(f @ bank[positives[row]] / 0.5))
     assert losses["l_vi"].item() == pytest.approx(expected.mean().item(), abs=1e-6)

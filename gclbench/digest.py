@@ -13,8 +13,8 @@ from typing import Any
 def canonical_json(value: Any) -> bytes:
     """Encode nested dicts, lists, strings, numbers, booleans and None with sorted keys.
 
-    Raises TypeError for anything else (paths, sets, tensors) and ValueError for NaN or infinity: an
-    identity must not depend on how an object happens to print.
+    Raises TypeError for anything else (paths, sets, tensors) and ValueError for NaN or infinity:
+    an identity must not depend on how an object happens to print.
     """
     return json.dumps(
         _plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False

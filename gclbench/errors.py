@@ -1,7 +1,7 @@
 """The error tree: every failure the library reports names what is wrong and how to mend it.
 
-Library code raises these and nothing else for foreseeable trouble; only `gclbench.cli` turns them into
-exit codes (2 usage, 3 data missing, 1 anything else).
+Library code raises these and nothing else for foreseeable trouble; only `gclbench.cli` turns them
+into exit codes (2 usage, 3 data missing, 1 anything else).
 """
 
 from __future__ import annotations

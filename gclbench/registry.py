@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered component: `revision` rises when its numbers change and enters artifact keys."""
+    """A registered component; `revision` rises when its numbers change and enters keys."""
 
     kind: str
     name: str
@@ -37,7 +37,7 @@ class Registry:
         self._entries: dict[str, dict[str, Entry]] = {}
 
     def register(self, kind: str, name: str, *, revision: int = 1) -> Callable[[T], T]:
-        """Return a decorator that files a class or function; a name taken by another is an error."""
+        """Return a decorator that files a component; a name taken by another is an error."""
 
         def file(component: T) -> T:
             entry = Entry(kind, name, revision, component)

@@ -1,7 +1,7 @@
 """One seed, many named streams of chance.
 
-Every random choice takes a generator made here. Streams are named, not ordered, so adding one never
-moves another, and rows that share a seed see common random numbers (paired comparison).
+Every random choice takes a generator made here. Streams are named, not ordered, so adding one
+never moves another, and rows that share a seed see common random numbers (paired comparison).
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class GridRequest:
 def views_grid(session: Session, request: GridRequest) -> ImageGrid:
     """Inputs, generated views at 0 ... 315 degrees, and identity mixes of two people.
 
-    The people are the first image of evenly spaced training identities: a rule, not a choice by eye.
+    The people are the first image of evenly spaced training identities: a rule, not a choice.
     Row i mixes person i with person i + 1, keeping person i's structure (GCL+ Eq. 4).
     """
     node = _node(session, request)

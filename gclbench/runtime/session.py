@@ -135,7 +135,7 @@ class Session:
     # -- run ----------------------------------------------------------------------------------
 
     def run(self, on_event: Callable[[Event], None]) -> RunOutcome:
-        """Run what is not done yet. Ctrl-C stops after saving; the next call goes on from there."""
+        """Run what is not done yet. After Ctrl-C the next call goes on from there."""
         errors: dict[str, str] = {}
 
         def listen(event: Event) -> None:

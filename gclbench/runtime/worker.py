@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Where and how nodes run: nothing in here may change a result, so nothing of it is in a key."""
+    """Where and how nodes run: nothing here may change a result, so nothing is in a key."""
 
     home: Path
     store: str
@@ -30,7 +30,7 @@ class RunConfig:
 
 
 def run_node(config: RunConfig, node: Node, sink: EventSink) -> NodeRecord:
-    """Run a node, tracked by Sacred, and return its record; picks up where a killed run stopped."""
+    """Run a node, tracked by Sacred; picks up where a killed run stopped."""
     store = ArtifactStore(config.home)
     with store.workspace(node) as workspace:
         if workspace.finished:  # another process finished it while this one waited for the lock
@@ -104,7 +104,7 @@ def parent_folders(home: Path, node: Node) -> dict[str, Path]:
 
 
 def load_datasets(config: RunConfig, node: Node) -> dict[str, Dataset]:
-    """The datasets a node names, rendered or read on first use and cached under the results folder."""
+    """The datasets a node names, made on first use and cached under the results folder."""
     from gclbench.datasets.load import load_dataset, load_pretrain_set
 
     settings, cache = node.resolved(), config.home / "cache"

@@ -27,7 +27,7 @@ class Flag(Model):
 
 
 class Layout(Model):
-    """One table: rows come from the study, published numbers from baselines/published/<table>.csv."""
+    """One table: rows come from the study, printed numbers from baselines/published/."""
 
     report: str
     title: str

@@ -1,7 +1,8 @@
-"""Every setting of a run, by the stage that reads it. Defaults are the paper's (specs: GCL+, section 4.2).
+"""Every setting of a run, by the stage that reads it. Defaults are the paper's (section 4.2).
 
-Ids D-01 ... D-32 name the places where the paper and the official code disagree; docs/deviations.md
-lists them. A profile (`smoke`, `laptop`, `paper`) changes sizes, a recipe or a study row the method.
+Ids D-01 ... D-32 name the places where the paper and the official code disagree;
+docs/deviations.md lists them. A profile (`smoke`, `laptop`, `paper`) changes sizes, a recipe or a
+study row the method.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class PretrainSettings(Model):
 
 
 class SourceSettings(Model):
-    """Supervised training on a labelled set: UDA's source, and the upper bound of the world check."""
+    """Supervised training on a labelled set: UDA's source, the world check's upper bound."""
 
     epochs: PositiveInt = 30
     batch_size: PositiveInt = 32

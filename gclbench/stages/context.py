@@ -29,7 +29,8 @@ class StageContext:
 
     `parents` maps a stage name to its finished artifact's folder; `datasets` has "target" and, for
     UDA, "source" ("pretrain" for pre-training). Files written to `folder` become the artifact.
-    `log(name, value, step)` stores a metric; `progress(epoch, epochs, step, steps, metrics)` shows it.
+    `log(name, value, step)` stores a metric; `progress(epoch, epochs, step, steps, metrics)`
+    shows it.
     """
 
     stage: str

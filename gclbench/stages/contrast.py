@@ -1,4 +1,4 @@
-"""The contrastive module of one batch: Rotation Contrast (Eq. 8-10) and Mixup Contrast (Eq. 12, 14)."""
+"""The contrastive module of one batch: Rotation (Eq. 8-10) and Mixup Contrast (Eq. 12, 14)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def contrastive_losses(
     settings: JointSettings,
     generator: torch.Generator,
 ) -> dict[str, Tensor]:
-    """Every loss that `settings.losses` names, unweighted; bank (N, D) is a constant for autograd."""
+    """Every loss that `settings.losses` names, unweighted; bank (N, D) gets no gradient."""
     losses: dict[str, Tensor] = {}
     names = [name for name in settings.losses if name in VIEW_LOSSES]
     if names:
@@ -99,7 +99,7 @@ def _view_terms(
 
 def weighted_total(losses: dict[str, Tensor], settings: JointSettings) -> Tensor:
     """Eq. 15: lambda_vi (L_vi + L'_vi + L''_vi) + lambda_mix (L_proto + L_mix)."""
-    weights = {name: settings.lambda_vi for name in VIEW_LOSSES}
+    weights = dict.fromkeys(VIEW_LOSSES, settings.lambda_vi)
     return torch.stack(
         [weights.get(name, settings.lambda_mix) * value for name, value in losses.items()]
     ).sum()

@@ -14,7 +14,7 @@ from gclbench.stages.pretrain import load_encoder
 
 @register("stages", "evaluate", revision=1)
 def evaluate_stage(context: StageContext) -> dict[str, float]:
-    """mAP, R1, R5, R10 and mINP in percent; `per_query.npz` holds the AP of every query (NaN: skipped)."""
+    """mAP, R1, R5, R10, mINP in percent; `per_query.npz` holds every AP (NaN: skipped)."""
     (parent,) = context.parents
     encoder = load_encoder(context, parent)
     target = context.datasets["target"]

@@ -1,4 +1,4 @@
-"""Stage 2: E_id frozen; E_str, G and D learn with L_gan (GCL+ section 4.2, three-stage optimisation)."""
+"""Stage 2: E_id frozen; E_str, G and D learn with L_gan (GCL+ section 4.2)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gclbench.stages.generative import GenerativeModule, Mixing
 from gclbench.stages.loop import shuffled_batches, train
 from gclbench.stages.pretrain import load_encoder
 
-# The iteration whose reconstruction losses later ones are compared with, and the window of the mean.
+# Later reconstruction losses are compared with those of this iteration (means over a window).
 REFERENCE_ITERATION, WINDOW = 100, 20
 
 

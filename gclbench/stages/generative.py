@@ -1,8 +1,8 @@
 """The generative module: G with E_str, D, their optimisers, and L_gan (GCL+ Eq. 1-6).
 
-Work is shared without changing a gradient: views that one network sees are decoded or judged in one
-batch (every normalisation of G is per sample, D has none), and D's real term and R1, which the official
-code recomputes for every fake kind, are computed once and counted that many times.
+Work is shared without changing a gradient: views that one network sees are decoded or judged in
+one batch (every normalisation of G is per sample, D has none), and D's real term and R1, which the
+official code recomputes for every fake kind, are computed once and counted that many times.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Mixing:
 class GeneratedViews:
     """What one forward pass makes of a batch; images (B, 3, H, W) in network range.
 
-    `new_id`, `cycle_id` are E_id of x'_new and x''_ori; `original_id` of x'_ori (D-03 `code` only).
+    `new_id`, `cycle_id`: E_id of x'_new and x''_ori; `original_id`: of x'_ori (D-03 `code`).
     """
 
     identity: IdOutput
@@ -101,8 +101,9 @@ class GenerativeModule(nn.Module):
     ) -> GeneratedViews:
         """Encode, rotate, mix and cycle a batch.
 
-        images (B, 3, H, W); structures (B, 1, H, W). `encode` sees the real images, `encode_generated`
-        the generated ones. Nothing is detached between E_id, G and E_id (specs: section 3).
+        images (B, 3, H, W); structures (B, 1, H, W). `encode` sees the real images,
+        `encode_generated` the generated ones. Nothing is detached between E_id, G and E_id (specs:
+        section 3).
         """
         identity = encode(images)
         structure = self.generator.structure(torch.cat([own_structure, new_structure]))

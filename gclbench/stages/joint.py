@@ -1,4 +1,4 @@
-"""Stage 3: joint training with memory, pseudo labels, contrast and L_gan (GCL+ section 3.3, Eq. 16)."""
+"""Stage 3: joint training with memory, pseudo labels, contrast and L_gan (GCL+, Eq. 16)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PROTOCOL = EvaluateSettings()
 
 
 def build_augmentations(settings: Settings) -> tuple[Any, Any | None]:
-    """The view augmentation (exactly one) and the mix (at most one) that `joint.augmentations` names."""
+    """The view augmentation (one) and the mix (at most one) of `joint.augmentations`."""
     options = {"angles": settings.gan.angles, "alpha": settings.joint.mix_alpha}
     made: dict[str, Any] = {}
     for name in settings.joint.augmentations:
@@ -98,7 +98,7 @@ class JointTraining:
         return module
 
     def begin_epoch(self, epoch: int) -> Sequence[Tensor]:
-        """Cluster the memory; clustered images only are visited, outliers stay as negatives (D-14)."""
+        """Cluster the memory; only clustered images are visited, outliers are negatives (D-14)."""
         found = pseudo_labels(
             self.memory.rows.cpu().numpy(), **self.settings.pseudo_labels.model_dump()
         )
@@ -261,7 +261,7 @@ class JointTraining:
 
 @register("stages", "joint", revision=1)
 def joint(context: StageContext) -> dict[str, float]:
-    """Stage 3: train E_id with the contrastive losses, jointly with G and D where the row has them."""
+    """Stage 3: train E_id with the contrastive losses, jointly with G and D where needed."""
     training = JointTraining(context)
     train(training, context)
     torch.save(training.encoder.state_dict(), context.folder / "encoder.pt")

@@ -1,9 +1,9 @@
 """JVTC as stage 1: local one-hot loss in the batch, global loss against a clustered memory.
 
 Source     Li and Zhang, "Joint Visual and Temporal Consistency", ECCV 2020, and its official code.
-Differs    CamStyle images are not used: the K views of an image are K augmented copies of it; an epoch
-           is one pass over the source (UDA) or the target (unsupervised); the histogram has as many
-           bins as the frames need (the published 3,000 are too few for Market-1501).
+Differs    CamStyle images are not used: the K views of an image are K augmented copies of it. An
+           epoch is one pass over the source (UDA) or the target (unsupervised). The histogram has
+           as many bins as the frames need (the published 3,000 are too few for Market-1501).
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class JvtcTraining:
         return SourceBranch(self.context, self.encoder.embedding_dim, rows)
 
     def begin_epoch(self, epoch: int) -> Sequence[tuple[Tensor, Tensor | None]]:
-        """Refresh the labels when due (epochs are numbered from 1 in the paper), then draw batches."""
+        """Refresh the labels when due (JVTC numbers epochs from 1), then draw batches."""
         number = epoch + 1
         self.global_weight = 0.0
         if number >= self.settings.global_from_epoch:

@@ -1,7 +1,8 @@
 """The one training loop: epochs of steps, a checkpoint after each epoch, exact resume.
 
-Chance inside an epoch comes from streams named by the epoch (see `StageContext.torch_generator`), so a
-resumed run needs no generator state: epoch 7 draws the same numbers whether or not the process died.
+Chance inside an epoch comes from streams named by the epoch (see `StageContext.torch_generator`),
+so a resumed run needs no generator state: epoch 7 draws the same numbers whether or not the
+process died.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Training(Protocol):
     epochs: int
 
     def begin_epoch(self, epoch: int) -> Sequence[Any]:
-        """Prepare epoch `epoch` (from 0) and return its batches (a sequence, so its length is known)."""
+        """Prepare epoch `epoch` (from 0) and return its batches."""
         ...
 
     def step(self, batch: Any) -> dict[str, Tensor | float]:
@@ -82,7 +83,8 @@ def _refuse_non_finite(losses: dict[str, float], stage: str, epoch: int, step: i
     bad = [name for name, value in losses.items() if not math.isfinite(value)]
     if bad:
         raise TrainingError(
-            f"{', '.join(bad)} is not finite in stage {stage}, epoch {epoch + 1}, step {step + 1}.",
+            f"{', '.join(bad)} is not finite in stage {stage}, epoch {epoch + 1}, "
+            f"step {step + 1}.",
             f"Lower {stage}.lr, or look at the losses logged before it with: gclbench show run.",
         )
 
@@ -101,7 +103,7 @@ def shuffled_batches(
 def endless_batches(
     count: int, batch_size: int, first: int, number: int, context: StageContext, stream: str
 ) -> Iterator[Tensor]:
-    """Batches `first` ... `first + number - 1` of an endless stream of shuffled passes over `count`.
+    """Batches `first` ... `first + number - 1` of an endless stream of shuffled passes.
 
     Pass p is shuffled by its own named generator, so the stream can be entered anywhere.
     """

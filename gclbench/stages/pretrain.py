@@ -1,4 +1,4 @@
-"""What E_id knows before stage 1: a rendered set disjoint from both twins, an ImageNet file, or nothing."""
+"""What E_id knows before stage 1: a disjoint rendered set, an ImageNet file, or nothing."""
 
 from __future__ import annotations
 

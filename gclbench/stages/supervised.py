@@ -28,7 +28,7 @@ def sgd_with_new_layers(
     factor: float,
     weight_decay: float,
 ) -> torch.optim.SGD:
-    """SGD (momentum 0.9, Nesterov) with `factor` times the rate for layers ImageNet does not know."""
+    """SGD (momentum 0.9, Nesterov); layers new to ImageNet learn `factor` times faster."""
     new = {"feat.weight", "feat.bias", "feat_bn.weight", "feat_bn.bias"}
     trunk = [p for name, p in encoder.named_parameters() if name not in new]
     head = [p for name, p in encoder.named_parameters() if name in new]

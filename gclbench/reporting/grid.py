@@ -63,3 +63,12 @@ def draw_grid(grid: ImageGrid, *, scale: int = 2, gap_px: int = 4) -> np.ndarray
             tile = tile.resize((width * scale, height * scale), Image.Resampling.NEAREST)
             canvas.paste(tile, (gap_px + column * cell_w, top + row * cell_h))
     return np.asarray(canvas)
+
+
+def stack(pictures: list[np.ndarray]) -> np.ndarray:
+    """Put uint8 pictures (H, W, 3) below each other, white where one is narrower."""
+    width = max(picture.shape[1] for picture in pictures)
+    padded = [
+        np.pad(p, ((0, 0), (0, width - p.shape[1]), (0, 0)), constant_values=255) for p in pictures
+    ]
+    return np.concatenate(padded)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from gclbench.datasets.base import Dataset
+from gclbench.datasets.load import load_dataset
 from gclbench.errors import DataMissingError, UnknownNameError
 from gclbench.plan import Node
 from gclbench.reporting.grid import ImageGrid
@@ -15,6 +17,7 @@ from gclbench.runtime.session import Session
 from gclbench.runtime.worker import load_datasets
 from gclbench.schema import Settings, Stage
 
+VIEWS = 8
 MIX_LAMBDAS = (1.0, 0.75, 0.5, 0.25, 0.0)
 
 
@@ -50,6 +53,38 @@ def views_grid(session: Session, request: GridRequest) -> ImageGrid:
         f"{dataset.label}, {request.row}, {request.stage} node {node.key[:8]}, seed {request.seed}"
     )
     return ImageGrid(tiles, headings + mixing, title)
+
+
+def world_grids(session: Session, people: int = 6) -> list[ImageGrid]:
+    """One grid for each dataset that the session's tasks name: people, meshes, true renders.
+
+    Real data has no true renders, and meshes only where `data.mesh` says where they are.
+    """
+    roles = sorted({cell.task.target for cell in session.cells})
+    settings = session.cells[0].settings
+    return [
+        _world_grid(load_dataset(role, settings.data, session.request.home / "cache"), people)
+        for role in roles
+    ]
+
+
+def _world_grid(dataset: Dataset, people: int) -> ImageGrid:
+    chosen = _spaced_people(dataset.train.pids, people)
+    images = dataset.images("train")
+    walks = np.stack([images[_images_of(dataset.train.pids, index)] for index in chosen])
+    meshes = np.repeat(dataset.projections()[chosen][..., None], 3, axis=-1)
+    blocks, headings = [walks, meshes], ["training images, camera by camera", *[""] * 7]
+    headings += ["projections of the first one's mesh, 0 ... 315 degrees", *[""] * 7]
+    if dataset.synthetic:
+        blocks.append(dataset.oracle_views()[chosen])
+        headings += ["true renders from the same views", *[""] * 7]
+    return ImageGrid(np.concatenate(blocks, axis=1), tuple(headings), dataset.label)
+
+
+def _images_of(pids: np.ndarray, index: int) -> np.ndarray:
+    """Eight evenly spaced images of the person on image `index` (sorted by camera)."""
+    own = np.flatnonzero(pids == pids[index])
+    return own[np.linspace(0, len(own) - 1, VIEWS).round().astype(int)]
 
 
 def _node(session: Session, request: GridRequest) -> Node:

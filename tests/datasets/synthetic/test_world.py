@@ -13,7 +13,6 @@ import pytest
 
 from gclbench.datasets.base import Dataset
 from gclbench.datasets.load import dataset_fingerprint, load_dataset, load_pretrain_set
-from gclbench.datasets.synthetic.contact_sheet import contact_sheet
 from gclbench.datasets.synthetic.render import Renderer
 from gclbench.datasets.synthetic.shots import plan_world
 from gclbench.datasets.synthetic.spec import world_spec
@@ -222,13 +221,3 @@ def test_unknown_role_is_named_with_the_nearest() -> None:
 def test_unknown_split_is_named(twin: Callable[[str], Dataset]) -> None:
     with pytest.raises(UsageError, match="no split 'test'"):
         twin("market1501").images("test")  # type: ignore[arg-type]
-
-
-def test_contact_sheet_shows_people_projections_and_oracle_views(
-    twin: Callable[[str], Dataset],
-) -> None:
-    dataset = twin("market1501")
-    sheet = contact_sheet(dataset, people=3, per_camera=2, views=2)
-    cameras = len(np.unique(dataset.train.cams))
-    assert sheet.shape == ((3 + 2 * 2) * 64, max(2 * cameras, 9) * 32, 3)
-    assert sheet.dtype == np.uint8

@@ -59,11 +59,12 @@ def _load_imagenet(encoder: IdEncoder, weights: str | None) -> dict[str, float]:
             "Name torchvision's file: pretrain.weights=PATH/resnet50.pth, "
             "or train on rendered people instead: pretrain.kind=rendered.",
         )
-    if not Path(weights).is_file():
+    path = Path(weights).expanduser()
+    if not path.is_file():
         raise DataMissingError(
             f"pretrain.weights: no file {weights}.", "Name torchvision's resnet50 file."
         )
-    report = load_id_checkpoint(encoder, Path(weights))
+    report = load_id_checkpoint(encoder, path)
     return {"tensors_loaded": float(len(report.matched))}
 
 

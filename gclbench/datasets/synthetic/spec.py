@@ -78,7 +78,7 @@ class TwinSpec:
     hat_share: float = 0.12
     # Routes.
     images_per_visit: tuple[int, int] = (2, 3)  # test people
-    train_images_per_visit: tuple[int, int] = (2, 3)  # more per visit: fewer views of a person
+    train_images_per_visit: tuple[int, int] = (3, 4)  # more per visit: fewer views of a person
     start_span_frames: int = 120_000
     travel_frames: tuple[int, int] = (2_000, 16_000)
     travel_sd: float = 0.08

@@ -118,14 +118,18 @@ def _networks(settings: Settings, folder: Any) -> tuple[Any, Any]:
     from gclbench.networks.id_encoder import IdEncoder
 
     encoder = IdEncoder(settings.network.id_encoder)
-    encoder.load_state_dict(torch.load(folder / "encoder.pt", weights_only=True))
+    encoder.load_state_dict(
+        torch.load(folder / "encoder.pt", map_location="cpu", weights_only=True)
+    )
     generator = Generator(
         settings.network.generator,
         encoder.channels,
         settings.network.id_encoder.parts,
         slicing=settings.gan.mlp_slicing,
     )
-    generator.load_state_dict(torch.load(folder / "generator.pt", weights_only=True))
+    generator.load_state_dict(
+        torch.load(folder / "generator.pt", map_location="cpu", weights_only=True)
+    )
     return encoder.eval(), generator.eval()
 
 

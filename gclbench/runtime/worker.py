@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gclbench.errors import UsageError
 from gclbench.executors.events import EventSink, NodeProgress
 from gclbench.plan import ArtifactStore, Node, Workspace
 from gclbench.schema import NodeRecord, Stage
@@ -117,9 +118,15 @@ def load_datasets(config: RunConfig, node: Node) -> dict[str, Dataset]:
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` takes a GPU when there is one."""
+    """`auto` takes a GPU when there is one. Raises UsageError for a device that is not there."""
     import torch
 
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"device={name} is not known.", "Use auto, cpu or cuda.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError(f"device={name}: torch finds no GPU.", "Use device=cpu or device=auto.")
+    return device

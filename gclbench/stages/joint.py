@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from typing import Any
 
@@ -163,12 +164,16 @@ class JointTraining:
         chance = self.mixing.sample(batch_size, self.generator)
         return Mixing(chance.partner.to(self.device), chance.lam)
 
-    def _encode_generated(self, images: Tensor) -> IdOutput:
+    def _generated_pass(self) -> AbstractContextManager[None]:
+        """Around each pass of E_id over anything but real images (`joint.batch_norm_updates`)."""
         if self.settings.batch_norm_updates == "all":
+            return nullcontext()
+        return self.encoder.fixed_statistics()
+
+    def _encode_generated(self, images: Tensor) -> IdOutput:
+        with self._generated_pass():
             output: IdOutput = self.encoder(images)
-            return output
-        with self.encoder.fixed_statistics():
-            return self.encoder(images)
+        return output
 
     def _generated_views(
         self, images: Tensor, batch: Tensor, indices: Tensor, mixing: Mixing | None
@@ -231,7 +236,8 @@ class JointTraining:
         if self.settings.f_mixup_layer == "embedding":
             return mix(output.embedding, mixing.partner, mixing.lam)
         pooled = mix(output.f_id, mixing.partner, mixing.lam).mean(dim=(2, 3))
-        embedded: Tensor = self.encoder.embed(pooled)
+        with self._generated_pass():
+            embedded: Tensor = self.encoder.embed(pooled)
         return embedded
 
     def end_epoch(self, epoch: int) -> dict[str, float]:

@@ -1,0 +1,102 @@
+"""The command line, in this process or in one of its own, and what it leaves on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from gclbench.cli.app import main
+from gclbench.tracking.store import RunStore
+from gclbench.tracking.tables import METRICS, RUNS
+
+THREAD_VARIABLES = ("MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def tables(self) -> str:
+        """From the first table to the list of files, without progress."""
+        return self.out[self.out.index("Table 6") : self.out.index("wrote ")]
+
+
+class Cli:
+    """Commands over one results folder."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def __call__(self, *words: str) -> Answer:
+        """Run a command in this process."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main([*words, f"home={self.home}"])
+        return Answer(code, out.getvalue(), err.getvalue())
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start the console script in a process of its own, as a user's shell would."""
+        environment = {k: v for k, v in os.environ.items() if k not in THREAD_VARIABLES}
+        return subprocess.Popen(
+            [Path(sys.executable).with_name("gclbench"), *words, f"home={self.home}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            text=True,
+        )
+
+    def outside(self, *words: str) -> Answer:
+        """Run the console script to its end."""
+        process = self.start(*words)
+        out, err = process.communicate(timeout=300)
+        return Answer(process.returncode, out, err)
+
+    def manifests(self) -> dict[str, dict[str, Any]]:
+        """The manifests of all finished artifacts by key."""
+        paths = (self.home / "artifacts").glob("*/*/manifest.json")
+        return {path.parent.name: json.loads(path.read_text()) for path in paths}
+
+    def runs(self, stage: str) -> list[tuple[str, str, str]]:
+        """(id, status, output) of a stage's runs in the order in which they started."""
+        columns = (RUNS.c.id, RUNS.c.status, RUNS.c.output)
+        query = select(*columns).where(RUNS.c.stage == stage).order_by(RUNS.c.started)
+        return [(row[0], row[1], row[2] or "") for row in self._ask(query)]
+
+    def epochs(self, run_id: str) -> list[int]:
+        """The epochs for which a run stored a loss."""
+        chosen = (METRICS.c.run_id == run_id) & (METRICS.c.name == "loss")
+        query = select(METRICS.c.step).where(chosen).order_by(METRICS.c.step)
+        return [row[0] for row in self._ask(query)]
+
+    def _ask(self, query: Any) -> Sequence[Any]:
+        store = RunStore(f"sqlite:///{self.home / 'store.db'}")
+        with store.transaction() as connection:
+            rows = list(connection.execute(query))
+        store.close()
+        return rows
+
+
+@pytest.fixture(scope="module")
+def cli_at() -> Callable[[Path], Cli]:
+    return Cli
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    return Cli(tmp_path / "results")

@@ -1,0 +1,222 @@
+"""One node, from its parents to its artifact: what the stage sees, what is stored, retries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from sqlalchemy import select
+
+from gclbench.datasets import load
+from gclbench.errors import TrainingError, UsageError
+from gclbench.executors.events import NodeProgress
+from gclbench.plan import Node
+from gclbench.runtime.session import Session
+from gclbench.runtime.worker import (
+    RunConfig,
+    choose_device,
+    load_datasets,
+    parent_folders,
+    run_node,
+)
+from gclbench.schema import NodeRecord, Settings, Stage
+from gclbench.tracking.store import RunStore
+from gclbench.tracking.tables import METRICS, RUNS
+
+Put = Callable[[str, Any], None]
+
+
+def node_of(session: Session, stage: str) -> Node:
+    return next(node for node in session.plan.nodes if node.stage == stage)
+
+
+def run(session: Session, node: Node, sink: Any = lambda event: None) -> NodeRecord:
+    return run_node(session.run_config(), node, sink)
+
+
+def stored(session: Session, *columns: Any) -> list[tuple[Any, ...]]:
+    with RunStore(session.store_url).transaction() as connection:
+        return [tuple(row) for row in connection.execute(select(*columns))]
+
+
+def test_a_node_becomes_an_artifact_and_a_stored_run(small: Session) -> None:
+    node = node_of(small, "pretrain")
+    record = run(small, node)
+    assert sorted(record.files) == ["encoder.pt"]
+    assert record.settings == node.settings
+    assert record.versions["torch"] == torch.__version__
+    assert small.artifacts.has(node)
+    assert small.artifacts.damaged(node) == []
+    assert small.artifacts.read(node) == record
+    rows = stored(small, RUNS.c.node_key, RUNS.c.stage, RUNS.c.status, RUNS.c.seed)
+    assert rows == [(node.key, "pretrain", "COMPLETED", 0)]
+
+
+def test_the_same_node_twice_gives_the_same_bytes(small: Session, session: Any) -> None:
+    node = node_of(small, "pretrain")
+    first = run(small, node)
+    home = small.request.home.with_name("another")
+    second = run_node(RunConfig(home, f"sqlite:///{home / 'store.db'}"), node, lambda event: None)
+    assert first.files == second.files
+
+
+def test_a_finished_node_is_not_run_again(small: Session, stage: Put) -> None:
+    node = node_of(small, "pretrain")
+    record = run(small, node)
+    stage("pretrain", lambda context: 1 / 0)
+    assert run(small, node) == record
+    assert len(stored(small, RUNS.c.id)) == 1
+
+
+def test_the_stage_sees_its_nodes_settings_seed_and_parents(small: Session, stage: Put) -> None:
+    seen: dict[str, Any] = {}
+
+    def look(context: Any) -> dict[str, float]:
+        seen.update(vars(context))
+        (context.folder / "result.txt").write_text("done")
+        return {"answer": 42.0}
+
+    stage("pretrain", look)
+    node = node_of(small, "pretrain")
+    record = run(small, node)
+    assert record.metrics == {"answer": 42.0}
+    assert (seen["stage"], seen["seed"], seen["parents"]) == ("pretrain", 0, {})
+    assert seen["settings"].pretrain.kind == "random"
+    assert seen["settings"].joint == Settings().joint  # not read, not in the key, so the default
+    assert seen["folder"].name == f"{node.key}.partial"
+    assert (small.artifacts.path(node) / "result.txt").read_text() == "done"
+
+
+def test_progress_counts_epochs_from_one(small: Session, stage: Put) -> None:
+    def report(context: Any) -> dict[str, float]:
+        context.progress(0, 3, 1, 12, {"loss": 0.5})
+        return {}
+
+    stage("pretrain", report)
+    events: list[Any] = []
+    node = node_of(small, "pretrain")
+    run(small, node, events.append)
+    assert events == [NodeProgress(node.key, 1, 3, 1, 12, {"loss": 0.5})]
+
+
+def test_logged_metrics_reach_the_store(small: Session, stage: Put) -> None:
+    def log(context: Any) -> dict[str, float]:
+        for epoch in (1, 2):
+            context.log("loss", 1.0 / epoch, epoch)
+        return {}
+
+    stage("pretrain", log)
+    run(small, node_of(small, "pretrain"))
+    rows = stored(small, METRICS.c.name, METRICS.c.step, METRICS.c.value)
+    assert rows == [("loss", 1, 1.0), ("loss", 2, 0.5)]
+
+
+@pytest.mark.parametrize(
+    "error,status",
+    [(TrainingError("not finite."), "FAILED"), (KeyboardInterrupt(), "INTERRUPTED")],
+)
+def test_a_retry_finds_the_checkpoints_of_the_try_before(
+    small: Session, stage: Put, error: BaseException, status: str
+) -> None:
+    found: list[Any] = []
+
+    def first(context: Any) -> dict[str, float]:
+        context.checkpoints.save(1, {"w": torch.ones(2)})
+        raise error
+
+    def second(context: Any) -> dict[str, float]:
+        found.append(context.checkpoints.latest())
+        return {}
+
+    node = node_of(small, "pretrain")
+    stage("pretrain", first)
+    with pytest.raises(type(error)):
+        run(small, node)
+    assert not small.artifacts.has(node)
+    stage("pretrain", second)
+    run(small, node)
+    assert found[0][0] == 1
+    assert not (small.artifacts.path(node) / "checkpoints").exists()
+    assert [row[0] for row in stored(small, RUNS.c.status)] == [status, "COMPLETED"]
+
+
+def test_parents_are_found_by_stage_and_key(small: Session) -> None:
+    warmup = node_of(small, "warmup")
+    key = node_of(small, "pretrain").key
+    folders = parent_folders(Path("home"), warmup)
+    assert folders == {"pretrain": Path("home") / "artifacts" / "pretrain" / key}
+
+
+def test_pretraining_reads_the_rendered_set_or_nothing(
+    small: Session, session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(
+        load, "load_pretrain_set", lambda data, people, each, cache: asked.append((people, each))
+    )
+    assert load_datasets(small.run_config(), node_of(small, "pretrain")) == {}
+    assert asked == []
+    rendered = session(overrides={"pretrain.people": 30, "pretrain.images_per_person": 5})
+    load_datasets(rendered.run_config(), node_of(rendered, "pretrain"))
+    assert asked == [(30, 5)]
+
+
+@pytest.mark.parametrize(
+    "stage_name,expected",
+    [
+        ("source", {"source": "dukemtmc_reid"}),
+        ("warmup", {"target": "market1501", "source": "dukemtmc_reid"}),
+        ("gan", {"target": "market1501"}),
+        ("joint", {"target": "market1501"}),
+        ("evaluate", {"target": "market1501"}),
+    ],
+)
+def test_a_stage_is_given_the_datasets_of_its_task(
+    session: Any, monkeypatch: pytest.MonkeyPatch, stage_name: str, expected: dict[str, str]
+) -> None:
+    monkeypatch.setattr(load, "load_dataset", lambda role, data, cache: role)
+    opened = session(rows=("rotation",), tasks=("duke2market",))
+    assert load_datasets(opened.run_config(), node_of(opened, stage_name)) == expected
+
+
+def test_the_device_is_a_gpu_only_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for there, kind in ((True, "cuda"), (False, "cpu")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        assert choose_device("auto").type == kind
+    assert choose_device("cpu").type == "cpu"
+
+
+@pytest.mark.parametrize("name", ["cuda", "gpu", "tpu:9"])
+def test_a_device_that_is_not_there_is_a_usage_error(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError, match=f"device={name}"):
+        choose_device(name)
+
+
+def test_the_threads_of_the_profile_are_set(
+    small: Session, stage: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    stage("pretrain", lambda context: {})
+    run(small, node_of(small, "pretrain"))
+    assert asked == [small.profile.threads]
+
+
+def test_a_node_of_another_stage_is_looked_up_by_its_name(small: Session, stage: Put) -> None:
+    run(small, node_of(small, "pretrain"))
+    warmup = node_of(small, "warmup")
+    seen: list[Any] = []
+    stage("warmup", lambda context: seen.append(sorted(context.parents)) or {})
+    fake = SimpleNamespace(label="fake")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(load, "load_dataset", lambda role, data, cache: fake)
+        run(small, warmup)
+    assert seen == [["pretrain"]]
+    assert small.artifacts.read(warmup).stage == Stage.WARMUP.value

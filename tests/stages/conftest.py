@@ -1,0 +1,257 @@
+"""A bench for stages: a fake dataset in memory, tiny networks, parents made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from gclbench.datasets.base import ImageTable
+from gclbench.networks.id_encoder import IdEncoder
+from gclbench.plan import Checkpoints
+from gclbench.runtime.catalog import load_catalog
+from gclbench.schema import Settings
+from gclbench.schema.overrides import nest
+from gclbench.seeding import numpy_generator, torch_generator
+from gclbench.stages.context import StageContext
+from gclbench.stages.generative import GenerativeModule
+from gclbench.stages.supervised import new_classifier
+
+HEIGHT_PX, WIDTH_PX = 64, 32
+TINY: dict[str, Any] = {
+    "data.height_px": HEIGHT_PX,
+    "data.width_px": WIDTH_PX,
+    "network.id_encoder.depth": "resnet18",
+    "network.id_encoder.width": 4,
+    "network.id_encoder.embedding_dim": 16,
+    "network.generator.structure_width": 4,
+    "network.generator.structure_blocks": 1,
+    "network.generator.structure_dilations": [1, 2, 3],
+    "network.generator.decoder_width": 8,
+    "network.generator.decoder_blocks": 2,
+    "network.generator.mlp_width": 8,
+    "network.generator.padding": "zeros",
+    "network.discriminator.scales": 2,
+    "network.discriminator.width": 4,
+    "network.discriminator.blocks": 1,
+    "pretrain.epochs": 2,
+    "pretrain.batch_size": 8,
+    "source.epochs": 2,
+    "source.batch_size": 8,
+    "warmup.epochs": 2,
+    "warmup.batch_images": 4,
+    "warmup.copies": 2,
+    "warmup.global_from_epoch": 1,
+    "warmup.joint_from_epoch": 2,
+    "warmup.refresh_every_epochs": 1,
+    "warmup.memory_momentum_step": 0.1,
+    "warmup.k1": 4,
+    "warmup.rho": 0.05,
+    "warmup.k2": 2,
+    "gan.epochs": 1,
+    "gan.batch_size": 8,
+    "gan.lr": 0.001,
+    "joint.epochs": 2,
+    "joint.batch_size": 4,
+    "joint.evaluate_every": 0,
+    "joint.pseudo_labels.k1": 4,
+    "joint.pseudo_labels.k2": 2,
+    "joint.pseudo_labels.eps": 0.6,
+    "joint.pseudo_labels.min_samples": 2,
+}
+
+
+def tiny_settings(**sections: Mapping[str, Any]) -> Settings:
+    """Return settings of tiny size; `joint={"epochs": 1}` sets joint.epochs."""
+    flat = dict(TINY)
+    for section, values in sections.items():
+        flat |= {f"{section}.{key}": value for key, value in values.items()}
+    return Settings.model_validate(nest(flat))
+
+
+@dataclass(frozen=True)
+class FakeDataset:
+    """What stages ask of a dataset; `people` identities of 4 images and `strays` noise images.
+
+    People have a colour of their own, so that even random networks tell them apart; strays are
+    noise, so that clustering leaves them out.
+    """
+
+    people: int = 6
+    strays: int = 2
+    seed: int = 0
+    label: str = "fake"
+    fingerprint: str = "0" * 64
+    train: ImageTable = field(init=False)
+    query: ImageTable = field(init=False)
+    gallery: ImageTable = field(init=False)
+    pixels: dict[str, np.ndarray] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        each = np.repeat(np.arange(self.people), 4)
+        strays = self.people + np.arange(self.strays)
+        pids = {
+            "train": np.concatenate([each, strays]),
+            "query": np.arange(self.people) + 100,
+            "gallery": np.repeat(np.arange(self.people - 1), 2) + 100,
+        }
+        for split, values in pids.items():
+            object.__setattr__(self, split, _table(split, values, query=split == "query"))
+        pixels = {split: self._paint(split, values) for split, values in pids.items()}
+        object.__setattr__(self, "pixels", pixels)
+
+    def _paint(self, split: str, pids: np.ndarray) -> np.ndarray:
+        rng = numpy_generator(self.seed, "fake", split)
+        colours = numpy_generator(self.seed, "colours").uniform(20, 235, (self.people, 2, 3))
+        images = rng.normal(0, 12, (len(pids), HEIGHT_PX, WIDTH_PX, 3))
+        for image, pid in zip(images, pids % 100, strict=True):
+            if pid < self.people:
+                image[: HEIGHT_PX // 2] += colours[pid, 0]
+                image[HEIGHT_PX // 2 :] += colours[pid, 1]
+            else:
+                image[:] = rng.uniform(0, 255, image.shape)
+        return images.clip(0, 255).astype(np.uint8)
+
+    def images(self, split: str) -> np.ndarray:
+        return self.pixels[split]
+
+    def projections(self) -> np.ndarray:
+        """A gray box on white, which moves with the angle and darkens with the row."""
+        boxes = np.full((len(self.train), 8, HEIGHT_PX, WIDTH_PX), 255, np.uint8)
+        for angle in range(8):
+            boxes[:, angle, 8:56, 2 * angle : 2 * angle + 14] = 60 + 10 * angle
+        return boxes - np.arange(len(boxes), dtype=np.uint8)[:, None, None, None]
+
+    def oracle_views(self) -> np.ndarray:
+        return np.stack([np.roll(self.pixels["train"], a, axis=2) for a in range(8)], axis=1)
+
+    def relabelled(self) -> FakeDataset:
+        """The same images with the identities of every split shuffled."""
+        rng, other = numpy_generator(9, "relabel"), replace(self)
+        for split in ("train", "query", "gallery"):
+            table = getattr(self, split)
+            object.__setattr__(other, split, replace(table, pids=rng.permutation(table.pids)))
+        return other
+
+
+def _table(split: str, pids: np.ndarray, *, query: bool) -> ImageTable:
+    count = len(pids)
+    return ImageTable(
+        paths=tuple(f"{split}/{index:03d}.jpg" for index in range(count)),
+        pids=pids.astype(np.int64),
+        cams=np.zeros(count, np.int64) if query else np.arange(count) % 3 + 1,
+        frames=np.arange(count) * 40,
+    )
+
+
+@dataclass
+class Bench:
+    """Makes contexts; notes what stages log and how often they report progress."""
+
+    home: Path
+    dataset: FakeDataset
+    logged: list[tuple[str, float, int]] = field(default_factory=list)
+    steps: int = 0
+
+    def context(
+        self,
+        stage: str,
+        settings: Settings | None = None,
+        *,
+        parents: Mapping[str, Path] | None = None,
+        datasets: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        folder: str = "own",
+    ) -> StageContext:
+        """A context of `stage`; without `parents` and `datasets`, a target and no parents."""
+        place = self.home / folder / stage
+        place.mkdir(parents=True, exist_ok=True)
+        return StageContext(
+            stage=stage,
+            settings=settings or tiny_settings(),
+            seed=seed,
+            parents=dict(parents or {}),
+            datasets=dict(datasets or {"target": self.dataset}),  # type: ignore[arg-type]
+            folder=place,
+            checkpoints=Checkpoints(place / "checkpoints"),
+            device=torch.device("cpu"),
+            log=lambda name, value, step: self.logged.append((name, value, step)),
+            progress=self._count,
+        )
+
+    def _count(self, *args: Any) -> None:
+        self.steps += 1
+
+    def values(self, name: str) -> list[float]:
+        """All values logged under a name, in order."""
+        return [value for known, value, _ in self.logged if known == name]
+
+    def parent(self, stage: str, seed: int = 5) -> Path:
+        """The artifact that `stage` would leave, with fresh weights."""
+        folder = self.home / "parents" / stage
+        if folder.is_dir():
+            return folder
+        folder.mkdir(parents=True)
+        settings = tiny_settings()
+        generator = torch_generator(seed, "encoder")
+        encoder = IdEncoder(settings.network.id_encoder, generator=generator)
+        torch.save(encoder.state_dict(), folder / "encoder.pt")
+        if stage == "source":
+            classes = len(np.unique(self.dataset.train.pids))
+            classifier = new_classifier(encoder.embedding_dim, classes, generator)
+            torch.save(classifier.state_dict(), folder / "classifier.pt")
+        if stage == "gan":
+            module = GenerativeModule(self.context("gan", settings), encoder.channels)
+            torch.save(module.generator.state_dict(), folder / "generator.pt")
+            torch.save(module.discriminator.state_dict(), folder / "discriminator.pt")
+        return folder
+
+    def parents(self, *stages: str) -> dict[str, Path]:
+        return {stage: self.parent(stage) for stage in stages}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def catalog() -> None:
+    load_catalog()
+
+
+@pytest.fixture(scope="session")
+def dataset() -> FakeDataset:
+    return FakeDataset()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, dataset: FakeDataset) -> Bench:
+    return Bench(tmp_path, dataset)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Callable[..., Settings]:
+    """`tiny_settings`, for files that cannot import this one."""
+    return tiny_settings
+
+
+@pytest.fixture(scope="session")
+def weights() -> Callable[[Any], dict[str, torch.Tensor]]:
+    """A function that copies all parameters and buffers of a module."""
+
+    def copy(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+        return {name: value.clone() for name, value in module.state_dict().items()}
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def moved() -> Callable[[Mapping[str, torch.Tensor], torch.nn.Module], list[str]]:
+    """A function that names the tensors of a module that differ, in any bit, from a copy."""
+
+    def names(before: Mapping[str, torch.Tensor], module: torch.nn.Module) -> list[str]:
+        after = module.state_dict()
+        return [name for name in after if not torch.equal(before[name], after[name])]
+
+    return names

@@ -1,0 +1,57 @@
+"""The evaluation stage: numbers, files, queries without a match."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gclbench.evaluation.protocol import evaluate
+from gclbench.stages.evaluate import evaluate_stage
+from gclbench.stages.pretrain import load_encoder
+
+
+@pytest.mark.parametrize("parent", ["pretrain", "source", "warmup", "joint"])
+def test_metrics_are_those_of_the_parents_encoder(bench: Any, parent: str) -> None:
+    context = bench.context("evaluate", parents=bench.parents(parent))
+    metrics = evaluate_stage(context)
+    encoder = load_encoder(context, parent)
+    expected = evaluate(encoder, bench.dataset, context.settings.evaluate)
+    assert {name: metrics[name] for name in expected.metrics()} == expected.metrics()
+    assert 0 < metrics["mAP"] <= 100
+
+
+def test_the_ap_of_every_query_is_kept_and_skipped_ones_are_nan(bench: Any) -> None:
+    context = bench.context("evaluate", parents=bench.parents("warmup"))
+    metrics = evaluate_stage(context)
+    with np.load(context.folder / "per_query.npz") as arrays:
+        ap, pids = arrays["ap"], arrays["pids"]
+    assert pids.tolist() == bench.dataset.query.pids.tolist()
+    missing = ~np.isin(pids, bench.dataset.gallery.pids)
+    assert missing.sum() == metrics["skipped_queries"] == 1
+    assert np.isnan(ap).tolist() == missing.tolist()
+    assert 100 * np.nanmean(ap) == pytest.approx(metrics["mAP"])
+
+
+def test_the_protocol_is_written_beside_the_numbers(bench: Any) -> None:
+    context = bench.context("evaluate", parents=bench.parents("warmup"))
+    metrics = evaluate_stage(context)
+    described = json.loads((context.folder / "evaluation.json").read_text())
+    assert described["dataset"] == "fake"
+    assert described["protocol"] == "market1501_single_query"
+    assert described["reranking"] is False
+    assert described["mAP"] == metrics["mAP"]
+    assert described["valid_queries"] == metrics["valid_queries"]
+
+
+def test_evaluation_follows_its_settings(bench: Any, tiny: Any) -> None:
+    parents = bench.parents("warmup")
+    step, trapezoid = (
+        evaluate_stage(
+            bench.context("evaluate", tiny(evaluate={"average_precision": rule}), parents=parents)
+        )["mAP"]
+        for rule in ("step", "trapezoid")
+    )
+    assert step != trapezoid

@@ -1,0 +1,217 @@
+"""Stage 1, JVTC: when labels are refreshed, which losses a batch gets, memory, resume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from gclbench.plan import Checkpoints
+from gclbench.pseudolabels.jvtc import RefreshedLabels
+from gclbench.registry import REGISTRY
+from gclbench.stages import jvtc
+from gclbench.stages.jvtc import JvtcTraining
+from gclbench.stages.loop import train
+from gclbench.stages.pretrain import load_encoder
+from gclbench.stages.warmup import warmup
+
+Tiny = Callable[..., Any]
+PAPER = {"global_from_epoch": 10, "joint_from_epoch": 30, "refresh_every_epochs": 5}
+
+
+def make_training(
+    bench: Any, settings: Any = None, *, source: bool = False, **context: Any
+) -> JvtcTraining:
+    parent = "source" if source else "pretrain"
+    datasets = {"target": bench.dataset} | ({"source": bench.dataset} if source else {})
+    made = bench.context(
+        "warmup", settings, parents=bench.parents(parent), datasets=datasets, **context
+    )
+    return JvtcTraining(made, load_encoder(made, parent))
+
+
+@pytest.fixture
+def refreshes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    """Note each refresh as (mode, settings) and answer with one class for everybody."""
+    seen: list[tuple[str, Any]] = []
+
+    def refresh(rows: Any, cams: Any, frames: Any, mode: str, settings: Any) -> RefreshedLabels:
+        seen.append((mode, settings))
+        return RefreshedLabels(np.zeros(len(rows), np.int64), 0.5, 1)
+
+    monkeypatch.setattr(jvtc, "refresh_labels", refresh)
+    return seen
+
+
+def test_the_papers_schedule_refreshes_at_10_15_20_25_and_jointly_from_30(
+    bench: Any, tiny: Tiny, refreshes: list[tuple[str, Any]]
+) -> None:
+    training = make_training(bench, tiny(warmup={"epochs": 45, **PAPER}))
+    schedule = {}
+    for epoch in range(45):
+        before = len(refreshes)
+        training.begin_epoch(epoch)
+        if len(refreshes) > before:
+            schedule[epoch + 1] = refreshes[-1][0]
+    visual, joint = dict.fromkeys((10, 15, 20, 25), "visual"), (30, 35, 40, 45)
+    assert schedule == visual | dict.fromkeys(joint, "joint")
+
+
+def test_labels_change_at_a_refresh_only_and_it_is_logged(
+    bench: Any, tiny: Tiny, refreshes: list[tuple[str, Any]]
+) -> None:
+    training = make_training(bench, tiny(warmup=PAPER))
+    training.begin_epoch(8)
+    assert training.labels.tolist() == list(range(len(bench.dataset.train)))
+    training.begin_epoch(9)
+    assert set(training.labels.tolist()) == {0}
+    assert bench.logged == [("clusters", 1.0, 10), ("eps", 0.5, 10)]
+
+
+def test_the_radius_shrinks_without_a_source_only(
+    bench: Any, tiny: Tiny, refreshes: list[tuple[str, Any]]
+) -> None:
+    settings = tiny(warmup={"eps_factor": 0.7, "eps_factor_with_source": 0.9})
+    make_training(bench, settings).begin_epoch(0)
+    make_training(bench, settings, source=True).begin_epoch(0)
+    assert [used.eps_factor for _, used in refreshes] == [0.7, 0.9]
+
+
+def test_the_rate_falls_tenfold_at_every_lr_step(bench: Any, tiny: Tiny) -> None:
+    settings = tiny(warmup={"lr": 0.01, "lr_step_epochs": 40, "global_from_epoch": 999})
+    training = make_training(bench, settings)
+    rates = {}
+    for number in (1, 39, 40, 79, 80):
+        training.begin_epoch(number - 1)
+        rates[number] = training.optimizer.param_groups[0]["lr"]
+    assert rates == pytest.approx({1: 0.01, 39: 0.01, 40: 1e-3, 79: 1e-3, 80: 1e-4})
+
+
+def losses_of_epoch(training: JvtcTraining, epoch: int) -> dict[str, Any]:
+    return training.step(training.begin_epoch(epoch)[0])
+
+
+def test_the_global_loss_is_there_from_its_epoch_on(bench: Any, tiny: Tiny) -> None:
+    training = make_training(bench, tiny(warmup={"global_from_epoch": 2}))
+    assert sorted(losses_of_epoch(training, 0)) == ["local", "loss"]
+    assert sorted(losses_of_epoch(training, 1)) == ["global", "local", "loss"]
+
+
+def test_the_source_loss_is_there_with_a_source_only(bench: Any, tiny: Tiny) -> None:
+    without = make_training(bench)
+    assert "source" not in losses_of_epoch(without, 0)
+    assert "source" in losses_of_epoch(make_training(bench, source=True), 0)
+    switched_off = make_training(bench, tiny(warmup={"source_loss": False}), source=True)
+    assert "source" not in losses_of_epoch(switched_off, 0)
+
+
+def test_the_reported_loss_is_the_sum_of_its_parts(bench: Any) -> None:
+    losses = losses_of_epoch(make_training(bench, source=True), 0)
+    total = losses.pop("loss").item()
+    assert sorted(losses) == ["global", "local", "source"]
+    assert total == pytest.approx(sum(value.item() for value in losses.values()), rel=1e-6)
+
+
+def test_an_epoch_is_a_pass_over_the_source_or_else_the_target(bench: Any, tiny: Tiny) -> None:
+    images = len(bench.dataset.train)
+    settings = tiny(warmup={"batch_images": 3, "copies": 2})
+    alone = make_training(bench, settings).begin_epoch(0)
+    assert len(alone) == images // 3
+    both = make_training(bench, settings, source=True).begin_epoch(0)
+    assert len(both) == images // 6
+    assert [len(target) for target, _ in both] == [3] * len(both)
+    assert (
+        len(torch.cat([rows for _, rows in both if rows is not None]).unique()) == images // 6 * 6
+    )
+
+
+def test_the_target_goes_on_across_epochs_where_the_source_sets_their_length(
+    bench: Any, tiny: Tiny
+) -> None:
+    training = make_training(bench, tiny(warmup={"batch_images": 2, "copies": 4}), source=True)
+    first, second = (torch.cat([t for t, _ in training.begin_epoch(e)]) for e in (0, 1))
+    assert set(first.tolist()).isdisjoint(second.tolist())
+
+
+def test_visited_rows_take_the_mean_of_the_copies_and_others_stay(
+    bench: Any, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = make_training(bench, tiny(warmup={"memory_momentum_step": 0.05, "copies": 3}))
+    batch = training.begin_epoch(1)[0]
+    seen: list[torch.Tensor] = []
+    original = training._losses
+
+    def spy(features: torch.Tensor, indices: torch.Tensor) -> dict[str, torch.Tensor]:
+        seen.append(features.detach().clone())
+        return original(features, indices)
+
+    monkeypatch.setattr(training, "_losses", spy)
+    old = training.bank.rows.clone()
+    training.step(batch)
+    expected = old.clone()
+    for place, index in enumerate(batch[0].tolist()):
+        mean = seen[0][3 * place : 3 * place + 3].mean(0)
+        expected[index] = 0.1 * old[index] + 0.9 * F.normalize(mean, dim=0)  # 0.05 * epoch 2
+    assert torch.allclose(training.bank.rows, expected, atol=1e-6)
+    untouched = [i for i in range(len(old)) if i not in batch[0].tolist()]
+    assert torch.equal(training.bank.rows[untouched], old[untouched])
+
+
+@pytest.mark.parametrize("source", [False, True])
+def test_a_checkpoint_gives_the_same_next_step(
+    bench: Any, source: bool, moved: Callable[..., list[str]], weights: Callable[[Any], Any]
+) -> None:
+    training = make_training(bench, source=source)
+    for batch in training.begin_epoch(0):
+        training.step(batch)
+    Checkpoints(bench.home / "kept").save(1, training.state_dict())
+    losses = losses_of_epoch(training, 1)
+    other = make_training(bench, source=source, seed=0, folder="other")
+    found = Checkpoints(bench.home / "kept").latest()
+    assert found is not None
+    other.load_state_dict(found[1])
+    again = losses_of_epoch(other, 1)
+    assert {name: value.item() for name, value in losses.items()} == {
+        name: value.item() for name, value in again.items()
+    }
+    assert moved(weights(training.encoder), other.encoder) == []
+    assert torch.equal(training.bank.rows, other.bank.rows)
+    assert torch.equal(training.labels, other.labels)
+
+
+def test_between_refreshes_a_checkpoint_brings_the_labels_back(bench: Any, tiny: Tiny) -> None:
+    settings = tiny(warmup={"refresh_every_epochs": 5})
+    training = make_training(bench, settings)
+    training.begin_epoch(0)
+    assert training.labels.tolist() != list(range(len(bench.dataset.train)))
+    other = make_training(bench, settings, folder="other")
+    other.load_state_dict(training.state_dict())
+    other.begin_epoch(1)
+    assert torch.equal(other.labels, training.labels)
+
+
+def test_the_targets_identities_are_not_learnt_from(
+    bench: Any, moved: Callable[..., list[str]], weights: Callable[[Any], Any]
+) -> None:
+    honest = make_training(bench, folder="honest")
+    train(honest, honest.context)
+    assert 1 < len(honest.labels.unique()) < len(honest.labels)
+    bench.dataset = bench.dataset.relabelled()
+    blind = make_training(bench, folder="blind")
+    train(blind, blind.context)
+    assert moved(weights(honest.encoder), blind.encoder) == []
+    assert torch.equal(honest.bank.rows, blind.bank.rows)
+
+
+def test_the_stage_runs_the_method_that_is_named_and_leaves_an_encoder(bench: Any) -> None:
+    context = bench.context("warmup", parents=bench.parents("pretrain"))
+    assert warmup(context) == {}
+    state = torch.load(context.folder / "encoder.pt", weights_only=True)
+    start = load_encoder(context, "pretrain").state_dict()
+    assert state.keys() == start.keys()
+    assert not torch.equal(state["conv1.weight"], start["conv1.weight"])
+    assert REGISTRY.lookup("warmups", "jvtc").component is JvtcTraining

@@ -55,15 +55,14 @@ def figure(
 
 
 def _views(parsed: Words) -> np.ndarray:
+    task = single(parsed.tasks, "tasks", "market1501")
+    row = single(parsed.rows, "rows", "rotation_dmixup")
+    seed = single(parsed.seeds, "seeds", 0)
     from gclbench.reporting.grid import draw_grid
     from gclbench.runtime.figures import GridRequest, views_grid
     from gclbench.runtime.session import open_session
 
-    request = GridRequest(
-        task=single(parsed.tasks, "tasks", "market1501"),
-        row=single(parsed.rows, "rows", "rotation_dmixup"),
-        seed=single(parsed.seeds, "seeds", 0),
-    )
+    request = GridRequest(task=task, row=row, seed=seed)
     return draw_grid(views_grid(open_session(to_request(parsed)), request))
 
 

@@ -75,7 +75,7 @@ def _nearest_setting(key: str, known: Sequence[str]) -> str:
     for pool in (same_section, known):
         same_name = [other for other in pool if other.rsplit(".", 1)[-1] == name]
         if same_name:
-            return f"Did you mean '{same_name[0]}'?"
+            return f"Did you mean '{difflib.get_close_matches(key, same_name, 1, 0.0)[0]}'?"
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     if near:
         return f"Did you mean '{near[0]}'?"

@@ -147,6 +147,8 @@ class GanSettings(Model):
     beta1: Share = 0.0
     beta2: Share = 0.999
     weight_decay: NonNegative = 5e-4
+    lr_decay_epoch: Count = 0  # D-26: 0 keeps the rate (code), 10 is the paper's text
+    lr_decay: Share = 0.1
     adversarial: Literal["lsgan", "nsgan"] = "lsgan"  # D-01
     r1_weight: NonNegative = 0.01  # D-02
     lambda_recon: NonNegative = 5.0

@@ -37,6 +37,8 @@ class GanTraining:
         self.history: dict[str, list[float]] = {"recon_x": [], "recon_f": []}
 
     def begin_epoch(self, epoch: int) -> Sequence[Tensor]:
+        decayed = 0 < self.settings.lr_decay_epoch <= epoch
+        self.module.set_lr(self.settings.lr_decay if decayed else 1.0)
         self.generator = self.context.torch_generator("views", epoch)
         order = self.context.torch_generator("order", epoch)
         return shuffled_batches(torch.arange(len(self.images)), self.settings.batch_size, order)

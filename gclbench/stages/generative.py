@@ -25,6 +25,7 @@ from gclbench.networks.discriminator import Discriminator
 from gclbench.networks.generator import Generator
 from gclbench.networks.id_encoder import IdOutput
 from gclbench.stages.context import StageContext
+from gclbench.stages.supervised import set_lr
 
 Encode = Callable[[Tensor], IdOutput]
 
@@ -84,6 +85,11 @@ class GenerativeModule(nn.Module):
         """Adam for G (with E_str and MLPs) and for D, each its own (specs: section 7)."""
         self.optimizer_g = self._adam(self.generator, lr)
         self.optimizer_d = self._adam(self.discriminator, lr)
+
+    def set_lr(self, factor: float) -> None:
+        """Set both rates to `factor` times their initial ones."""
+        set_lr(self.optimizer_g, factor)
+        set_lr(self.optimizer_d, factor)
 
     def _adam(self, module: nn.Module, lr: float) -> torch.optim.Adam:
         betas = (float(self.settings.beta1), float(self.settings.beta2))

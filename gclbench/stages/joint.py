@@ -109,8 +109,7 @@ class JointTraining:
         factor = self.settings.lr_decay if epoch >= self.settings.lr_decay_epoch else 1.0
         set_lr(self.optimizer, factor)
         if self.generative is not None:
-            set_lr(self.generative.optimizer_g, factor)
-            set_lr(self.generative.optimizer_d, factor)
+            self.generative.set_lr(factor)
         self.encoder.train()
         self.generator = self.context.torch_generator("views", epoch)
         clustered = torch.from_numpy(np.flatnonzero(found.labels >= 0))

@@ -6,14 +6,12 @@ import csv
 import json
 import os
 import re
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from gclbench.content import shipped_folder
@@ -36,7 +34,10 @@ PAPER_ROWS = {
     "Rotation + F-Mixup": "rotation_fmixup",
     "Rotation + D-Mixup": "rotation_dmixup",
 }
-CONTROLS = {"None (memory contrast alone)": "none", "Oracle rotation (true renders)": "oracle_rotation"}
+CONTROLS = {
+    "None (memory contrast alone)": "none",
+    "Oracle rotation (true renders)": "oracle_rotation",
+}
 TASKS = ("market1501", "dukemtmc-reid", "duke2market", "market2duke")
 ADDED = ["std", "low", "high", "n_seeds", "data", "node"]
 
@@ -50,7 +51,7 @@ def whole(cli_at: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, A
 
 @pytest.fixture(scope="module")
 def part(cli_at: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
-    """Two rows of one task, from nothing, in one process with the machine's own thread counts."""
+    """Two rows of one task, in an empty folder, one process, the machine's own thread counts."""
     cli = cli_at(tmp_path_factory.mktemp("part") / "results")
     return cli, cli.outside(*PART)
 
@@ -61,10 +62,11 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def numbers_of(text: str, label: str) -> list[list[float]]:
-    """The numbers behind a label, one list for each line that starts with it."""
+    """The numbers behind a label, one list for each line that starts with it and has any."""
     pattern = re.compile(rf"^ *{re.escape(label)} {{2,}}[^+(]*$")
     lines = [line for line in text.splitlines() if pattern.match(line)]
-    return [[float(word) for word in re.findall(r"\d+\.\d", line)] for line in lines]
+    found = [[float(word) for word in re.findall(r"\d+\.\d", line)] for line in lines]
+    return [numbers for numbers in found if numbers]
 
 
 def test_the_command_ends_well(whole: Any) -> None:
@@ -173,36 +175,24 @@ def test_every_stage_run_is_a_sacred_run_of_the_store(whole: Any) -> None:
     assert {status for runs in counts.values() for status in runs} == {"COMPLETED"}
 
 
-def test_a_part_computed_anew_elsewhere_has_the_same_keys(whole: Any, part: Any) -> None:
+def test_a_part_computed_anew_has_the_same_keys_and_the_same_table_lines(
+    whole: Any, part: Any
+) -> None:
     assert (part[1].code, part[1].err) == (0, "")
     assert len(part[0].manifests()) == 8
     assert part[0].manifests().keys() <= whole[0].manifests().keys()
+    rows, known = (read_csv(cli.home / "reports" / "table6.csv") for cli in (part[0], whole[0]))
+    measured = [row for row in rows if row["node"]]
+    assert len(measured) == 8
+    assert all(row in known for row in measured)
 
 
-def test_inline_and_local_executors_agree_in_every_bit_of_every_file(
-    whole: Any, part: Any
-) -> None:
+def test_a_part_computed_anew_inline_comes_back_bit_for_bit(whole: Any, part: Any) -> None:
     ours, theirs = part[0].manifests(), whole[0].manifests()
     assert {key: ours[key]["files"] for key in ours} == {key: theirs[key]["files"] for key in ours}
     assert {key: ours[key]["metrics"] for key in ours} == {
         key: theirs[key]["metrics"] for key in ours
     }
-
-
-def test_after_deleting_the_results_all_numbers_of_a_part_come_back(
-    whole: Any, part: Any
-) -> None:
-    cli, _ = part
-    rows = read_csv(cli.home / "reports" / "table6.csv")
-    assert len([row for row in rows if row["node"]]) == 8
-    shutil.rmtree(cli.home)
-    again = cli("run", "ablation=table6", "profile=smoke", "rows=baseline",
-                "tasks=market1501", "executor=inline")  # fmt: skip
-    assert again.code == 0
-    fresh = {key: each["metrics"] for key, each in cli.manifests().items()}
-    reference = whole[0].manifests()
-    assert fresh == {key: reference[key]["metrics"] for key in fresh}
-    assert len(fresh) == 3
 
 
 @pytest.fixture
@@ -244,17 +234,9 @@ def test_killed_in_each_stage_the_same_command_goes_on_to_the_same_numbers(
         assert ours[key]["metrics"] == theirs[key]["metrics"]
         assert ours[key]["files"] == theirs[key]["files"]
     for stage in stages:
-        (first, killed, _), (second, completed, _) = cli.runs(stage)
+        (_, killed, _), (second, completed, _) = cli.runs(stage)
         assert (killed, completed) == ("INTERRUPTED", "COMPLETED")
         trained = cli.epochs(second)
         epochs = len(whole[0].epochs(whole[0].runs(stage)[0][0]))
         assert 0 < len(trained) < epochs, stage
         assert trained == list(range(epochs - len(trained) + 1, epochs + 1))
-
-
-def test_per_query_precision_of_the_killed_and_the_undisturbed_run_is_equal(whole: Any) -> None:
-    cli, _ = whole
-    files = sorted((cli.home / "artifacts" / "evaluate").glob("*/per_query.npz"))
-    assert len(files) == 36
-    with np.load(files[0]) as arrays:
-        assert np.isfinite(arrays["ap"]).any()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -61,14 +62,19 @@ def test_every_network_of_the_module_moves(bench: Any, weights: Weights, moved: 
         assert any(name.startswith(part) for name in changed), part
 
 
-def test_the_rate_is_constant(bench: Any, tiny: Tiny) -> None:
-    training = make_training(bench, tiny(gan={"epochs": 40, "lr": 0.0002}))
+@pytest.mark.parametrize(
+    "decay,late", [({}, 0.0002), ({"lr_decay_epoch": 10, "lr_decay": 0.1}, 0.00002)]
+)
+def test_the_rates_are_constant_or_fall_at_the_decay_epoch(
+    bench: Any, tiny: Tiny, decay: dict[str, Any], late: float
+) -> None:
+    training = make_training(bench, tiny(gan={"epochs": 40, "lr": 0.0002, **decay}))
     optimizers = (training.module.optimizer_g, training.module.optimizer_d)
-    rates = set()
-    for epoch in (0, 15, 39):
+    rates = []
+    for epoch in (0, 9, 10, 39):
         training.begin_epoch(epoch)
-        rates |= {group["lr"] for each in optimizers for group in each.param_groups}
-    assert rates == {0.0002}
+        rates.append([each.param_groups[0]["lr"] for each in optimizers])
+    assert np.allclose(rates, [[0.0002] * 2] * 2 + [[late] * 2] * 2, rtol=1e-6)
 
 
 def test_the_mixed_person_is_judged_too_unless_switched_off(

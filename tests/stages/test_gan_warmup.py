@@ -97,6 +97,18 @@ def test_the_new_structure_is_another_projection_of_the_same_row(bench: Any) -> 
         assert found[0] > 0
 
 
+def test_every_epoch_draws_views_and_order_of_its_own_and_draws_them_again(bench: Any) -> None:
+    training = make_training(bench)
+    draws = []
+    for epoch in (0, 1, 0):
+        batch = training.begin_epoch(epoch)[0]
+        chance = training.rotation.sample(8, training.generator)
+        draws.append((batch.tolist(), chance.index.tolist()))
+    assert draws[0] == draws[2]
+    assert draws[0][0] != draws[1][0]
+    assert draws[0][1] != draws[1][1]
+
+
 def test_ratios_compare_the_last_iterations_with_those_before_100(bench: Any) -> None:
     training = make_training(bench)
     falling = [10.0] * 80 + [4.0] * 20 + [3.0] * 30 + [1.0] * 20

@@ -108,6 +108,17 @@ def test_visited_rows_keep_beta_of_the_old_row_and_others_stay(
     assert torch.equal(training.memory.rows[untouched], old[untouched])
 
 
+def test_every_epoch_draws_of_its_own_in_train_mode(make: Any) -> None:
+    training = make(evaluate_every=1)
+    draws = []
+    for epoch in (0, 1, 0):
+        training.begin_epoch(epoch)
+        assert all(part.training for part in training.encoder.modules())
+        draws.append(torch.rand(3, generator=training.generator).tolist())
+        training.end_epoch(epoch)
+    assert draws[0] == draws[2] != draws[1]
+
+
 def test_outliers_are_never_visited_and_keep_their_rows(make: Any, bench: Any) -> None:
     training = make(**{"pseudo_labels.eps": 0.2})
     old = training.memory.rows.clone()

@@ -183,6 +183,17 @@ def test_a_checkpoint_gives_the_same_next_step(
     assert torch.equal(training.labels, other.labels)
 
 
+def test_every_epoch_draws_of_its_own_in_train_mode(bench: Any) -> None:
+    training = make_training(bench)
+    draws = []
+    for epoch in (0, 1, 0):
+        training.encoder.eval()
+        training.begin_epoch(epoch)
+        assert all(part.training for part in training.encoder.modules())
+        draws.append(torch.rand(3, generator=training.generator).tolist())
+    assert draws[0] == draws[2] != draws[1]
+
+
 def test_between_refreshes_a_checkpoint_brings_the_labels_back(bench: Any, tiny: Tiny) -> None:
     settings = tiny(warmup={"refresh_every_epochs": 5})
     training = make_training(bench, settings)

@@ -89,6 +89,19 @@ def test_epoch_metrics_are_logged_with_the_number_of_finished_epochs() -> None:
     ]
 
 
+def test_progress_is_reported_after_every_step_with_the_latest_losses() -> None:
+    walk, seen = Walk(make_context(), 2), []
+    walk.context.progress = lambda *args: seen.append(args)
+    train(walk, walk.context)
+    assert [(epoch, epochs, step, steps) for epoch, epochs, step, steps, _ in seen] == [
+        (0, 2, 1, 2),
+        (0, 2, 2, 2),
+        (1, 2, 1, 2),
+        (1, 2, 2, 2),
+    ]
+    assert seen[-1][4] == {"loss": pytest.approx(walk.place.sum().item())}
+
+
 def test_a_loss_that_is_not_finite_stops_with_its_name_and_place() -> None:
     walk = Walk(make_context(), 2)
     walk.step = lambda batch: {"l_vi": torch.tensor(float("nan")), "loss": 1.0}  # type: ignore

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,10 @@ def tables_of(session: Session, study: Study) -> list[TableData]:
         seeds=sorted({cell.seed for cell in cells}),
         profile=session.request.profile,
     )
+    lines = verdicts(session, study)
+    if lines:
+        heading = "Criteria of this study, on mAP (95 % interval; differences are paired):"
+        measured = replace(measured, footnotes=(*measured.footnotes, heading, *lines))
     published = build_published_table(layout, rows, tasks, numbers)
     return [measured] if published is None else [measured, published]
 
@@ -62,24 +67,22 @@ def print_tables(console: Console, tables: Sequence[TableData]) -> None:
         console.print()
 
 
-def print_verdicts(console: Console, session: Session, study: Study) -> None:
-    """Check the study's criteria and print them, one line each."""
-    if not study.criteria:
-        return
+def verdicts(session: Session, study: Study) -> list[str]:
+    """Check the study's criteria; one line for each and, where they are asked apart, each task."""
     from gclbench.claims import check
 
     scores = session.scores(study)
-    console.print("Criteria of this study, on mAP", style="bold", highlight=False)
-    for criterion in study.criteria:
-        line = verdict_line(criterion, check(criterion, scores))
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
-    console.print()
+    return [
+        verdict_line(criterion, verdict)
+        for criterion in study.criteria
+        for verdict in check(criterion, scores)
+    ]
 
 
 def verdict_line(criterion: Criterion, verdict: Verdict) -> str:
-    """`holds      supported  name: 12.3 (95 % 10.1 to 14.5), asked at least 10; all tasks`."""
+    """`holds, supported: name: 12.3 (10.1 to 14.5), asked at least 10; task: mean of 3 seeds`."""
     holds = {True: "holds", False: "fails", None: "unknown"}[verdict.holds]
-    text = f"  {holds:<7}  {verdict.status:<9}  {criterion.name}"
+    text = f"{holds}, {verdict.status}: {criterion.name}"
     if not math.isnan(verdict.value):
         text += f": {verdict.value:.1f}"
         if verdict.low < verdict.high:

@@ -143,7 +143,6 @@ def _show(console: Console, request: Request, parsed: Words, *, everything: bool
             typer.echo(render(parsed.formats[0], tables, folders), nl=False)
         else:
             output.print_tables(console, tables)
-            output.print_verdicts(console, session, study)
     return bool(studies)
 
 

@@ -67,7 +67,6 @@ def run(
     for study in session.studies:
         tables = output.tables_of(session, study)
         output.print_tables(console, tables)
-        output.print_verdicts(console, session, study)
         formats = parsed.formats or output.FILES
         for path in output.write_tables(tables, formats, out, session.content.folders):
             console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)

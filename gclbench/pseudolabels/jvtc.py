@@ -44,9 +44,10 @@ def refresh_mode(
 ) -> Mode | None:
     """Return how an epoch (counted from 1) refreshes labels at its start, None if not.
 
-    With the paper's 10, 30, 5: epochs 10, 15, 20, 25 visual; 30, 35, ... joint.
+    With the official 10, 30, 5: epochs 10, 15, 20, 25 visual; 30, 35, ... joint. Counted from the
+    first epoch of the global loss, which must not meet labels that were never clustered.
     """
-    if epoch < global_from_epoch or epoch % refresh_every_epochs:
+    if epoch < global_from_epoch or (epoch - global_from_epoch) % refresh_every_epochs:
         return None
     return "joint" if epoch >= joint_from_epoch else "visual"
 

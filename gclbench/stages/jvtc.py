@@ -20,7 +20,7 @@ from gclbench.evaluation.preprocess import to_network
 from gclbench.losses.jvtc import global_loss, local_loss
 from gclbench.memory.bank import JvtcBank
 from gclbench.networks.id_encoder import IdEncoder
-from gclbench.pseudolabels.jvtc import RefreshSettings, refresh_labels
+from gclbench.pseudolabels.jvtc import Mode, RefreshSettings, refresh_labels, refresh_mode
 from gclbench.registry import register
 from gclbench.stages.context import StageContext
 from gclbench.stages.loop import endless_batches
@@ -104,8 +104,14 @@ class JvtcTraining:
         if number >= self.settings.global_from_epoch:
             self.global_weight = self.settings.global_weight
         self.number = number
-        if self._refresh_due(number):
-            self._refresh(number)
+        mode = refresh_mode(
+            number,
+            global_from_epoch=self.settings.global_from_epoch,
+            joint_from_epoch=self.settings.joint_from_epoch,
+            refresh_every_epochs=self.settings.refresh_every_epochs,
+        )
+        if mode is not None:
+            self._refresh(number, mode)
         self.encoder.train()
         set_lr(self.optimizer, 0.1 ** (number // self.settings.lr_step_epochs))
         self.generator = self.context.torch_generator("augment", epoch)
@@ -126,17 +132,13 @@ class JvtcTraining:
         )
         return list(zip(target, source, strict=True))
 
-    def _refresh_due(self, number: int) -> bool:
-        since = number - self.settings.global_from_epoch
-        return since >= 0 and since % self.settings.refresh_every_epochs == 0
-
-    def _refresh(self, number: int) -> None:
+    def _refresh(self, number: int, mode: Mode) -> None:
         settings = self.settings
         result = refresh_labels(
             self.bank.rows.cpu().numpy(),
             self.cams,
             self.frames,
-            "joint" if number >= settings.joint_from_epoch else "visual",
+            mode,
             RefreshSettings(
                 k1=settings.k1,
                 k2=settings.k2,

@@ -4,9 +4,11 @@ import math
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from gclbench.claims import Status, check
+from gclbench.claims import Status, Verdict
+from gclbench.claims import check as check_each
 from gclbench.schema import Criterion
 
 NAN = float("nan")
@@ -20,7 +22,9 @@ def _scores(**rows: list[list[float]]) -> dict[tuple[str, str], dict[int, Any]]:
         for seed, values in enumerate(matrix):
             for task, value in zip(TASKS, values, strict=False):
                 if not math.isnan(value):
-                    score = SimpleNamespace(metrics={"mAP": value, "R1": 99.0})
+                    # Twenty queries around the mean, the same pattern for every row.
+                    ap = value + np.linspace(-5.0, 5.0, 20)
+                    score = SimpleNamespace(metrics={"mAP": value, "R1": 99.0}, ap=ap)
                     found.setdefault((row, task), {})[seed] = score
     return found
 
@@ -31,16 +35,36 @@ SCORES = _scores(
 )
 
 
+def check(criterion: Criterion, scores: Any) -> Verdict:
+    """The one verdict, or the first task's (duke)."""
+    return check_each(criterion, scores)[0]
+
+
 def _criterion(**values: Any) -> Criterion:
     return Criterion(**{"name": "toy", "row": "oracle", **values})
 
 
-def test_mean_over_seeds_answers_with_the_task_that_meets_it_worst() -> None:
-    verdict = check(_criterion(at_least=65.0), SCORES)
-    assert verdict.value == pytest.approx(62.0)
-    assert verdict.holds is False
-    assert verdict.detail == "duke: mean of 3 seeds"
-    assert check(_criterion(at_most=65.0), SCORES).value == pytest.approx(72.0)
+def test_mean_over_seeds_is_judged_task_by_task() -> None:
+    duke, market = check_each(_criterion(at_least=65.0), SCORES)
+    assert (duke.value, market.value) == (pytest.approx(62.0), pytest.approx(72.0))
+    assert (duke.holds, market.holds) == (False, True)
+    assert duke.detail == "duke: mean of 3 seeds"
+
+
+def test_a_mean_difference_on_one_task_is_paired_by_query() -> None:
+    verdict = check(_criterion(minus="none", at_least=0.0), SCORES)
+    # Differences 2, 4, 1: every query of a seed differs by the same, so only seeds spread.
+    assert verdict.value == pytest.approx(7 / 3)
+    assert verdict.interval == pytest.approx((1.0, 4.0))
+    assert verdict.status is Status.SUPPORTED
+
+
+def test_one_seed_of_a_difference_has_an_interval_over_queries() -> None:
+    scores = _scores(oracle=[[60.0]], none=[[50.0]])
+    scores["none", "duke"][0].ap = scores["none", "duke"][0].ap[::-1]
+    verdict = check(_criterion(minus="none", at_least=0.0), scores)
+    assert verdict.low < 10.0 < verdict.high
+    assert verdict.status is Status.SUPPORTED
 
 
 def test_mean_over_seeds_and_tasks_is_one_value() -> None:
@@ -79,8 +103,8 @@ def test_minimum_is_decided_by_the_worst_run() -> None:
 
 
 def test_median_has_the_range_of_its_values() -> None:
-    verdict = check(_criterion(of="median", minus="none", at_least=0.5), SCORES)
-    assert verdict.value == 1.0  # task 2: 1, 3, -1
+    verdict = check_each(_criterion(of="median", minus="none", at_least=0.5), SCORES)[1]
+    assert verdict.value == 1.0  # market: 1, 3, -1
     assert verdict.interval == (-1.0, 3.0)
     assert verdict.status is Status.UNDECIDED
 

@@ -71,7 +71,7 @@ def check(criterion: Criterion, scores: Scores) -> list[Verdict]:
 def _paired(
     criterion: Criterion, scores: Scores, task: str, seeds: list[int]
 ) -> tuple[float, float] | None:
-    """The paired interval of a mean difference on one task; None where the criterion is another."""
+    """The paired interval of a mean difference on one task; None for other criteria."""
     if criterion.minus is None or criterion.of != "mean" or not seeds:
         return None
     mine, other = scores[criterion.row, task], scores[criterion.minus, task]

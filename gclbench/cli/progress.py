@@ -163,6 +163,7 @@ class Display:
         from gclbench.executors.events import (
             NodeFailed,
             NodeFinished,
+            NodeNotice,
             NodeProgress,
             NodeSkipped,
             NodeStarted,
@@ -177,6 +178,8 @@ class Display:
                 event.key, event.epoch, event.epochs, event.step, event.steps, event.metrics
             )
             self.progressed(event.key, event.epoch)
+        elif isinstance(event, NodeNotice):
+            self.say(f"note   {board.nodes[event.key].label}: {event.text}")
         elif isinstance(event, NodeFinished):
             board.finish(event.node.key, event.seconds, event.reused)
             metrics = event.record.metrics if event.record is not None else {}

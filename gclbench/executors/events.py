@@ -38,6 +38,14 @@ class NodeProgress:
 
 
 @dataclass(frozen=True)
+class NodeNotice:
+    """Something that a user should know of a node that goes on, such as a damaged checkpoint."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True)
 class NodeFinished:
     """`record` is None for a reused node: its artifact was not opened."""
 
@@ -65,6 +73,6 @@ class NodeSkipped:
     parent: str
 
 
-Event = NodeStarted | NodeProgress | NodeFinished | NodeFailed | NodeSkipped
+Event = NodeStarted | NodeProgress | NodeNotice | NodeFinished | NodeFailed | NodeSkipped
 EventSink = Callable[[Event], None]
 Run = Callable[[Node, EventSink], NodeRecord]

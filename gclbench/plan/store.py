@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,6 +98,7 @@ class Workspace:
     folder: Path
     final: Path
     warnings: list[str] = field(default_factory=list)
+    on_warning: Callable[[str], None] | None = None
 
     @property
     def finished(self) -> bool:
@@ -107,7 +108,12 @@ class Workspace:
     @property
     def checkpoints(self) -> Checkpoints:
         """The node's epoch checkpoints; they are removed by `commit`."""
-        return Checkpoints(self.folder / CHECKPOINTS, on_warning=self.warnings.append)
+        return Checkpoints(self.folder / CHECKPOINTS, on_warning=self._warn)
+
+    def _warn(self, text: str) -> None:
+        self.warnings.append(text)
+        if self.on_warning is not None:
+            self.on_warning(text)
 
     def commit(self, record: NodeRecord) -> NodeRecord:
         """Make the artifact final and return the record with every file's SHA-256.

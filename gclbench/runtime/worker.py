@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gclbench.errors import UsageError
-from gclbench.executors.events import EventSink, NodeProgress
+from gclbench.executors.events import EventSink, NodeNotice, NodeProgress
 from gclbench.plan import ArtifactStore, Node, Workspace
 from gclbench.schema import NodeRecord, Stage
 from gclbench.tracking.environment import package_versions
@@ -82,6 +82,10 @@ def _run_stage(
     ) -> None:
         sink(NodeProgress(node.key, epoch + 1, epochs, step, steps, metrics))
 
+    def notice(text: str) -> None:
+        sink(NodeNotice(node.key, text))
+
+    workspace.on_warning = notice
     context = StageContext(
         stage=node.stage.value,
         settings=node.resolved(),
@@ -93,6 +97,7 @@ def _run_stage(
         device=choose_device(config.device),
         log=log,
         progress=progress,
+        notice=notice,
     )
     stage = registry.lookup("stages", node.stage.value).component
     metrics: dict[str, float] = stage(context)

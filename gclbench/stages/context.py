@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 
 from gclbench.datasets.base import Dataset
+from gclbench.errors import CheckpointError
 from gclbench.schema import Settings
 from gclbench.seeding import numpy_generator, torch_generator
 
@@ -23,6 +25,10 @@ class CheckpointFolder(Protocol):
     def latest(self) -> tuple[int, dict[str, Any]] | None: ...
 
 
+def _unheard(text: str) -> None:
+    """Where nobody listens to notices."""
+
+
 @dataclass(frozen=True)
 class StageContext:
     """Everything a stage may touch.
@@ -30,7 +36,7 @@ class StageContext:
     `parents` maps a stage name to its finished artifact's folder; `datasets` has "target" and, for
     UDA, "source" ("pretrain" for pre-training). Files written to `folder` become the artifact.
     `log(name, value, step)` stores a metric; `progress(epoch, epochs, step, steps, metrics)`
-    shows it.
+    shows it; `notice(text)` tells the user something once.
     """
 
     stage: str
@@ -43,6 +49,7 @@ class StageContext:
     device: torch.device
     log: Callable[[str, float, int], None]
     progress: Callable[[int, int, int, int, dict[str, float]], None]
+    notice: Callable[[str], None] = _unheard
 
     def torch_generator(self, *names: str | int) -> torch.Generator:
         """The named stream of this stage; a CPU generator, so that every device draws the same."""
@@ -52,8 +59,13 @@ class StageContext:
         return numpy_generator(self.seed, self.stage, *names)
 
     def load(self, parent: str, name: str) -> dict[str, Any]:
-        """Load `name` (a state dict) from a parent's artifact."""
-        state: dict[str, Any] = torch.load(
-            self.parents[parent] / name, map_location=self.device, weights_only=True
-        )
+        """Load `name` (a state dict) from a parent's artifact. Raises CheckpointError."""
+        path = self.parents[parent] / name
+        try:
+            state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        except (EOFError, OSError, RuntimeError, pickle.UnpicklingError) as error:
+            raise CheckpointError(
+                f"{path} cannot be read: it is missing or damaged.",
+                f"Delete the folder {path.parent} and run the same command again.",
+            ) from error
         return state

@@ -44,6 +44,8 @@ def train(training: Training, context: StageContext) -> None:
     """Run all epochs that are not done yet. Raises TrainingError when a loss is not finite."""
     for epoch in range(_resume(training, context), training.epochs):
         batches = training.begin_epoch(epoch)
+        if len(batches) == 0:
+            context.notice(f"epoch {epoch + 1} has no batch: too few images were clustered.")
         totals: dict[str, float] = {}
         for index, batch in enumerate(batches):
             losses = scalars(training.step(batch))
@@ -69,6 +71,7 @@ def _resume(training: Training, context: StageContext) -> int:
             f"a checkpoint of stage {context.stage} in {context.folder} does not fit: {error}.",
             "Delete that folder to train the node anew.",
         ) from error
+    context.notice(f"goes on after epoch {done} of {training.epochs}.")
     return done
 
 

@@ -99,7 +99,10 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     assert (answer.code, answer.err) == (0, "")
     epochs, output = completed_epochs(cli)
     assert epochs == [3, 4]
-    assert f"{newest.name} is damaged; falling back to the one before it" in output
+    said = f"{newest.name} is damaged; falling back to the one before it"
+    assert said in output
+    assert said in answer.out.replace("\n", " ")
+    assert "goes on after epoch 2 of 4." in answer.out
     assert results(cli.manifests()) == results(undisturbed)
 
 

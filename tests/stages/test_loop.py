@@ -28,12 +28,15 @@ class MemoryCheckpoints:
 
 def make_context(checkpoints: MemoryCheckpoints | None = None) -> Any:
     logged: list[tuple[str, float, int]] = []
+    notices: list[str] = []
     return SimpleNamespace(
         stage="joint",
         folder=Path("folder"),
         checkpoints=checkpoints or MemoryCheckpoints(),
         log=lambda name, value, step: logged.append((name, value, step)),
         progress=lambda *args: None,
+        notice=notices.append,
+        notices=notices,
         torch_generator=lambda *names: torch_generator(7, "joint", *names),
         logged=logged,
     )
@@ -78,6 +81,8 @@ def test_a_killed_walk_resumes_to_the_bits_of_an_undisturbed_one() -> None:
     resumed = Walk(make_context(checkpoints), 5)
     train(resumed, resumed.context)
     assert torch.equal(resumed.place, whole.place)
+    assert resumed.context.notices == ["goes on after epoch 3 of 5."]
+    assert whole.context.notices == []
 
 
 def test_epoch_metrics_are_logged_with_the_number_of_finished_epochs() -> None:
@@ -137,3 +142,12 @@ def test_one_pass_of_an_endless_stream_visits_no_image_twice() -> None:
 def test_shuffled_batches_drop_the_short_last_batch() -> None:
     batches = shuffled_batches(torch.arange(11), 4, torch_generator(0, "x"))
     assert [len(batch) for batch in batches] == [4, 4]
+
+
+def test_an_epoch_without_a_batch_is_said_and_counts_as_done() -> None:
+    walk = Walk(make_context(), 2)
+    walk.begin_epoch = lambda epoch: []  # type: ignore[method-assign]
+    train(walk, walk.context)
+    assert len(walk.context.notices) == 2
+    assert walk.context.notices[0].startswith("epoch 1 has no batch")
+    assert walk.context.checkpoints.latest()[0] == 2

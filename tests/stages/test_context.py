@@ -1,0 +1,51 @@
+"""What a stage finds of its parents."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from gclbench.errors import CheckpointError
+from gclbench.stages.context import StageContext
+
+
+def make_context(parent: Path) -> StageContext:
+    nothing: dict[str, Any] = dict.fromkeys(StageContext.__dataclass_fields__)
+    context = StageContext(**{**nothing, "stage": "joint", "parents": {"warmup": parent}})
+    return replace(context, device=torch.device("cpu"), seed=3)
+
+
+def test_a_parents_state_is_loaded(tmp_path: Path) -> None:
+    torch.save({"weight": torch.arange(3)}, tmp_path / "encoder.pt")
+    assert torch.equal(
+        make_context(tmp_path).load("warmup", "encoder.pt")["weight"], torch.arange(3)
+    )
+
+
+@pytest.mark.parametrize("keep_bytes", [0, 100])
+def test_a_truncated_parent_names_the_folder_to_delete(tmp_path: Path, keep_bytes: int) -> None:
+    path = tmp_path / "encoder.pt"
+    torch.save({"weight": torch.arange(1000)}, path)
+    path.write_bytes(path.read_bytes()[:keep_bytes])
+    with pytest.raises(CheckpointError, match="Delete the folder"):
+        make_context(tmp_path).load("warmup", "encoder.pt")
+
+
+def test_a_missing_parent_file_is_the_same_error(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"encoder\.pt cannot be read"):
+        make_context(tmp_path).load("warmup", "encoder.pt")
+
+
+def test_streams_are_named_by_seed_stage_and_purpose() -> None:
+    context = make_context(Path())
+    draws = {
+        name: torch.rand(1, generator=context.torch_generator(name)).item() for name in ("a", "b")
+    }
+    again = torch.rand(1, generator=context.torch_generator("a")).item()
+    other = torch.rand(1, generator=replace(context, seed=4).torch_generator("a")).item()
+    assert again == draws["a"]
+    assert len({draws["a"], draws["b"], other}) == 3

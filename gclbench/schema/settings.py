@@ -209,7 +209,7 @@ class JointSettings(Model):
 
 
 class EvaluateSettings(Model):
-    """Market-1501 single-query protocol; see docs/evaluation.md."""
+    """Market-1501 single-query protocol; see docs/specs/evaluation.md, section 1."""
 
     average_precision: Literal["step", "trapezoid"] = "step"
     batch_size: PositiveInt = 64

@@ -26,7 +26,7 @@ class Stage(StrEnum):
 class Task(Model):
     """A dataset to learn without labels, and for UDA the labelled source.
 
-    `name` is the code of specs/published: market1501, dukemtmc-reid, duke2market, market2duke.
+    `name` is as in baselines/published/*.csv: market1501, dukemtmc-reid, duke2market, market2duke.
     """
 
     name: str

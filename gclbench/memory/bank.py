@@ -88,8 +88,10 @@ class JvtcBank(_Bank):
               w_i.
     """
 
-    def __init__(self, size: int, dim: int, rng: torch.Generator) -> None:
-        super().__init__(torch.rand(size, dim, generator=rng))
+    def __init__(
+        self, size: int, dim: int, rng: torch.Generator, device: torch.device | str = "cpu"
+    ) -> None:
+        super().__init__(torch.rand(size, dim, generator=rng).to(device))
 
     def update(
         self,

@@ -166,8 +166,12 @@ class _Builder:
 
     def revisions(self, stage: Stage, settings: Settings, meshes: bool) -> dict[str, int]:
         used = [("stages", stage.value), ("networks", "id_encoder")]
+        if stage in (Stage.PRETRAIN, Stage.SOURCE, Stage.WARMUP):
+            used.append(("augmentations", "multi"))
         if stage is Stage.WARMUP:
             used.append(("warmups", settings.warmup.method))
+        if stage is Stage.GAN:
+            used += [("augmentations", name) for name in ("rotation", "d_mixup")]
         if stage is Stage.JOINT:
             used += [("augmentations", name) for name in settings.joint.augmentations]
             used += [("losses", name) for name in settings.joint.losses]
@@ -197,6 +201,8 @@ def stage_settings(stage: Stage, settings: Settings, *, generative: bool) -> dic
         read["pretrain"] = {name: full["pretrain"][name] for name in names}
     elif stage is not Stage.GAN:
         read[stage.value] = full[stage.value]
+    if stage is Stage.JOINT:
+        read["gan"] = {"angles": full["gan"]["angles"]}  # oracle_rotation draws them too
     if generative:
         read["gan"] = full["gan"]
         read["network"] |= {name: network[name] for name in ("generator", "discriminator")}

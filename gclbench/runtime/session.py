@@ -76,6 +76,10 @@ class Session:
         self.cells: tuple[Cell, ...] = tuple(
             cell for study in self.studies for cell in self._cells(study)
         )
+        from gclbench.stages.joint import build_augmentations
+
+        for settings in {repr(cell.settings.joint): cell.settings for cell in self.cells}.values():
+            build_augmentations(settings)  # names that do not go together: before any training
         self.plan: Plan = build_plan(self.cells, revision, self._fingerprint, needs_generator)
 
     def _cells(self, study: Study) -> list[Cell]:

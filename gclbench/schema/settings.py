@@ -184,6 +184,7 @@ class JointSettings(Model):
     gan_lr: PositiveFloat = 1e-4  # D-27
     lr_decay_epoch: PositiveInt = 10
     lr_decay: Share = 0.1
+    gan_lr_decay: Share = 0.1  # of G and D, at the same epoch; 1 keeps their rate (D-27)
     lambda_vi: NonNegative = 1.0
     lambda_mix: NonNegative = 1.0
     temperature: PositiveFloat = 0.04

@@ -1,12 +1,18 @@
-"""The contrastive module of one batch: Rotation (Eq. 8-10) and Mixup Contrast (Eq. 12, 14)."""
+"""The contrastive module of one batch: Rotation (Eq. 8-10) and Mixup Contrast (Eq. 12, 14).
+
+A loss says by the type of its one argument what it reads: `ViewTerms` (weighted by lambda_vi),
+`PrototypeTerms` or `MixTerms` (by lambda_mix). A registered loss of one's own joins by doing so.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, get_type_hints
 
 import torch
 from torch import Tensor
 
+from gclbench.errors import UsageError
 from gclbench.losses.mix import MixTerms
 from gclbench.losses.prototype import PrototypeTerms
 from gclbench.losses.view_invariance import (
@@ -18,8 +24,6 @@ from gclbench.losses.view_invariance import (
 from gclbench.registry import REGISTRY
 from gclbench.schema.settings import JointSettings
 from gclbench.stages.generative import Mixing
-
-VIEW_LOSSES = ("l_vi", "l_vi_prime", "l_vi_dprime")
 
 
 @dataclass(frozen=True)
@@ -41,26 +45,59 @@ class BatchViews:
     mixing: Mixing | None
 
 
+@dataclass(frozen=True)
+class Draws:
+    """Where the epoch's positives and negatives come from: a stream each, whatever a row mixes."""
+
+    positives: torch.Generator
+    negatives: torch.Generator
+
+
+def terms_type(loss: str) -> type[Any]:
+    """Return ViewTerms, PrototypeTerms or MixTerms: what a registered loss reads.
+
+    Raises UnknownNameError; UsageError for a loss whose argument is none of these.
+    """
+    component = REGISTRY.lookup("losses", loss).component
+    hints = [hint for name, hint in get_type_hints(component).items() if name != "return"]
+    if len(hints) != 1 or hints[0] not in (ViewTerms, PrototypeTerms, MixTerms):
+        raise UsageError(
+            f"the loss {loss} does not say what it reads.",
+            "Annotate its one argument as ViewTerms, PrototypeTerms or MixTerms.",
+        )
+    return hints[0]  # type: ignore[no-any-return]
+
+
+def check_losses(settings: JointSettings, mixes: bool) -> None:
+    """Raise UsageError for losses that `joint.augmentations` cannot feed, or for none at all."""
+    if not settings.losses:
+        raise UsageError("joint.losses is empty.", "Name at least one loss, for example l_vi.")
+    for name in settings.losses:
+        if terms_type(name) is MixTerms and not mixes:
+            raise UsageError(
+                f"joint.losses has {name}, but joint.augmentations mixes nothing: "
+                f"{', '.join(settings.augmentations)}.",
+                f"Add mixup, f_mixup or d_mixup there, or take {name} out.",
+            )
+
+
 def contrastive_losses(
     views: BatchViews,
     epoch: EpochLabels,
     bank: Tensor,
     settings: JointSettings,
-    generator: torch.Generator,
+    draws: Draws,
 ) -> dict[str, Tensor]:
     """Every loss that `settings.losses` names, unweighted; bank (N, D) gets no gradient."""
-    losses: dict[str, Tensor] = {}
-    names = [name for name in settings.losses if name in VIEW_LOSSES]
-    if names:
-        terms = _view_terms(views, epoch, bank, settings, generator)
-        losses |= {name: REGISTRY.lookup("losses", name).component(terms) for name in names}
+    wanted = {name: terms_type(name) for name in settings.losses}
+    terms: dict[type[Any], Any] = {}
+    if ViewTerms in wanted.values():
+        terms[ViewTerms] = _view_terms(views, epoch, bank, settings, draws)
     unit = settings.prototype_features == "unit"
     targets = epoch.labels[views.indices]
-    if "l_proto" in settings.losses:
-        proto = PrototypeTerms(views.view, epoch.prototypes, targets, unit)
-        losses["l_proto"] = REGISTRY.lookup("losses", "l_proto").component(proto)
-    if "l_mix" in settings.losses and views.mixed is not None and views.mixing is not None:
-        mixed = MixTerms(
+    terms[PrototypeTerms] = PrototypeTerms(views.view, epoch.prototypes, targets, unit)
+    if views.mixed is not None and views.mixing is not None:
+        terms[MixTerms] = MixTerms(
             mixed=views.mixed,
             prototypes=epoch.prototypes,
             targets=targets,
@@ -69,8 +106,10 @@ def contrastive_losses(
             form=settings.l_mix_form,
             unit=unit,
         )
-        losses["l_mix"] = REGISTRY.lookup("losses", "l_mix").component(mixed)
-    return losses
+    return {
+        name: REGISTRY.lookup("losses", name).component(terms[kind])
+        for name, kind in wanted.items()
+    }
 
 
 def _view_terms(
@@ -78,14 +117,14 @@ def _view_terms(
     epoch: EpochLabels,
     bank: Tensor,
     settings: JointSettings,
-    generator: torch.Generator,
+    draws: Draws,
 ) -> ViewTerms:
     positives = sample_positives(
-        epoch.labels, views.indices, generator, exclude_self=settings.exclude_self_positive
+        epoch.labels, views.indices, draws.positives, exclude_self=settings.exclude_self_positive
     )
     mask = sample_negative_mask(
-        epoch.labels, epoch.labels[views.indices], settings.negatives, generator
-    )
+        epoch.labels, epoch.labels[views.indices], settings.negatives, draws.negatives
+    ).to(bank.device)
     return ViewTerms(
         view=views.view,
         generated=views.generated,
@@ -99,7 +138,8 @@ def _view_terms(
 
 def weighted_total(losses: dict[str, Tensor], settings: JointSettings) -> Tensor:
     """Eq. 15: lambda_vi (L_vi + L'_vi + L''_vi) + lambda_mix (L_proto + L_mix)."""
-    weights = dict.fromkeys(VIEW_LOSSES, settings.lambda_vi)
-    return torch.stack(
-        [weights.get(name, settings.lambda_mix) * value for name, value in losses.items()]
-    ).sum()
+    weights = {
+        name: settings.lambda_vi if terms_type(name) is ViewTerms else settings.lambda_mix
+        for name in losses
+    }
+    return torch.stack([weights[name] * value for name, value in losses.items()]).sum()

@@ -12,14 +12,15 @@ from gclbench.stages.context import StageContext
 from gclbench.stages.pretrain import load_encoder
 
 
-@register("stages", "evaluate", revision=1)
+@register("stages", "evaluate", revision=2)
 def evaluate_stage(context: StageContext) -> dict[str, float]:
     """mAP, R1, R5, R10, mINP in percent; `per_query.npz` holds every AP (NaN: skipped)."""
     (parent,) = context.parents
     encoder = load_encoder(context, parent)
     target = context.datasets["target"]
     result = evaluate(encoder, target, context.settings.evaluate, context.device)
-    (context.folder / "evaluation.json").write_text(json.dumps(result.describe(), indent=1))
+    described = {**result.describe(), "checkpoint": "last epoch"}
+    (context.folder / "evaluation.json").write_text(json.dumps(described, indent=1))
     np.savez(context.folder / "per_query.npz", ap=result.ap, pids=target.query.pids)
     return {
         **result.metrics(),

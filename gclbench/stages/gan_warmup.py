@@ -39,7 +39,8 @@ class GanTraining:
     def begin_epoch(self, epoch: int) -> Sequence[Tensor]:
         decayed = 0 < self.settings.lr_decay_epoch <= epoch
         self.module.set_lr(self.settings.lr_decay if decayed else 1.0)
-        self.generator = self.context.torch_generator("views", epoch)
+        self.turns = self.context.torch_generator("view", epoch)
+        self.mixes = self.context.torch_generator("mix", epoch)
         order = self.context.torch_generator("order", epoch)
         return shuffled_batches(torch.arange(len(self.images)), self.settings.batch_size, order)
 
@@ -62,13 +63,13 @@ class GanTraining:
 
     def _structures(self, batch: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
         projections = structure_to_network(self.projections[batch.numpy()]).to(device)
-        chance = self.rotation.sample(len(batch), self.generator)
+        chance = self.rotation.sample(len(batch), self.turns)
         return projections[:, :1], self.rotation.apply(projections, chance)
 
     def _mixing(self, batch_size: int, device: torch.device) -> Mixing | None:
         if not self.settings.adversarial_mix:
             return None
-        chance = self.d_mixup.sample(batch_size, self.generator)
+        chance = self.d_mixup.sample(batch_size, self.mixes)
         return Mixing(chance.partner.to(device), chance.lam)
 
     def end_epoch(self, epoch: int) -> dict[str, float]:
@@ -94,7 +95,7 @@ class GanTraining:
         self.history = {name: list(values) for name, values in state["history"].items()}
 
 
-@register("stages", "gan", revision=1)
+@register("stages", "gan", revision=2)
 def gan_warmup(context: StageContext) -> dict[str, float]:
     """Stage 2: warm up E_str, G and D with L_gan while E_id stays frozen."""
     training = GanTraining(context)

@@ -26,7 +26,14 @@ from gclbench.registry import REGISTRY, register
 from gclbench.schema import Settings
 from gclbench.schema.settings import EvaluateSettings
 from gclbench.stages.context import StageContext
-from gclbench.stages.contrast import BatchViews, EpochLabels, contrastive_losses, weighted_total
+from gclbench.stages.contrast import (
+    BatchViews,
+    Draws,
+    EpochLabels,
+    check_losses,
+    contrastive_losses,
+    weighted_total,
+)
 from gclbench.stages.generative import GenerativeModule, Mixing
 from gclbench.stages.loop import shuffled_batches, train
 from gclbench.stages.pretrain import load_encoder
@@ -38,7 +45,10 @@ PROTOCOL = EvaluateSettings()
 
 
 def build_augmentations(settings: Settings) -> tuple[Any, Any | None]:
-    """The view augmentation (one) and the mix (at most one) of `joint.augmentations`."""
+    """The view augmentation (one) and the mix (at most one) of `joint.augmentations`.
+
+    Raises UsageError for names that do not go together, or losses that they cannot feed.
+    """
     options = {"angles": settings.gan.angles, "alpha": settings.joint.mix_alpha}
     made: dict[str, Any] = {}
     for name in settings.joint.augmentations:
@@ -56,7 +66,15 @@ def build_augmentations(settings: Settings) -> tuple[Any, Any | None]:
             "joint.augmentations names no view augmentation.",
             "Add one of none, multi, rotation, oracle_rotation.",
         )
-    return made["view"], made.get("mix")
+    view, blend = made["view"], made.get("mix")
+    if blend is not None and blend.space == "identity" and view.space != "structure":
+        raise UsageError(
+            f"joint.augmentations pairs {' and '.join(settings.joint.augmentations)}: a mix of "
+            "identities is drawn by G, which needs a turned mesh.",
+            "Take rotation as the view, or mixup or f_mixup as the mix.",
+        )
+    check_losses(settings.joint, blend is not None)
+    return view, blend
 
 
 class JointTraining:
@@ -109,9 +127,14 @@ class JointTraining:
         factor = self.settings.lr_decay if epoch >= self.settings.lr_decay_epoch else 1.0
         set_lr(self.optimizer, factor)
         if self.generative is not None:
-            self.generative.set_lr(factor)
+            decayed = epoch >= self.settings.lr_decay_epoch
+            self.generative.set_lr(self.settings.gan_lr_decay if decayed else 1.0)
         self.encoder.train()
-        self.generator = self.context.torch_generator("views", epoch)
+        # One stream for each purpose, so that a row that also mixes meets the same turns,
+        # positives and negatives as one that does not.
+        stream = self.context.torch_generator
+        self.mixes, self.turns = stream("mix", epoch), stream("view", epoch)
+        self.draws = Draws(stream("positives", epoch), stream("negatives", epoch))
         clustered = torch.from_numpy(np.flatnonzero(found.labels >= 0))
         order = self.context.torch_generator("order", epoch)
         return shuffled_batches(clustered, self.settings.batch_size, order)
@@ -138,7 +161,7 @@ class JointTraining:
         else:
             views, losses = self._plain_views(images, batch, indices, mixing), {}
         contrast = contrastive_losses(
-            views, self.labels, self.memory.rows, self.settings, self.generator
+            views, self.labels, self.memory.rows, self.settings, self.draws
         )
         unit = F.normalize(views.view.detach())
         self.memory.update(indices, unit, self.settings.memory_momentum)
@@ -160,7 +183,7 @@ class JointTraining:
     def _draw_mixing(self, batch_size: int) -> Mixing | None:
         if self.mixing is None:
             return None
-        chance = self.mixing.sample(batch_size, self.generator)
+        chance = self.mixing.sample(batch_size, self.mixes)
         return Mixing(chance.partner.to(self.device), chance.lam)
 
     def _generated_pass(self) -> AbstractContextManager[None]:
@@ -182,7 +205,7 @@ class JointTraining:
         if generative is None or self.structures is None:
             raise UsageError("this row has no generator.", "Add rotation to joint.augmentations.")
         projections = structure_to_network(self.structures[batch.numpy()]).to(self.device)
-        chance = self.view.sample(len(batch), self.generator)
+        chance = self.view.sample(len(batch), self.turns)
         identity_mix = (
             mixing if self.mixing is not None and self.mixing.space == "identity" else None
         )
@@ -212,10 +235,10 @@ class JointTraining:
             choices = torch.stack([to_network(views) for views in self.oracle[batch.numpy()]]).to(
                 self.device
             )
-            new = self.view.apply(choices, self.view.sample(len(batch), self.generator))
+            new = self.view.apply(choices, self.view.sample(len(batch), self.turns))
         else:
             height_px, width_px = images.shape[-2:]
-            chance = self.view.sample(len(batch), self.generator, height_px, width_px)
+            chance = self.view.sample(len(batch), self.turns, height_px, width_px)
             new = self.view.apply(images, chance)
         output = self.encoder(images)
         generated = self._encode_generated(new)
@@ -264,7 +287,7 @@ class JointTraining:
             self.generative.load_training_state(state["generative"])
 
 
-@register("stages", "joint", revision=1)
+@register("stages", "joint", revision=2)
 def joint(context: StageContext) -> dict[str, float]:
     """Stage 3: train E_id with the contrastive losses, jointly with G and D where needed."""
     training = JointTraining(context)

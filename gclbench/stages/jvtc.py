@@ -76,7 +76,10 @@ class JvtcTraining:
         self.cams, self.frames = target.train.cams, target.train.frames
         self.images = target.images("train")
         self.bank = JvtcBank(
-            len(self.images), encoder.embedding_dim, context.torch_generator("bank")
+            len(self.images),
+            encoder.embedding_dim,
+            context.torch_generator("bank"),
+            context.device,
         )
         self.labels = torch.arange(len(self.images), device=context.device)
         self.source = self._source_branch()

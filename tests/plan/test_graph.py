@@ -234,7 +234,12 @@ def test_where_data_lies_does_not_enter_the_key_but_reaches_the_stage() -> None:
     "kind, name, stages",
     [
         ("warmups", "jvtc", {"warmup", "gan", "joint", "evaluate"}),
-        ("augmentations", "d_mixup", {"joint", "evaluate"}),
+        ("augmentations", "d_mixup", {"gan", "joint", "evaluate"}),
+        (
+            "augmentations",
+            "multi",
+            {"pretrain", "source", "warmup", "gan", "joint", "evaluate"},
+        ),
         ("losses", "l_vi", {"joint", "evaluate"}),
         ("networks", "generator", {"gan", "joint", "evaluate"}),
         ("stages", "gan", {"gan", "joint", "evaluate"}),
@@ -250,6 +255,13 @@ def test_a_revision_changes_the_stages_that_use_the_component(
     before = world.plan(cells)
     world.revisions[(kind, name)] = 2
     assert changed(before, world.plan(cells)) == stages
+
+
+def test_the_number_of_angles_changes_every_joint_node_also_those_without_a_generator() -> None:
+    assert changed(make(rows=["multi"]), make({"gan.angles": 6}, rows=["multi"])) == {
+        "joint",
+        "evaluate",
+    }
 
 
 def test_a_shared_cell_of_two_studies_is_trained_once() -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gclbench.losses.view_invariance import sample_positives
+from gclbench.errors import UnknownNameError, UsageError
+from gclbench.losses.view_invariance import ViewTerms, sample_positives
+from gclbench.registry import REGISTRY, register
 from gclbench.schema.settings import JointSettings
 from gclbench.seeding import torch_generator
 from gclbench.stages.contrast import (
     BatchViews,
+    Draws,
     EpochLabels,
+    check_losses,
     contrastive_losses,
+    terms_type,
     weighted_total,
 )
 from gclbench.stages.generative import Mixing
@@ -28,26 +33,58 @@ def make_batch(mixed: bool) -> tuple[BatchViews, EpochLabels, torch.Tensor]:
     return views, EpochLabels(LABELS, torch.randn(3, 5, generator=generator)), bank
 
 
-def test_a_batch_without_mix_gets_no_mix_loss() -> None:
+def draws() -> Draws:
+    return Draws(torch_generator(0, "p"), torch_generator(0, "n"))
+
+
+def test_a_row_without_mix_cannot_have_a_mix_loss() -> None:
+    check_losses(JointSettings(losses=("l_vi", "l_proto")), mixes=False)
+    check_losses(JointSettings(), mixes=True)
+    with pytest.raises(UsageError, match=r"l_mix, but joint\.augmentations mixes nothing: multi"):
+        check_losses(JointSettings(augmentations=("multi",)), mixes=False)
+    with pytest.raises(UsageError, match=r"joint\.losses is empty"):
+        check_losses(JointSettings(losses=()), mixes=True)
+    with pytest.raises(UnknownNameError, match="Did you mean 'l_vi_prime'"):
+        check_losses(JointSettings(losses=("l_vi_prme",)), mixes=True)
+
+
+def test_a_loss_of_ones_own_joins_by_the_type_of_its_argument(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kinds = {kind: dict(names) for kind, names in REGISTRY._entries.items()}
+    monkeypatch.setattr(REGISTRY, "_entries", kinds)
     views, labels, bank = make_batch(mixed=False)
-    losses = contrastive_losses(views, labels, bank, JointSettings(), torch_generator(0, "n"))
-    assert list(losses) == ["l_vi", "l_vi_prime", "l_vi_dprime", "l_proto"]
+
+    def spread(terms: ViewTerms) -> torch.Tensor:
+        return terms.generated.square().mean()
+
+    def silent(values: torch.Tensor) -> torch.Tensor:
+        return values.mean()
+
+    register("losses", "spread_for_a_test", revision=1)(spread)
+    register("losses", "silent_for_a_test", revision=1)(silent)
+    settings = JointSettings(losses=("l_vi", "spread_for_a_test"), lambda_vi=3.0)
+    losses = contrastive_losses(views, labels, bank, settings, draws())
+    expected = views.generated.square().mean()
+    assert losses["spread_for_a_test"] == expected
+    total = weighted_total({"spread_for_a_test": expected}, settings)
+    assert total == pytest.approx(3 * float(expected))
+    with pytest.raises(UsageError, match="does not say what it reads"):
+        terms_type("silent_for_a_test")
 
 
 def test_a_mixed_batch_gets_every_loss_that_is_named_and_no_other() -> None:
     views, labels, bank = make_batch(mixed=True)
     settings = JointSettings(losses=("l_mix", "l_vi_prime"))
-    losses = contrastive_losses(views, labels, bank, settings, torch_generator(0, "n"))
+    losses = contrastive_losses(views, labels, bank, settings, draws())
     assert sorted(losses) == ["l_mix", "l_vi_prime"]
 
 
 def test_view_invariance_of_a_batch_equals_a_loop_over_rows() -> None:
     views, labels, bank = make_batch(mixed=True)
     settings = JointSettings(temperature=0.5)
-    losses = contrastive_losses(views, labels, bank, settings, torch_generator(0, "n"))
-    positives = sample_positives(
-        LABELS, views.indices, torch_generator(0, "n"), exclude_self=False
-    )
+    losses = contrastive_losses(views, labels, bank, settings, draws())
+    positives = sample_positives(LABELS, views.indices, draws().positives, exclude_self=False)
     expected = torch.zeros(3, 2)
     for row in range(2):
         g = torch.nn.functional.normalize(views.generated[row], dim=0)
@@ -63,7 +100,7 @@ def test_view_invariance_of_a_batch_equals_a_loop_over_rows() -> None:
 
 def test_l_mix_of_a_batch_equals_equation_14_over_rows() -> None:
     views, labels, bank = make_batch(mixed=True)
-    losses = contrastive_losses(views, labels, bank, JointSettings(), torch_generator(0, "n"))
+    losses = contrastive_losses(views, labels, bank, JointSettings(), draws())
     rows = []
     for row, (own, partner) in enumerate(((1, 0), (0, 1))):
         assert views.mixed is not None
@@ -77,7 +114,7 @@ def test_the_bank_gets_no_gradient() -> None:
     views, labels, bank = make_batch(mixed=True)
     bank.requires_grad_(True)
     views.view.requires_grad_(True)
-    losses = contrastive_losses(views, labels, bank, JointSettings(), torch_generator(0, "n"))
+    losses = contrastive_losses(views, labels, bank, JointSettings(), draws())
     weighted_total(losses, JointSettings()).backward()
     assert bank.grad is None
     assert views.view.grad is not None

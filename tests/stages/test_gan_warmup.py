@@ -102,7 +102,7 @@ def test_every_epoch_draws_views_and_order_of_its_own_and_draws_them_again(bench
     draws = []
     for epoch in (0, 1, 0):
         batch = training.begin_epoch(epoch)[0]
-        chance = training.rotation.sample(8, training.generator)
+        chance = training.rotation.sample(8, training.turns)
         draws.append((batch.tolist(), chance.index.tolist()))
     assert draws[0] == draws[2]
     assert draws[0][0] != draws[1][0]

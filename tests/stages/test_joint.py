@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,9 @@ ROWS = {
 def make(bench: Any, tiny: Tiny) -> Callable[..., JointTraining]:
     def training(row: str = "multi", folder: str = "own", **values: Any) -> JointTraining:
         gan = values.pop("gan", {})
-        settings = tiny(joint={"augmentations": ROWS[row], **values}, gan=gan)
+        losses = ["l_vi", "l_vi_prime", "l_vi_dprime", "l_proto", "l_mix"][: 3 + len(ROWS[row])]
+        joint = {"augmentations": ROWS[row], "losses": losses, **values}
+        settings = tiny(joint=joint, gan=gan)
         parents = bench.parents("warmup", "gan")
         return JointTraining(bench.context("joint", settings, parents=parents, folder=folder))
 
@@ -114,7 +117,7 @@ def test_every_epoch_draws_of_its_own_in_train_mode(make: Any) -> None:
     for epoch in (0, 1, 0):
         training.begin_epoch(epoch)
         assert all(part.training for part in training.encoder.modules())
-        draws.append(torch.rand(3, generator=training.generator).tolist())
+        draws.append(torch.rand(3, generator=training.turns).tolist())
         training.end_epoch(epoch)
     assert draws[0] == draws[2] != draws[1]
 
@@ -158,6 +161,22 @@ def test_one_view_and_at_most_one_mix_are_wanted(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         build_augmentations(tiny(joint={"augmentations": names}))
+
+
+@pytest.mark.parametrize("view", ["multi", "none", "oracle_rotation"])
+def test_only_g_can_draw_a_mixed_identity(tiny: Tiny, view: str) -> None:
+    with pytest.raises(UsageError, match=f"pairs {view} and d_mixup: a mix of identities"):
+        build_augmentations(tiny(joint={"augmentations": [view, "d_mixup"]}))
+
+
+def test_rows_of_one_seed_meet_the_same_turns_positives_and_negatives(make: Any) -> None:
+    plain, mixing = make("rotation", folder="a"), make("rotation_dmixup", folder="b")
+    for training in (plain, mixing):
+        training.step(training.begin_epoch(0)[0])
+    for name in ("turns", "draws.positives", "draws.negatives"):
+        one, two = (attrgetter(name)(training).get_state() for training in (plain, mixing))
+        assert torch.equal(one, two), name
+    assert not torch.equal(plain.mixes.get_state(), mixing.mixes.get_state())
 
 
 def test_an_unknown_augmentation_gets_the_nearest_name(tiny: Tiny) -> None:
@@ -333,7 +352,7 @@ def test_the_stage_leaves_the_encoder_and_for_generated_rows_the_generator(
     bench: Any, tiny: Tiny
 ) -> None:
     for row, files in (("multi", ["encoder.pt"]), ("rotation", ["encoder.pt", "generator.pt"])):
-        settings = tiny(joint={"augmentations": ROWS[row], "epochs": 1})
+        settings = tiny(joint={"augmentations": ROWS[row], "losses": ["l_vi"], "epochs": 1})
         parents = bench.parents("warmup", "gan")
         context = bench.context("joint", settings, parents=parents, folder=row)
         assert joint(context) == {}

@@ -1,0 +1,40 @@
+"""Every training stage takes its steps on a CUDA device; run with `tox -e gpu`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from gclbench.registry import REGISTRY
+
+ROWS = {
+    "multi": ["multi", "mixup"],
+    "rotation": ["rotation", "f_mixup"],
+    "full": ["rotation", "d_mixup"],
+    "oracle": ["oracle_rotation", "mixup"],
+}
+CASES = [
+    ("source", ("pretrain",), {}),
+    ("warmup", ("pretrain",), {}),
+    ("warmup", ("pretrain", "source"), {}),
+    ("gan", ("warmup",), {}),
+    *[("joint", ("warmup", "gan"), {"augmentations": names}) for names in ROWS.values()],
+    ("joint", ("warmup", "gan"), {"negatives": 3}),
+]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("stage", "parents", "joint"), CASES)
+def test_a_stage_trains_on_a_gpu(
+    bench: Any, tiny: Any, dataset: Any, stage: str, parents: tuple[str, ...], joint: Any
+) -> None:
+    datasets = {"target": dataset, "source": dataset}
+    context = bench.context(
+        stage, tiny(joint=joint), parents=bench.parents(*parents), datasets=datasets
+    )
+    REGISTRY.lookup("stages", stage).component(replace(context, device=torch.device("cuda")))
+    state = torch.load(context.folder / "encoder.pt", weights_only=True)
+    assert all(torch.isfinite(value.float()).all() for value in state.values())

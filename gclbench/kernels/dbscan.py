@@ -1,13 +1,11 @@
-"""DBSCAN on precomputed distances, and the eps rules (specs: evaluation.md 5, jvtc.md 3.3)."""
+"""DBSCAN on precomputed distances, and the eps rules (specs: evaluation.md 5)."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gclbench.errors import ShapeError, UsageError
+from gclbench.errors import UsageError
 from gclbench.kernels.jaccard import SparseDistances
 from gclbench.kernels.jit import jit
 
@@ -18,16 +16,18 @@ OUTLIER = -1
 def dbscan(distances: SparseDistances, eps: float, min_samples: int) -> Ints:
     """Return each point's cluster, -1 for an outlier, as scikit-learn on the dense matrix.
 
-    A point is core if at least `min_samples` points, itself included, lie within eps (<=).
-    Clusters are numbered by their first core point; a border point joins the lowest-numbered one
-    it touches. Raises UsageError unless 0 <= eps < 1 (at 1 all pairs that are not stored would be
-    neighbours) and min_samples >= 1.
+    A point is core if at least `min_samples` points, itself included, lie within eps (<=, both in
+    float32, as scikit-learn compares float32 matrices). Clusters are numbered by their first core
+    point; a border point joins the lowest-numbered one it touches. Raises UsageError unless
+    0 <= eps < 1 (at 1 all pairs that are not stored would be neighbours) and min_samples >= 1.
     """
-    if not 0 <= eps < 1:
+    if not 0 <= eps < 1 or np.float32(eps) == 1:
         raise UsageError(f"eps is {eps}, it must be at least 0 and below 1.")
     if min_samples < 1:
         raise UsageError(f"min_samples is {min_samples}, it must be at least 1.")
-    return _dbscan(distances.indptr, distances.indices, distances.values, eps, min_samples)
+    return _dbscan(
+        distances.indptr, distances.indices, distances.values, np.float32(eps), min_samples
+    )
 
 
 def rho_eps(distances: SparseDistances, rho: float) -> float:
@@ -40,22 +40,6 @@ def rho_eps(distances: SparseDistances, rho: float) -> float:
     pairs = distances.n * (distances.n - 1) // 2
     absent = pairs - len(distances.values)
     return _mean_of_smallest(stored, absent, rho)
-
-
-def connected_clusters(distances: Any, rho: float, factor: float) -> tuple[Ints, float]:
-    """JVTC's clustering: eps by the rho rule times `factor`, then DBSCAN with min_samples 1.
-
-    Every point is core, so there is never an outlier: labels are the connected components of
-    {D <= eps}. On a matrix that is not symmetric a cluster holds what its first point reaches
-    along rows, as in scikit-learn. Shapes (N, N) -> labels (N,), eps. Zeros are dropped as in
-    `rho_eps`.
-    """
-    matrix = np.ascontiguousarray(distances)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise ShapeError(f"distances have shape {matrix.shape}, not (N, N).")
-    upper = matrix[np.triu(np.ones(matrix.shape, dtype=bool), k=1)]
-    eps = factor * _mean_of_smallest(upper[upper > 0].astype(np.float64), 0, rho)
-    return _reach(matrix, eps), eps
 
 
 def _mean_of_smallest(stored: NDArray[np.float64], absent: int, rho: float) -> float:
@@ -80,7 +64,11 @@ def _root(parent: Ints, i: int) -> int:
 
 @jit
 def _dbscan(
-    indptr: Ints, indices: Ints, values: NDArray[np.float32], eps: float, min_samples: int
+    indptr: Ints,
+    indices: NDArray[np.int32],
+    values: NDArray[np.float32],
+    eps: np.float32,
+    min_samples: int,
 ) -> Ints:
     n = len(indptr) - 1
     within = np.ones(n, dtype=np.int64)
@@ -117,27 +105,4 @@ def _dbscan(
     for i in range(n):
         if within[i] < min_samples and border[i] < clusters:
             labels[i] = border[i]
-    return labels
-
-
-@jit
-def _reach(matrix: NDArray[Any], eps: float) -> Ints:
-    n = len(matrix)
-    labels = np.full(n, OUTLIER, dtype=np.int64)
-    stack = np.empty(n, dtype=np.int64)
-    clusters = 0
-    for seed in range(n):
-        if labels[seed] != OUTLIER:
-            continue
-        labels[seed] = clusters
-        stack[0], size = seed, 1
-        while size > 0:
-            size -= 1
-            i = stack[size]
-            for j in range(n):
-                if labels[j] == OUTLIER and matrix[i, j] <= eps:
-                    labels[j] = clusters
-                    stack[size] = j
-                    size += 1
-        clusters += 1
     return labels

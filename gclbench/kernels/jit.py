@@ -1,11 +1,13 @@
-"""Compile a plain loop with numba, kept on disk where a folder is writable."""
+"""Compile plain loops with numba, and run them over ranges of rows on several threads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numba
+import torch
 
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
@@ -16,7 +18,29 @@ def jit(function: Kernel) -> Kernel:
     Numba refuses `cache=True` where neither the package folder nor the user's cache is writable (a
     read-only install): there the kernel is compiled anew by each process.
     """
+    return _compiled(function)
+
+
+def jit_sum(function: Kernel) -> Kernel:
+    """As `jit`, for a long sum whose terms may be added in the order the processor likes best."""
+    return _compiled(function, fastmath={"reassoc", "contract"})
+
+
+def over_rows(kernel: Callable[..., Any], rows: int, *arguments: Any, chunk: int = 1024) -> Any:
+    """Call kernel(start, stop, *arguments) for each chunk of rows; results in order.
+
+    As many threads as torch uses. A chunk's result must not depend on the others'.
+    """
+    spans = [(start, min(start + chunk, rows)) for start in range(0, rows, chunk)]
+    threads = min(torch.get_num_threads(), len(spans))
+    if threads <= 1:
+        return [kernel(start, stop, *arguments) for start, stop in spans]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda span: kernel(*span, *arguments), spans))
+
+
+def _compiled(function: Any, **options: Any) -> Any:
     try:
-        return numba.njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
+        return numba.njit(cache=True, nogil=True, **options)(function)
     except RuntimeError:
-        return numba.njit(nogil=True)(function)  # type: ignore[no-any-return]
+        return numba.njit(nogil=True, **options)(function)

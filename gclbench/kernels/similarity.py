@@ -1,8 +1,13 @@
-"""Exact nearest neighbours with ties broken by index, a block of rows at a time."""
+"""Exact nearest neighbours in linear memory: one answer, ties included, whoever computes it.
+
+Float32 scores differ in their last digits between libraries, threads and devices, so they only
+name candidates. These are scored again in float64 and rounded; a row whose worst candidate comes
+within rounding error of its k-th neighbour is searched again among all points that may matter.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -10,13 +15,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gclbench.errors import ShapeError, UsageError
+from gclbench.kernels.candidates import from_blocks, from_faiss, from_tiles
+from gclbench.kernels.jit import jit, jit_sum, over_rows
+from gclbench.kernels.products import products
+
+Backend = Literal["auto", "torch", "faiss"]
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
 
 _BLOCK = 256
+_GPU_BLOCK_BYTES = 1 << 29
+_SPARE = 8  # candidates beyond k, so that rounding seldom leaves a row in doubt
 
 
-def unit_features(features: Any) -> Tensor:
-    """Return a contiguous CPU float32 matrix. Raises ShapeError, or UsageError for NaN."""
-    matrix = torch.as_tensor(features).detach().cpu().to(torch.float32).contiguous()
+def finite_rows(features: Any) -> Tensor:
+    """Return a contiguous float32 matrix, device kept. Raises ShapeError, UsageError (NaN)."""
+    matrix = torch.as_tensor(features).detach().to(torch.float32).contiguous()
     if matrix.ndim != 2 or matrix.shape[0] == 0:
         raise ShapeError(f"features have shape {tuple(matrix.shape)}, not (N, D) with N > 0.")
     if not bool(torch.isfinite(matrix).all()):
@@ -24,9 +38,45 @@ def unit_features(features: Any) -> Tensor:
     return matrix
 
 
-def smallest(
-    distances: Tensor, k: int, first_row: int | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def nearest(features: Any, k: int, backend: Backend = "auto") -> tuple[Ints, Floats]:
+    """Return the k nearest rows of every row by squared Euclidean distance d = 2 - 2 x.y.
+
+    Shapes    features (N, D) unit rows -> indices int64, d float32, both (N, min(k, N)).
+    Order     self first (d = 0), then ascending; equal d (as float32) by index.
+    Backends  "torch" works where the features lie, CPU or GPU, a tile at a time; "faiss" asks
+              `faiss.knn` (`faiss.knn_gpu` for features on a GPU); "auto" is torch, the faster one
+              in our measurements. All give the same arrays.
+    Memory    some hundred bytes a row beside the features; never N x N.
+    Cost      N^2 D / 2 multiplications, once more for rows in doubt: all of them when the features
+              have collapsed into one point.
+    Raises    ShapeError, UsageError; MissingExtraError where faiss is asked for and absent.
+    """
+    matrix = finite_rows(features)
+    if k < 1:
+        raise UsageError(f"k is {k}, it must be at least 1.")
+    if backend not in ("auto", "torch", "faiss"):
+        raise UsageError(f"backend is '{backend}'.", "Allowed: auto, faiss, torch.")
+    n = len(matrix)
+    k = min(k, n)
+    wanted = min(k - 1 + _SPARE, n - 1)
+    if wanted == 0:
+        return np.zeros((1, 1), dtype=np.int64), np.zeros((1, 1), dtype=np.float32)
+    if backend == "faiss":
+        candidates = from_faiss(matrix, wanted)
+    elif matrix.is_cuda:
+        candidates = from_blocks(matrix, wanted)
+    else:
+        candidates = from_tiles(matrix, wanted)
+    similarity = pair_similarities(matrix, candidates.ids)
+    indices, distances = np.empty((n, k), np.int64), np.empty((n, k), np.float32)
+    over_rows(_order, n, candidates.ids, similarity, indices, distances)
+    at_least = 1 - distances[:, -1].astype(np.float64) / 2 - _tolerance(matrix)
+    doubtful = np.flatnonzero(candidates.floors >= at_least)
+    _search_again(matrix, doubtful, at_least, indices, distances)
+    return indices, distances
+
+
+def smallest(distances: Tensor, k: int, first_row: int | None = None) -> tuple[Ints, Floats]:
     """Return each row's k smallest entries, ascending, equal values by index.
 
     distances (R, N) float32, no negative entry. With `first_row`, row r is point first_row + r and
@@ -48,40 +98,129 @@ def smallest(
     return indices.numpy(), values.numpy()
 
 
-def nearest(features: Any, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the k nearest rows of every row by squared Euclidean distance 2 - 2 x.y.
-
-    Shapes    features (N, D) unit rows -> indices, squared distances, both (N, min(k, N)).
-    Order     self first (distance 0), then ascending; equal distances by index.
-    Memory    a block of 256 rows x N; never N x N.
-    """
-    matrix = unit_features(features)
-    if k < 1:
-        raise UsageError(f"k is {k}, it must be at least 1.")
-    k = min(k, len(matrix))
-    transposed = matrix.T.contiguous()
-    indices = np.empty((len(matrix), k), dtype=np.int64)
-    values = np.empty((len(matrix), k), dtype=np.float32)
-    for start in range(0, len(matrix), _BLOCK):
-        block = (2 - 2 * (matrix[start : start + _BLOCK] @ transposed)).clamp_(min=0)
-        rows = slice(start, start + len(block))
-        indices[rows], values[rows] = smallest(block, k, first_row=start)
-    values[:, 0] = 0
-    return indices, values
+def pair_similarities(matrix: Tensor, ids: Ints) -> NDArray[np.float64]:
+    """Return x_i . x_ids[i, a], summed in float64: matrix (N, D) float32, ids (N, M) -> (N, M)."""
+    if not matrix.is_cuda:
+        out = np.empty(ids.shape, dtype=np.float64)
+        over_rows(_dots, len(ids), matrix.numpy(), ids, out)
+        return out
+    step = max(1, _GPU_BLOCK_BYTES // (8 * ids.shape[1] * matrix.shape[1]))
+    parts = []
+    for start in range(0, len(ids), step):
+        chosen = torch.as_tensor(ids[start : start + step], device=matrix.device)
+        rows = matrix[start : start + step].double()
+        parts.append((matrix[chosen].double() @ rows[:, :, None])[..., 0].cpu())
+    return torch.cat(parts).numpy()
 
 
-def farthest_distances(features: Any) -> NDArray[np.float32]:
+def pair_products(
+    matrix: Tensor, rows: NDArray[Any], columns: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Return x_rows . x_columns of M pairs, summed in float64: matrix (N, D) -> (M,)."""
+    out = np.empty(len(rows), dtype=np.float64)
+    over_rows(_products, len(rows), matrix.numpy(), rows, columns, out, chunk=1 << 16)
+    return out
+
+
+def farthest_distances(features: Any) -> Floats:
     """Return each row's largest squared distance to any row: (N, D) unit rows -> (N,)."""
-    matrix = unit_features(features)
-    transposed = matrix.T.contiguous()
-    low = [(part @ transposed).min(dim=1).values for part in matrix.split(_BLOCK)]
+    matrix = finite_rows(features)
+    low = [products(part, matrix).min(dim=1).values.cpu() for part in matrix.split(_BLOCK)]
     return (2 - 2 * torch.cat(low)).clamp_(min=0).numpy()
 
 
-def squared_distances(features: Any) -> NDArray[np.float32]:
-    """Return squared Euclidean distances of rows of any length: (N, D) -> (N, N)."""
-    matrix = unit_features(features)
-    lengths = (matrix * matrix).sum(dim=1)
-    product = matrix @ matrix.T
-    distances = product.mul_(-2).add_(lengths[:, None]).add_(lengths[None, :]).clamp_(min=0)
-    return distances.fill_diagonal_(0).numpy()
+def _tolerance(matrix: Tensor) -> float:
+    """How far a float32 score may lie from the true dot product of two rows."""
+    longest = float(matrix.square().sum(dim=1).max())
+    exact = torch.get_float32_matmul_precision() == "highest"
+    return longest * ((matrix.shape[1] + 8) * 2.0**-24 + (0.0 if exact else 2.0**-8))
+
+
+def _search_again(
+    matrix: Tensor, rows: Ints, at_least: NDArray[np.float64], indices: Ints, distances: Floats
+) -> None:
+    """Fill the lists of `rows` from all points whose score reaches `at_least` (N,)."""
+    for start in range(0, len(rows), _BLOCK):
+        part = rows[start : start + _BLOCK]
+        chosen = matrix[torch.as_tensor(part, device=matrix.device)]
+        scores = products(chosen, matrix).cpu().numpy()
+        everything = scores, part, matrix.cpu().numpy(), at_least, indices, distances
+        over_rows(_search, len(part), *everything, chunk=16)
+
+
+@jit_sum
+def dot(x: Floats, y: Floats) -> float:
+    """Return x . y summed in float64; in which order is lost when it is rounded to float32."""
+    total = 0.0
+    for d in range(len(x)):
+        total += np.float64(x[d]) * np.float64(y[d])
+    return total
+
+
+@jit
+def _dots(start: int, stop: int, matrix: Floats, ids: Ints, out: NDArray[np.float64]) -> None:
+    for i in range(start, stop):
+        for a in range(ids.shape[1]):
+            out[i, a] = dot(matrix[i], matrix[ids[i, a]])
+
+
+@jit
+def _products(
+    start: int,
+    stop: int,
+    matrix: Floats,
+    rows: NDArray[Any],
+    columns: NDArray[Any],
+    out: NDArray[np.float64],
+) -> None:
+    for e in range(start, stop):
+        out[e] = dot(matrix[rows[e]], matrix[columns[e]])
+
+
+@jit
+def _order_row(
+    row: int, ids: Ints, similarity: NDArray[np.float64], indices: Ints, distances: Floats
+) -> None:
+    """Sort candidates by (d as float32, index) and keep the first, behind the point itself."""
+    d = np.empty(len(ids), dtype=np.float32)
+    for a in range(len(ids)):
+        d[a] = max(2.0 - 2.0 * similarity[a], 0.0)
+    # The bits of a non-negative float order like the float.
+    order = np.argsort((d.view(np.int32).astype(np.int64) << 32) + ids)
+    indices[row, 0], distances[row, 0] = row, 0.0
+    for a in range(1, indices.shape[1]):
+        indices[row, a], distances[row, a] = ids[order[a - 1]], d[order[a - 1]]
+
+
+@jit
+def _order(
+    start: int,
+    stop: int,
+    ids: Ints,
+    similarity: NDArray[np.float64],
+    indices: Ints,
+    distances: Floats,
+) -> None:
+    for i in range(start, stop):
+        _order_row(i, ids[i], similarity[i], indices, distances)
+
+
+@jit
+def _search(
+    start: int,
+    stop: int,
+    scores: Floats,
+    rows: Ints,
+    matrix: Floats,
+    at_least: NDArray[np.float64],
+    indices: Ints,
+    distances: Floats,
+) -> None:
+    for r in range(start, stop):
+        row = rows[r]
+        ids = np.flatnonzero(scores[r] >= at_least[row])
+        ids = ids[ids != row]
+        similarity = np.empty(len(ids), dtype=np.float64)
+        for a in range(len(ids)):
+            similarity[a] = dot(matrix[row], matrix[ids[a]])
+        _order_row(row, ids, similarity, indices, distances)

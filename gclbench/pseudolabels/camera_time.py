@@ -36,25 +36,41 @@ class CameraTime:
         For d = t_q - t_g > 0 the query came later: probability[c_q, c_g, floor(d / bin_width)];
         else probability[c_g, c_q, floor(-d / bin_width)]. A bin beyond the model has p = 0.
         """
-        cameras, _, bins = self.probability.shape
-        q_cam, q_frame = _integers(q_cams), _integers(q_frames)
-        g_cam, g_frame = _integers(g_cams), _integers(g_frames)
-        for cams in (q_cam, g_cam):
-            if cams.size and (cams.min() < 0 or cams.max() >= cameras):
-                raise UsageError(f"a camera lies outside 0-{cameras - 1}, the training cameras.")
+        q_cam, q_frame = self._known(q_cams), _integers(q_frames)
+        g_cam, g_frame = self._known(g_cams), _integers(g_frames)
         out = np.empty((len(q_cam), len(g_cam)), dtype=np.float32)
         for start in range(0, len(q_cam), _BLOCK):
             rows = slice(start, start + _BLOCK)
-            difference = q_frame[rows, None] - g_frame[None, :]
-            later = difference > 0
-            mine, theirs = q_cam[rows, None], g_cam[None, :]
-            slot = np.abs(difference) // self.bin_width
-            known = slot < bins
-            p = self.probability[
-                np.where(later, mine, theirs), np.where(later, theirs, mine), slot * known
-            ]
-            out[rows] = p * known
+            out[rows] = self._look_up(q_cam[rows, None], q_frame[rows, None], g_cam, g_frame)
         return out
+
+    def of_pairs(
+        self, q_cams: Any, q_frames: Any, g_cams: Any, g_frames: Any
+    ) -> NDArray[np.float32]:
+        """As `between`, for M pairs given side by side: all (M,) -> (M,)."""
+        q_cam, g_cam = self._known(q_cams), self._known(g_cams)
+        found = self._look_up(q_cam, _integers(q_frames), g_cam, _integers(g_frames))
+        return found.astype(np.float32)
+
+    def _known(self, cams: Any) -> NDArray[np.int64]:
+        cams, cameras = _integers(cams), len(self.probability)
+        if cams.size and (cams.min() < 0 or cams.max() >= cameras):
+            raise UsageError(f"a camera lies outside 0-{cameras - 1}, the training cameras.")
+        return cams
+
+    def _look_up(
+        self,
+        q_cam: NDArray[np.int64],
+        q_frame: NDArray[np.int64],
+        g_cam: NDArray[np.int64],
+        g_frame: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        difference = q_frame - g_frame
+        later = difference > 0
+        slot = np.abs(difference) // self.bin_width
+        inside = slot < self.probability.shape[2]
+        to, origin = np.where(later, q_cam, g_cam), np.where(later, g_cam, q_cam)
+        return self.probability[to, origin, slot * inside] * inside
 
 
 def camera_time(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.cluster import DBSCAN
 
-from gclbench.errors import ShapeError, UsageError
-from gclbench.kernels.dbscan import connected_clusters, dbscan, rho_eps
+from gclbench.errors import UsageError
+from gclbench.kernels.dbscan import dbscan, rho_eps
 from gclbench.kernels.jaccard import SparseDistances, jaccard_distances
 
 
@@ -98,31 +98,6 @@ def test_rho_rule_counts_absent_pairs_as_one():
     assert rho_eps(SparseDistances.from_dense(np.zeros((3, 3))), 0.5) == 0
 
 
-def test_connected_clusters_of_points_on_a_line():
-    points = np.array([0, 1, 2.5, 10, 10.5, 30])
-    labels, eps = connected_clusters(np.abs(points[:, None] - points[None]), 0.2, 1.0)
-    assert eps == pytest.approx(1.0)
-    np.testing.assert_array_equal(labels, [0, 0, 1, 2, 2, 3])
-    labels, eps = connected_clusters(np.abs(points[:, None] - points[None]), 0.2, 0.75)
-    assert eps == pytest.approx(0.75)
-    np.testing.assert_array_equal(labels, [0, 1, 2, 3, 3, 4])
-
-
-def test_connected_clusters_of_few_points_use_the_smallest_distance():
-    labels, eps = connected_clusters(np.array([[0, 0.4], [0.4, 0]]), 1.6e-3, 1.0)
-    assert eps == pytest.approx(0.4)
-    np.testing.assert_array_equal(labels, [0, 0])
-
-
-def test_connected_clusters_follow_rows_of_an_asymmetric_matrix_like_scikit_learn():
-    matrix = np.random.default_rng(3).random((60, 60)).astype(np.float32)
-    np.fill_diagonal(matrix, 0)
-    labels, eps = connected_clusters(matrix, 0.02, 0.5)
-    expected = DBSCAN(eps=eps, min_samples=1, metric="precomputed").fit_predict(matrix)
-    np.testing.assert_array_equal(labels, expected)
-    assert len(set(labels)) > 3
-
-
 def test_bad_settings_are_errors():
     distances = jaccard_distances(J1, 4, 2)
     for eps in (-0.1, 1.0):
@@ -132,5 +107,3 @@ def test_bad_settings_are_errors():
         dbscan(distances, 0.5, 0)
     with pytest.raises(UsageError, match="rho"):
         rho_eps(distances, 0)
-    with pytest.raises(ShapeError):
-        connected_clusters(np.ones((2, 3)), 0.1, 1.0)

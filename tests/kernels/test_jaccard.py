@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gclbench.errors import ShapeError, UsageError
-from gclbench.kernels.jaccard import SparseDistances, jaccard_distances, reranked_matrix
+from gclbench.kernels.jaccard import SparseDistances, jaccard_distances
 
 J1_DEGREES = (0, 12, 31, 75, 90, 111)
 J2_DEGREES = (0, 10, 50, 89, 91, 106, 116)
@@ -141,38 +141,9 @@ def test_a_dense_matrix_survives_the_round_trip():
         SparseDistances.from_dense(np.ones((2, 3)))
 
 
-def test_oracle_r1_of_query_gallery_reranking():
-    rows = unit_vectors((0, 75, 12, 31, 90, 111))
-    final = reranked_matrix(distances_of(rows), 3, 2, 0.3)[:2, 2:]
-    expected = [[0.004826, 0.161156, 0.883884, 1], [0.884033, 0.734804, 0.013792, 0.204954]]
-    np.testing.assert_allclose(final, expected, atol=2e-6)
-
-
-def test_reranked_matrix_with_mix_one_is_the_normalised_distance():
-    d = np.abs(np.random.default_rng(6).normal(size=(9, 9))) + 0.1
-    shifted = d - d.min(axis=0)
-    np.testing.assert_allclose(
-        reranked_matrix(d, 3, 2, 1.0), (shifted / shifted.max(axis=0)).T, atol=1e-6
-    )
-
-
-def test_reranked_matrix_of_an_asymmetric_input_equals_a_plain_loop():
-    d = np.random.default_rng(7).random((40, 40)).astype(np.float32)
-    shifted = d.astype(np.float64) - d.min(axis=0)
-    o = (shifted / shifted.max(axis=0)).T
-    expected = 0.7 * plain_jaccard(o, 3, 7, 4) + 0.3 * o
-    got = reranked_matrix(d, 6, 3, 0.3)
-    off = ~np.eye(40, dtype=bool)
-    np.testing.assert_allclose(got[off], expected[off], atol=2e-6)
-
-
 def test_bad_settings_are_errors():
     rows = random_units(6, 3, seed=8)
     with pytest.raises(UsageError, match="k1 = 0"):
         jaccard_distances(rows, 0, 1)
     with pytest.raises(UsageError, match="classic, faiss"):
         jaccard_distances(rows, 3, 1, "exact")
-    with pytest.raises(UsageError, match="mix"):
-        reranked_matrix(np.zeros((3, 3)), 2, 1, 1.5)
-    with pytest.raises(ShapeError):
-        reranked_matrix(np.zeros((3, 2)), 2, 1, 0.3)

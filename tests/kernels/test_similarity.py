@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
-from gclbench.errors import ShapeError, UsageError
+from gclbench.errors import MissingExtraError, ShapeError, UsageError
+from gclbench.kernels import candidates, similarity
 from gclbench.kernels.similarity import (
     farthest_distances,
     nearest,
     smallest,
-    squared_distances,
 )
 
 
@@ -18,22 +23,110 @@ def unit_rows(n, d, seed=0):
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def test_nearest_equals_a_full_stable_sort():
-    rows = unit_rows(300, 5)
-    indices, distances = nearest(rows, 9)
-    for i in (0, 17, 255, 256, 299):
-        full = ((rows - rows[i]).astype(np.float64) ** 2).sum(axis=1)
-        order = np.argsort(full, kind="stable")[:9]
-        np.testing.assert_array_equal(indices[i], order)
-        np.testing.assert_allclose(distances[i], full[order], atol=1e-6)
+def loop_over_all_points(rows, k):
+    """Neighbours by (point itself first, distance as float32, index), one row at a time."""
+    rows = rows.astype(np.float64)
+    indices, distances = [], []
+    for i in range(len(rows)):
+        d = np.float32(np.maximum(2 - 2 * (rows @ rows[i]), 0))
+        d[i] = 0
+        order = sorted(range(len(rows)), key=lambda j: (j != i, d[j], j))[:k]
+        indices.append(order)
+        distances.append(d[order])
+    return np.array(indices), np.array(distances)
 
 
-def test_self_comes_first_and_equal_rows_follow_by_index():
-    rows = np.tile(np.float32([[0.6, 0.8]]), (5, 1))
-    indices, distances = nearest(rows, 4)
+@pytest.mark.parametrize("backend", ["torch", "faiss"])
+@pytest.mark.parametrize(("n", "d", "k"), [(300, 5, 9), (90, 3, 40), (2, 3, 1), (1, 4, 3)])
+def test_nearest_equals_a_loop_over_all_points(n, d, k, backend):
+    rows = unit_rows(n, d)
+    indices, distances = nearest(rows, k, backend)
+    expected, expected_distances = loop_over_all_points(rows, k)
+    np.testing.assert_array_equal(indices, expected)
+    np.testing.assert_array_equal(distances, expected_distances)
+
+
+@pytest.mark.parametrize("backend", ["torch", "faiss"])
+def test_self_comes_first_and_equal_rows_follow_by_index(backend):
+    rows = np.tile(np.float32([[0.6, 0.8]]), (50, 1))
+    indices, distances = nearest(rows, 4, backend)
     np.testing.assert_array_equal(indices[3], [3, 0, 1, 2])
     np.testing.assert_array_equal(indices[0], [0, 1, 2, 3])
     np.testing.assert_allclose(distances, 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("backend", ["torch", "faiss"])
+def test_many_copies_of_a_few_points_are_ordered_by_index(backend):
+    rows = unit_rows(4, 6)[np.random.default_rng(2).integers(0, 4, 200)]
+    indices, distances = nearest(rows, 12, backend)
+    expected, expected_distances = loop_over_all_points(rows, 12)
+    np.testing.assert_array_equal(indices, expected)
+    np.testing.assert_array_equal(distances, expected_distances)
+
+
+def test_tiles_smaller_than_the_matrix_change_nothing(monkeypatch):
+    rows = unit_rows(157, 7)
+    whole = nearest(rows, 10)
+    monkeypatch.setattr(candidates, "_TILE", 16)
+    tiled = nearest(rows, 10)
+    np.testing.assert_array_equal(tiled[0], whole[0])
+    np.testing.assert_array_equal(tiled[1], whole[1])
+
+
+def test_whole_rows_at_a_time_as_on_a_gpu_give_the_same_candidates(monkeypatch):
+    rows = torch.from_numpy(unit_rows(120, 7))
+    monkeypatch.setattr(candidates, "_GPU_BLOCK_SCORES", 1000)
+    blocks, tiles = candidates.from_blocks(rows, 15), candidates.from_tiles(rows, 15)
+    np.testing.assert_array_equal(np.sort(blocks.ids), np.sort(tiles.ids))
+    np.testing.assert_allclose(blocks.floors, tiles.floors, atol=1e-6)
+
+
+def test_a_coarse_score_is_made_good(monkeypatch):
+    """Candidates named by scores that are wrong by up to the tolerance must not change a list."""
+    rows = unit_rows(200, 4)
+    expected = nearest(rows, 6)
+
+    def coarse(matrix, wanted):
+        scores = torch.round(matrix @ matrix.T, decimals=2).fill_diagonal_(-np.inf)
+        best = scores.topk(wanted, dim=1)
+        return candidates.Candidates(best.indices.numpy(), best.values[:, -1].numpy())
+
+    monkeypatch.setattr(similarity, "from_tiles", coarse)
+    monkeypatch.setattr(similarity, "_tolerance", lambda matrix: 0.006)
+    got = nearest(rows, 6)
+    np.testing.assert_array_equal(got[0], expected[0])
+    np.testing.assert_array_equal(got[1], expected[1])
+
+
+def test_the_number_of_threads_changes_nothing():
+    rows, before = unit_rows(2500, 8), torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = nearest(rows, 5)
+        torch.set_num_threads(3)
+        three = nearest(rows, 5)
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(one[0], three[0])
+    np.testing.assert_array_equal(one[1], three[1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    grid=arrays(
+        np.int8, st.tuples(st.integers(1, 12), st.integers(1, 3)), elements=st.integers(-2, 2)
+    ),
+    k=st.integers(1, 14),
+    dtype=st.sampled_from([np.float16, np.float32, np.float64]),
+)
+def test_any_small_input_equals_the_loop(grid, k, dtype):
+    lengths = np.linalg.norm(grid, axis=1, keepdims=True)
+    rows = np.where(lengths > 0, grid / np.maximum(lengths, 1), 1 / np.sqrt(grid.shape[1]))
+    rows = rows.astype(dtype)
+    indices, distances = nearest(rows, k)
+    expected, expected_distances = loop_over_all_points(rows.astype(np.float32), k)
+    np.testing.assert_array_equal(indices, expected)
+    np.testing.assert_array_equal(distances, expected_distances)
 
 
 def test_smallest_orders_equal_values_by_index():
@@ -48,12 +141,13 @@ def test_fewer_points_than_neighbours_gives_all_points():
     assert sorted(indices[1]) == [0, 1, 2]
 
 
-def test_all_pairs_and_farthest_equal_a_loop():
+def test_farthest_and_pair_products_equal_a_loop():
     rows = unit_rows(20, 3, seed=1)
     loop = np.array([[((a - b).astype(np.float64) ** 2).sum() for b in rows] for a in rows])
-    np.testing.assert_allclose(squared_distances(rows), loop, atol=1e-6)
-    np.testing.assert_allclose(squared_distances(3 * rows), 9 * loop, atol=1e-5)
     np.testing.assert_allclose(farthest_distances(rows), loop.max(axis=1), atol=1e-6)
+    i, j = np.array([0, 4, 19]), np.array([7, 4, 2])
+    products = similarity.pair_products(torch.from_numpy(rows), i, j)
+    np.testing.assert_allclose(2 - 2 * products, loop[i, j], atol=1e-6)
 
 
 def test_bad_input_is_an_error():
@@ -63,3 +157,11 @@ def test_bad_input_is_an_error():
         nearest(np.array([[np.nan, 1.0]]), 1)
     with pytest.raises(UsageError, match="k is 0"):
         nearest(unit_rows(3, 2), 0)
+    with pytest.raises(UsageError, match="auto, faiss, torch"):
+        nearest(unit_rows(3, 2), 1, "annoy")
+
+
+def test_a_missing_faiss_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(MissingExtraError, match=r"gclbench\[cpu\]"):
+        nearest(unit_rows(3, 2), 1, "faiss")

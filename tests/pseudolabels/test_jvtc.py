@@ -7,12 +7,16 @@ import pytest
 import torch
 
 from gclbench.errors import ShapeError, UsageError
-from gclbench.kernels.dbscan import connected_clusters
-from gclbench.kernels.jaccard import reranked_matrix
 from gclbench.kernels.quality import nmi
-from gclbench.kernels.similarity import squared_distances
+from gclbench.kernels.reranked_graph import connected_clusters, reranked_graph
 from gclbench.pseudolabels.camera_time import camera_time
-from gclbench.pseudolabels.jvtc import RefreshSettings, refresh_labels, refresh_mode
+from gclbench.pseudolabels.jvtc import (
+    JointDistances,
+    RefreshSettings,
+    SquaredDistances,
+    refresh_labels,
+    refresh_mode,
+)
 
 
 def walk(seed, people=12, each=8, spread=0.25):
@@ -50,22 +54,43 @@ def test_camera_and_time_tell_people_apart_who_look_alike(seed):
 
 def test_the_refresh_is_its_stated_steps():
     rows, cams, frames, _ = walk(4)
-    first = reranked_matrix(squared_distances(rows), 6, 3, 0.3)
+    first = reranked_graph(SquaredDistances(torch.from_numpy(rows)), 6, 3, 0.3)
     labels, eps = connected_clusters(first, 0.05, 2.0)
     visual = refresh_labels(rows, cams, frames, "visual", SETTINGS)
     np.testing.assert_array_equal(visual.labels, labels)
     assert visual.eps == eps
     model = camera_time(labels, cams, frames, smoothing_bins=2.0)
-    distances = np.empty((len(rows), len(rows)), dtype=np.float32)
+    second = JointDistances(torch.from_numpy(rows), model, cams, frames)
+    labels, eps = connected_clusters(reranked_graph(second, 6, 3, 0.5), 0.05, 2.0)
+    joint = refresh_labels(rows, cams, frames, "joint", SETTINGS)
+    np.testing.assert_array_equal(joint.labels, labels)
+    assert joint.eps == eps
+
+
+def test_squared_distances_equal_a_loop_over_pairs():
+    rows = 3 * walk(5)[0][:20]
+    distances = SquaredDistances(torch.from_numpy(rows))
+    loop = np.array([[((a - b).astype(np.float64) ** 2).sum() for b in rows] for a in rows])
+    np.testing.assert_allclose(distances.columns(0, 20), loop, atol=1e-4)
+    np.testing.assert_allclose(distances.columns(5, 9), loop[:, 5:9], atol=1e-4)
+    i, j = np.array([3, 7, 7]), np.array([3, 2, 19])
+    np.testing.assert_allclose(distances.pairs(i, j), loop[i, j], atol=1e-5)
+    assert distances.pairs(i, j)[0] == 0
+
+
+def test_joint_distances_equal_a_loop_over_pairs():
+    rows, cams, frames, truth = walk(6)
+    model = camera_time(truth, cams, frames, smoothing_bins=2.0)
+    distances = JointDistances(torch.from_numpy(rows), model, cams, frames)
+    loop = np.empty((len(rows), len(rows)))
     for i in range(len(rows)):
         for j in range(len(rows)):
             p = model.between([cams[i]], [frames[i]], [cams[j]], [frames[j]])[0, 0]
             s = float(rows[i] @ rows[j])
-            distances[i, j] = 1 - 1 / (1 + math.exp(-5 * s)) / (1 + 2 * math.exp(-5 * p))
-    labels, eps = connected_clusters(reranked_matrix(distances, 6, 3, 0.5), 0.05, 2.0)
-    joint = refresh_labels(rows, cams, frames, "joint", SETTINGS)
-    np.testing.assert_array_equal(joint.labels, labels)
-    assert joint.eps == pytest.approx(eps, rel=1e-4)
+            loop[i, j] = 1 - 1 / (1 + math.exp(-5 * s)) / (1 + 2 * math.exp(-5 * p))
+    np.testing.assert_allclose(distances.columns(0, len(rows)), loop, atol=1e-6)
+    i, j = np.array([0, 5, 90, 40]), np.array([0, 80, 2, 41])
+    np.testing.assert_allclose(distances.pairs(i, j), loop[i, j], atol=1e-6)
 
 
 def test_a_refresh_is_the_same_every_time():

@@ -1,0 +1,220 @@
+"""Who may be among a row's nearest neighbours, by float32 scores: tiles, GPU blocks or faiss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gclbench.errors import MissingExtraError
+from gclbench.kernels.jit import jit, over_rows
+from gclbench.kernels.products import products
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+_TILE = 1024
+_GPU_BLOCK_SCORES = 1 << 27
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """ids (N, M) of other points; `floors` (N,): no point left out scored above it."""
+
+    ids: Ints
+    floors: Floats
+
+
+def from_faiss(matrix: Tensor, wanted: int) -> Candidates:
+    """The `wanted` best of every row by faiss; MissingExtraError where it is not installed."""
+    try:
+        import faiss
+    except ImportError as error:
+        raise MissingExtraError("faiss", "cpu") from error
+    rows = matrix.cpu().numpy()
+    if matrix.is_cuda:
+        resources = faiss.StandardGpuResources()
+        scores, ids = faiss.knn_gpu(
+            resources, rows, rows, wanted + 1, metric=faiss.METRIC_INNER_PRODUCT
+        )
+    else:
+        scores, ids = faiss.knn(rows, rows, wanted + 1, metric=faiss.METRIC_INNER_PRODUCT)
+    others = np.empty((len(rows), wanted), dtype=np.int64)
+    floors = np.empty(len(rows), dtype=np.float32)
+    _drop_self(ids, scores, others, floors)
+    if wanted == len(rows) - 1:
+        floors[:] = -np.inf
+    return Candidates(others, floors)
+
+
+def from_blocks(matrix: Tensor, wanted: int) -> Candidates:
+    """The `wanted` best of every row, a block of whole rows at a time on the matrix's device."""
+    n = len(matrix)
+    ids, floors = [], []
+    for start in range(0, n, max(1, _GPU_BLOCK_SCORES // n)):
+        scores = products(matrix[start : start + max(1, _GPU_BLOCK_SCORES // n)], matrix)
+        scores.diagonal(start).fill_(-torch.inf)
+        best = scores.topk(wanted, dim=1)
+        ids.append(best.indices.cpu())
+        floors.append(best.values[:, -1].cpu())
+    all_floors = torch.cat(floors).numpy()
+    if wanted == n - 1:
+        all_floors[:] = -np.inf
+    return Candidates(torch.cat(ids).numpy(), all_floors)
+
+
+def from_tiles(matrix: Tensor, wanted: int) -> Candidates:
+    """Square tiles of the upper triangle; each serves its rows and, mirrored, its columns."""
+    n = len(matrix)
+    room = 3 * wanted
+    scores, ids = np.empty((n, room), np.float32), np.empty((n, room), np.int32)
+    held, floors = np.zeros(n, np.int64), np.full(n, -np.inf, np.float32)
+    shortlist = scores, ids, held, floors
+    for top in range(0, n, _TILE):
+        rows = matrix[top : top + _TILE]
+        for left in range(top, n, _TILE):
+            tile = products(rows, matrix[left : left + _TILE]).numpy()
+            over_rows(_offer, len(tile), tile, top, left, wanted, *shortlist, chunk=_TILE // 2)
+            if left > top:
+                spans = tile.shape[1]
+                over_rows(
+                    _offer_mirrored, spans, tile, top, left, wanted, *shortlist, chunk=_TILE // 2
+                )
+    chosen = np.empty((n, wanted), dtype=np.int64)
+    over_rows(_close, n, wanted, *shortlist, chosen)
+    return Candidates(chosen, floors)
+
+
+@jit
+def _drop_self(ids: Ints, scores: Floats, others: Ints, floors: Floats) -> None:
+    """Leave each row's own index out of its list, or the last entry where it is not in there."""
+    n, width = ids.shape
+    for i in range(n):
+        kept = 0
+        for a in range(width):
+            if ids[i, a] != i and kept < width - 1:
+                others[i, kept] = ids[i, a]
+                kept += 1
+        floors[i] = scores[i, width - 1]
+
+
+@jit
+def _add(
+    row: int,
+    column: int,
+    score: float,
+    wanted: int,
+    scores: Floats,
+    ids: NDArray[np.int32],
+    held: Ints,
+    floors: Floats,
+) -> None:
+    if held[row] == scores.shape[1]:
+        _shrink(row, wanted, scores, ids, held, floors)
+        if score <= floors[row]:
+            return
+    scores[row, held[row]] = score
+    ids[row, held[row]] = column
+    held[row] += 1
+
+
+@jit
+def _shrink(
+    row: int,
+    wanted: int,
+    scores: Floats,
+    ids: NDArray[np.int32],
+    held: Ints,
+    floors: Floats,
+) -> None:
+    """Keep the `wanted` best of a row; its floor becomes the worst that is kept."""
+    size = held[row]
+    floor = np.partition(scores[row, :size], size - wanted)[size - wanted]
+    above = 0
+    for a in range(size):
+        above += scores[row, a] > floor
+    ties, kept = wanted - above, 0
+    for a in range(size):
+        score = scores[row, a]
+        if score > floor or (score == floor and ties > 0):
+            ties -= score == floor
+            scores[row, kept], ids[row, kept] = score, ids[row, a]
+            kept += 1
+    held[row], floors[row] = kept, floor
+
+
+@jit
+def _close(
+    start: int,
+    stop: int,
+    wanted: int,
+    scores: Floats,
+    ids: NDArray[np.int32],
+    held: Ints,
+    floors: Floats,
+    chosen: Ints,
+) -> None:
+    for i in range(start, stop):
+        if held[i] > wanted:
+            _shrink(i, wanted, scores, ids, held, floors)
+        for a in range(wanted):
+            chosen[i, a] = ids[i, a]
+
+
+@jit
+def _offer(
+    start: int,
+    stop: int,
+    tile: Floats,
+    top: int,
+    left: int,
+    wanted: int,
+    scores: Floats,
+    ids: NDArray[np.int32],
+    held: Ints,
+    floors: Floats,
+) -> None:
+    """Offer tile[a, b] to row top + a, for the tile's rows start to stop."""
+    columns = tile.shape[1]
+    for a in range(start, stop):
+        row = top + a
+        for first in range(0, columns, 64):
+            last = min(first + 64, columns)
+            hits = 0
+            for b in range(first, last):  # counting alone runs 16 numbers at a time
+                hits += tile[a, b] > floors[row]
+            if hits == 0:
+                continue
+            for b in range(first, last):
+                if tile[a, b] > floors[row] and left + b != row:
+                    _add(row, left + b, tile[a, b], wanted, scores, ids, held, floors)
+
+
+@jit
+def _offer_mirrored(
+    start: int,
+    stop: int,
+    tile: Floats,
+    top: int,
+    left: int,
+    wanted: int,
+    scores: Floats,
+    ids: NDArray[np.int32],
+    held: Ints,
+    floors: Floats,
+) -> None:
+    """Offer tile[a, b] to row left + b, for the tile's columns start to stop."""
+    for a in range(tile.shape[0]):
+        for first in range(start, stop, 64):
+            last = min(first + 64, stop)
+            hits = 0
+            for b in range(first, last):
+                hits += tile[a, b] > floors[left + b]
+            if hits == 0:
+                continue
+            for b in range(first, last):
+                if tile[a, b] > floors[left + b]:
+                    _add(left + b, top + a, tile[a, b], wanted, scores, ids, held, floors)

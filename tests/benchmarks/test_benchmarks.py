@@ -1,0 +1,70 @@
+"""Every benchmark runs at small sizes, and its two sides agree."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def at_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+def table(text: str) -> list[dict[str, str]]:
+    lines = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("|")]
+    names = [name.strip() for name in lines[0]]
+    return [dict(zip(names, (v.strip() for v in line), strict=True)) for line in lines[2:]]
+
+
+def test_sparse_jaccard_agrees_with_the_dense_way() -> None:
+    rows = table(importlib.import_module("benchmarks.jaccard").report("small"))
+    assert [row["N x d"] for row in rows] == ["600 x 64"]
+    assert float(rows[0]["largest difference"]) < 1e-6
+
+
+def test_dbscan_agrees_with_scikit_learn() -> None:
+    rows = table(importlib.import_module("benchmarks.dbscan").report("small"))
+    assert [row["labels that differ"] for row in rows] == ["0"]
+
+
+def test_a_difference_between_the_sides_is_seen() -> None:
+    harness = importlib.import_module("benchmarks.harness")
+    one = {"a": np.array([1.0, 2.0]), "own": np.zeros(3)}
+    assert harness.largest_difference(one, {"a": np.array([1.0, 2.5])}) == 0.5
+    assert harness.largest_difference(one, {"a": np.array([1.0, np.nan])}) == float("inf")
+    with pytest.raises(ValueError, match="share no array"):
+        harness.largest_difference(one, {"b": np.zeros(1)})
+    with pytest.raises(ValueError, match="on one side"):
+        harness.largest_difference(one, {"a": np.zeros(3)})
+
+
+def test_a_side_that_fails_shows_its_error() -> None:
+    harness = importlib.import_module("benchmarks.harness")
+    with pytest.raises(RuntimeError, match="KeyError"):
+        harness.measure(harness.Side("benchmarks.dbscan:ours"), {})
+
+
+def test_the_command_replaces_the_marked_part_of_a_document(tmp_path: Path) -> None:
+    document = tmp_path / "kernels.md"
+    main = importlib.import_module("benchmarks.__main__")
+    document.write_text(f"before\n{main.BEGIN}old\n{main.END}after\n")
+    command = [sys.executable, "-m", "benchmarks", "dbscan", "--sizes", "small", "--into"]
+    done = subprocess.run([*command, str(document)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    text = document.read_text()
+    assert text.startswith(f"before\n{main.BEGIN}")
+    assert text.endswith(f"{main.END}after\n")
+    assert "## DBSCAN" in text
+    assert "old" not in text
+    document.write_text("no marks")
+    done = subprocess.run([*command, str(document)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "lacks the lines" in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any, TypeVar
 
 import numba
@@ -32,11 +33,16 @@ def over_rows(kernel: Callable[..., Any], rows: int, *arguments: Any, chunk: int
     As many threads as torch uses. A chunk's result must not depend on the others'.
     """
     spans = [(start, min(start + chunk, rows)) for start in range(0, rows, chunk)]
-    threads = min(torch.get_num_threads(), len(spans))
-    if threads <= 1:
+    threads = torch.get_num_threads()
+    if threads == 1 or len(spans) == 1:
         return [kernel(start, stop, *arguments) for start, stop in spans]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(lambda span: kernel(*span, *arguments), spans))
+    return list(_pool(threads).map(lambda span: kernel(*span, *arguments), spans))
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    # Kept: a search for neighbours calls thousands of times, and idle threads cost nothing.
+    return ThreadPoolExecutor(threads, thread_name_prefix="gclbench-kernel")
 
 
 def _compiled(function: Any, **options: Any) -> Any:

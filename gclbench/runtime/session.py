@@ -16,7 +16,7 @@ from gclbench.executors.events import Event, NodeFailed, NodeFinished, Outcome
 from gclbench.executors.inline import InlineExecutor
 from gclbench.executors.local import LocalExecutor
 from gclbench.plan import ArtifactStore, Cell, Node, Plan, build_cells, build_plan
-from gclbench.runtime.catalog import needs_generator, revision
+from gclbench.runtime.catalog import load_catalog, needs_generator, revision
 from gclbench.runtime.worker import RunConfig, run_node
 from gclbench.schema import Layout, NodeRecord, Profile, Settings, Study
 from gclbench.schema.settings import WorldSettings
@@ -76,6 +76,7 @@ class Session:
         self.cells: tuple[Cell, ...] = tuple(
             cell for study in self.studies for cell in self._cells(study)
         )
+        load_catalog()
         from gclbench.stages.joint import build_augmentations
 
         for settings in {repr(cell.settings.joint): cell.settings for cell in self.cells}.values():

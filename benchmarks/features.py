@@ -11,8 +11,11 @@ def clustered_rows(n: int, d: int, seed: int = 0) -> NDArray[np.float32]:
     rng = np.random.default_rng(seed)
     centres = rng.standard_normal((max(1, n // 17), d), dtype=np.float32)
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
-    rows = rng.standard_normal((n, d), dtype=np.float32)
-    rows *= np.float32(0.73 / np.sqrt(d))
-    rows += centres[rng.integers(0, len(centres), n)]
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    who = rng.integers(0, len(centres), n)
+    rows = np.empty((n, d), dtype=np.float32)
+    for start in range(0, n, 1024):  # in pieces: the input must not set the peak of memory
+        part = rng.standard_normal((len(who[start : start + 1024]), d), dtype=np.float32)
+        part *= np.float32(0.73 / np.sqrt(d))
+        part += centres[who[start : start + 1024]]
+        rows[start : start + 1024] = part / np.linalg.norm(part, axis=1, keepdims=True)
     return rows

@@ -35,6 +35,13 @@ def test_dbscan_agrees_with_scikit_learn() -> None:
     assert [row["labels that differ"] for row in rows] == ["0"]
 
 
+def test_ranking_agrees_with_a_loop_and_with_full_matrices() -> None:
+    rows = table(importlib.import_module("benchmarks.ranking").report("small"))
+    assert [row["given"] for row in rows] == ["distances", "features"]
+    assert float(rows[0]["largest difference of AP"]) < 1e-9
+    assert all(float(row["largest difference of CMC"]) < 1e-9 for row in rows)
+
+
 def test_a_difference_between_the_sides_is_seen() -> None:
     harness = importlib.import_module("benchmarks.harness")
     one = {"a": np.array([1.0, 2.0]), "own": np.zeros(3)}

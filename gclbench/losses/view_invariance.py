@@ -22,7 +22,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gclbench.errors import ShapeError, UsageError
+from gclbench.kernels.contrast import bank_logsumexp
 from gclbench.kernels.logits import masked_logsumexp
+from gclbench.kernels.sampling import one_of_each, thinned
 from gclbench.registry import register
 
 PrimePositive = Literal["paper", "code"]
@@ -118,20 +120,21 @@ def negatives_logsumexp(
     if bank.ndim == 3 and bank.shape[0] != generated.shape[0]:
         raise ShapeError(f"negatives have {len(bank)} rows (axis B), generated {len(generated)}.")
     unit, rows = F.normalize(generated, dim=-1), F.normalize(bank.detach(), dim=-1)
-    logits = (unit @ rows.T if bank.ndim == 2 else (rows @ unit[:, :, None])[..., 0]) / temperature
-    return masked_logsumexp(
-        logits, torch.ones_like(logits, dtype=torch.bool) if mask is None else mask
-    )
+    if mask is None:
+        mask = torch.ones(len(unit), rows.shape[-2], dtype=torch.bool, device=unit.device)
+    if bank.ndim == 2:
+        return bank_logsumexp(unit, rows, mask, temperature)
+    return masked_logsumexp((rows @ unit[:, :, None])[..., 0] / temperature, mask)
 
 
-@register("losses", "l_vi", revision=1)
+@register("losses", "l_vi", revision=2)
 def l_vi(terms: ViewTerms) -> Tensor:
     """L_vi: a view towards a bank positive, its generated twin away from negatives (Eq. 8)."""
     similarity = _cosine(terms.view, terms.positive.detach())
     return _contrast(terms.negative_lse, similarity, terms.temperature)
 
 
-@register("losses", "l_vi_prime", revision=1)
+@register("losses", "l_vi_prime", revision=2)
 def l_vi_prime(terms: ViewTerms) -> Tensor:
     """L'_vi: the generated twin towards its own view, away from negatives (Eq. 9)."""
     if terms.prime_positive not in ("paper", "code"):
@@ -140,7 +143,7 @@ def l_vi_prime(terms: ViewTerms) -> Tensor:
     return _contrast(terms.negative_lse, _cosine(terms.generated, target), terms.temperature)
 
 
-@register("losses", "l_vi_dprime", revision=1)
+@register("losses", "l_vi_dprime", revision=2)
 def l_vi_dprime(terms: ViewTerms) -> Tensor:
     """L''_vi: the generated twin towards a bank positive, away from negatives (Eq. 10)."""
     similarity = _cosine(terms.generated, terms.positive.detach())
@@ -161,15 +164,7 @@ def sample_negative_mask(
     if k < 1:
         raise UsageError(f"k is {k}, it must be at least 1.")
     _refuse_outlier_anchors(anchor_labels)
-    mask = labels[None, :] != anchor_labels[:, None]
-    crowded = mask.sum(dim=1) > k
-    if crowded.any():
-        # Double precision: two of 30,000 draws must not tie at the cut.
-        scores = torch.rand(int(crowded.sum()), len(labels), generator=rng, dtype=torch.float64)
-        scores.masked_fill_(~mask[crowded], -1)
-        chosen = torch.zeros_like(scores, dtype=torch.bool)
-        mask[crowded] = chosen.scatter_(1, scores.topk(k, dim=1).indices, True)
-    return mask
+    return thinned(labels[None, :] != anchor_labels[:, None], k, rng)
 
 
 def sample_positives(
@@ -193,8 +188,7 @@ def sample_positives(
     if exclude_self:
         own = anchor_indices[:, None]
         candidates.scatter_(1, own, candidates.sum(dim=1, keepdim=True) == 1)
-    scores = torch.rand(len(anchors), len(labels), generator=rng, dtype=torch.float64)
-    return scores.masked_fill_(~candidates, -1).argmax(dim=1)
+    return one_of_each(candidates, rng)
 
 
 def _refuse_outlier_anchors(anchor_labels: Tensor) -> None:

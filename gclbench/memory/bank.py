@@ -10,7 +10,7 @@ from gclbench.errors import CheckpointError, ShapeError, UsageError
 
 
 class _Bank:
-    """Rows (N, D) that autograd never sees change: an update makes a new tensor."""
+    """Rows (N, D) that are refreshed in place, without gradient."""
 
     def __init__(self, rows: Tensor) -> None:
         if rows.ndim != 2 or not len(rows):
@@ -19,14 +19,18 @@ class _Bank:
 
     @property
     def rows(self) -> Tensor:
-        """The current rows (N, D), without gradient. Not to be written to."""
+        """The current rows (N, D), without gradient. Not to be written to.
+
+        The next update changes what it returned: a loss must not keep it for its backward pass
+        (`kernels.contrast.bank_logsumexp` does not; autograd raises where one does).
+        """
         return self._rows
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def state_dict(self) -> dict[str, Tensor]:
-        return {"rows": self._rows}
+        return {"rows": self._rows.clone()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Take the rows of `state_dict`, bit for bit. Raises CheckpointError for another shape."""
@@ -37,12 +41,6 @@ class _Bank:
                 f"the memory bank has rows of shape {tuple(self._rows.shape)}, the state {found}."
             )
         self._rows = rows.detach().to(self._rows).clone()
-
-    def _replace(self, indices: Tensor, fresh: Tensor) -> None:
-        # A loss of this iteration may still hold the old tensor for its backward pass.
-        rows = self._rows.clone()
-        rows[indices] = fresh
-        self._rows = rows
 
     def _checked(self, indices: Tensor, features: Tensor, weight: float) -> tuple[Tensor, Tensor]:
         if features.shape != (len(indices), self._rows.shape[1]):
@@ -78,7 +76,7 @@ class MemoryBank(_Bank):
         """
         indices, fresh = self._checked(indices, unit_features, momentum)
         mixed = momentum * self._rows[indices] + (1 - momentum) * fresh
-        self._replace(indices, F.normalize(mixed, dim=1))
+        self._rows[indices] = F.normalize(mixed, dim=1)
 
 
 class JvtcBank(_Bank):
@@ -105,4 +103,4 @@ class JvtcBank(_Bank):
         """Refresh rows `indices` (M,) with unit features (M, D); epochs count from 1."""
         weight = min(momentum_step * epoch, momentum_max)
         indices, fresh = self._checked(indices, unit_features, weight)
-        self._replace(indices, weight * self._rows[indices] + (1 - weight) * fresh)
+        self._rows[indices] = weight * self._rows[indices] + (1 - weight) * fresh

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gclbench.errors import UsageError
+from gclbench.kernels.contrast import bank_logsumexp
 from gclbench.losses.mix import MixTerms
 from gclbench.losses.prototype import PrototypeTerms
 from gclbench.losses.view_invariance import (
     ViewTerms,
-    negatives_logsumexp,
     sample_negative_mask,
     sample_positives,
 )
@@ -130,7 +131,10 @@ def _view_terms(
         generated=views.generated,
         positive=bank[positives],
         own_row=bank[views.indices],
-        negative_lse=negatives_logsumexp(views.generated, bank, mask, settings.temperature),
+        # The bank's rows have length 1: no need of a normalised copy of them all.
+        negative_lse=bank_logsumexp(
+            F.normalize(views.generated, dim=-1), bank, mask, settings.temperature
+        ),
         temperature=settings.temperature,
         prime_positive=settings.l_vi_prime_positive,
     )

@@ -42,6 +42,12 @@ def test_ranking_agrees_with_a_loop_and_with_full_matrices() -> None:
     assert all(float(row["largest difference of CMC"]) < 1e-9 for row in rows)
 
 
+def test_the_contrast_agrees_with_a_loop_over_the_batch() -> None:
+    rows = table(importlib.import_module("benchmarks.contrast").report("small"))
+    assert [row["K"] for row in rows] == ["500", "100"]
+    assert float(rows[0]["largest difference of loss and gradients"]) < 1e-4
+
+
 def test_a_difference_between_the_sides_is_seen() -> None:
     harness = importlib.import_module("benchmarks.harness")
     one = {"a": np.array([1.0, 2.0]), "own": np.zeros(3)}

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from gclbench.errors import CheckpointError, ShapeError, UsageError
+from gclbench.kernels.contrast import bank_logsumexp
 from gclbench.memory.bank import JvtcBank, MemoryBank
 
 ROWS = torch.tensor([(1, 0), (0.8, 0.6), (0, 1), (-0.6, 0.8)], dtype=torch.float64)
@@ -26,16 +27,31 @@ def test_momentum_weighs_the_old_row():
     assert torch.allclose(bank.rows[1], FEATURES[0])
 
 
-def test_an_update_before_backward_does_not_disturb_autograd():
+def test_an_update_before_backward_does_not_disturb_the_contrast():
     bank = MemoryBank(ROWS)
     feature = torch.tensor([[0.3, 2.0]], dtype=torch.float64, requires_grad=True)
-    value = (feature @ bank.rows.T).exp().sum()
-    held = bank.rows
+    value = bank_logsumexp(feature, bank.rows, torch.ones(1, 4, dtype=torch.bool), 0.5).sum()
     bank.update(torch.tensor([0]), FEATURES[:1], 0.2)
     value.backward()
-    assert torch.equal(held, ROWS)
-    expected = ((feature @ ROWS.T).exp()[..., None] * ROWS).sum(dim=1)
-    assert torch.allclose(feature.grad, expected.detach())
+    weights = torch.softmax(feature.detach() @ ROWS.T / 0.5, dim=1)
+    assert torch.allclose(feature.grad, weights @ ROWS / 0.5)
+
+
+def test_a_loss_that_keeps_the_bank_is_stopped_and_not_given_wrong_gradients():
+    bank = MemoryBank(ROWS)
+    feature = torch.tensor([[0.3, 2.0]], dtype=torch.float64, requires_grad=True)
+    value = (feature @ bank.rows.T).sum()
+    bank.update(torch.tensor([0]), FEATURES[:1], 0.2)
+    with pytest.raises(RuntimeError, match="inplace"):
+        value.backward()
+
+
+def test_a_state_that_was_taken_does_not_change_with_later_updates():
+    bank = MemoryBank(ROWS)
+    state = bank.state_dict()
+    bank.update(torch.tensor([0]), FEATURES[:1], 0.2)
+    assert torch.equal(state["rows"], ROWS)
+    assert not torch.equal(bank.rows, ROWS)
 
 
 def test_rows_never_require_gradients():

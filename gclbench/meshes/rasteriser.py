@@ -6,15 +6,14 @@ measured in image heights, so one camera serves every image size.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from gclbench.errors import ShapeError
+from gclbench.kernels.jit import jit
 
 NEAR = 1e-3
 
@@ -31,15 +30,7 @@ class Camera:
 CAMERA = Camera()
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile with numba; keep the result on disk where a folder can be written."""
-    try:
-        return numba.njit(nogil=True, cache=True)(function)  # type: ignore[no-any-return]
-    except RuntimeError:
-        return numba.njit(nogil=True)(function)  # type: ignore[no-any-return]
-
-
-@_compiled
+@jit
 def _fill(
     screen: NDArray[np.float64],
     faces: NDArray[np.int64],
@@ -47,52 +38,57 @@ def _fill(
     depth: NDArray[np.float32],
     image: NDArray[np.float32],
 ) -> None:
-    """Draw triangles into `depth` and `image`. screen (V, 3): pixel x, pixel y, distance."""
+    """Draw triangles into `depth` and `image`. screen (V, 3): pixel x, pixel y, distance.
+
+    Faces that turn towards the camera come first: what lies behind them is then told by one
+    comparison.
+    """
     height, width = depth.shape
-    channels = attributes.shape[1]
-    for index in range(faces.shape[0]):
-        a, b, c = faces[index, 0], faces[index, 1], faces[index, 2]
-        za, zb, zc = screen[a, 2], screen[b, 2], screen[c, 2]
-        if za < NEAR or zb < NEAR or zc < NEAR:
-            continue
-        xa, ya = screen[a, 0], screen[a, 1]
-        xb, yb = screen[b, 0], screen[b, 1]
-        xc, yc = screen[c, 0], screen[c, 1]
-        left = max(0, int(np.ceil(min(xa, xb, xc) - 0.5)))
-        right = min(width - 1, int(np.floor(max(xa, xb, xc) - 0.5)))
-        top = max(0, int(np.ceil(min(ya, yb, yc) - 0.5)))
-        bottom = min(height - 1, int(np.floor(max(ya, yb, yc) - 0.5)))
-        if left > right or top > bottom:
-            continue
-        area = (xb - xa) * (yc - ya) - (xc - xa) * (yb - ya)
-        if abs(area) < 1e-12:
-            continue
-        ia, ib, ic = 1.0 / za, 1.0 / zb, 1.0 / zc
-        inverse = 1.0 / area
-        for row in range(top, bottom + 1):
-            y = row + 0.5
-            for column in range(left, right + 1):
-                x = column + 0.5
-                wa = ((xb - x) * (yc - y) - (xc - x) * (yb - y)) * inverse
-                if wa < 0.0:
-                    continue
-                wb = ((xc - x) * (ya - y) - (xa - x) * (yc - y)) * inverse
-                wc = 1.0 - wa - wb
-                if wb < 0.0 or wc < 0.0:
-                    continue
-                z = 1.0 / (wa * ia + wb * ib + wc * ic)
-                if z >= depth[row, column]:
-                    continue
-                depth[row, column] = z
-                for k in range(channels):
-                    image[row, column, k] = z * (
-                        wa * ia * attributes[a, k]
-                        + wb * ib * attributes[b, k]
-                        + wc * ic * attributes[c, k]
-                    )
+    for towards in (True, False):
+        for index in range(faces.shape[0]):
+            a, b, c = faces[index, 0], faces[index, 1], faces[index, 2]
+            xa, ya = screen[a, 0], screen[a, 1]
+            xb, yb = screen[b, 0], screen[b, 1]
+            xc, yc = screen[c, 0], screen[c, 1]
+            area = (xb - xa) * (yc - ya) - (xc - xa) * (yb - ya)
+            if (area < 0.0) != towards:
+                continue
+            za, zb, zc = screen[a, 2], screen[b, 2], screen[c, 2]
+            if za < NEAR or zb < NEAR or zc < NEAR:
+                continue
+            left = max(0, int(np.ceil(min(xa, xb, xc) - 0.5)))
+            right = min(width - 1, int(np.floor(max(xa, xb, xc) - 0.5)))
+            top = max(0, int(np.ceil(min(ya, yb, yc) - 0.5)))
+            bottom = min(height - 1, int(np.floor(max(ya, yb, yc) - 0.5)))
+            if left > right or top > bottom or abs(area) < 1e-12:
+                continue
+            ia, ib, ic = 1.0 / za, 1.0 / zb, 1.0 / zc
+            inverse = 1.0 / area
+            nearest = np.float32(0.999999 * min(za, zb, zc))  # no pixel of the face is nearer
+            for row in range(top, bottom + 1):
+                y = row + 0.5
+                for column in range(left, right + 1):
+                    if depth[row, column] < nearest:
+                        continue
+                    x = column + 0.5
+                    wa = ((xb - x) * (yc - y) - (xc - x) * (yb - y)) * inverse
+                    wb = ((xc - x) * (ya - y) - (xa - x) * (yc - y)) * inverse
+                    wc = 1.0 - wa - wb
+                    if min(wa, wb, wc) < 0.0:
+                        continue
+                    z = 1.0 / (wa * ia + wb * ib + wc * ic)
+                    if z >= depth[row, column]:
+                        continue
+                    depth[row, column] = z
+                    for k in range(attributes.shape[1]):
+                        image[row, column, k] = z * (
+                            wa * ia * attributes[a, k]
+                            + wb * ib * attributes[b, k]
+                            + wc * ic * attributes[c, k]
+                        )
 
 
-@_compiled
+@jit
 def _normals(
     vertices: NDArray[np.float32], faces: NDArray[np.int64], out: NDArray[np.float32]
 ) -> None:
@@ -113,7 +109,7 @@ def _normals(
                 out[vertex, k] /= length
 
 
-@_compiled
+@jit
 def _boxed(
     fine: NDArray[np.float32],
     depth: NDArray[np.float32],
@@ -122,18 +118,20 @@ def _boxed(
     cover: NDArray[np.float32],
 ) -> None:
     """Average blocks of samples x samples; `cover` is the share of samples that hit something."""
-    for row in range(fine.shape[0]):
-        for column in range(fine.shape[1]):
-            if np.isfinite(depth[row, column]):
-                cover[row // samples, column // samples] += 1.0
-                for k in range(fine.shape[2]):
-                    image[row // samples, column // samples, k] += fine[row, column, k]
     share = np.float32(1.0 / (samples * samples))
     for row in range(image.shape[0]):
         for column in range(image.shape[1]):
-            cover[row, column] *= share
-            for k in range(image.shape[2]):
-                image[row, column, k] *= share
+            hits = 0
+            for i in range(row * samples, (row + 1) * samples):
+                for j in range(column * samples, (column + 1) * samples):
+                    if depth[i, j] < np.inf:
+                        hits += 1
+                        for k in range(fine.shape[2]):
+                            image[row, column, k] += fine[i, j, k]
+            if hits > 0:
+                cover[row, column] = np.float32(hits) * share
+                for k in range(fine.shape[2]):
+                    image[row, column, k] *= share
 
 
 def vertex_normals(vertices: NDArray[np.float32], faces: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -48,6 +48,14 @@ def test_the_contrast_agrees_with_a_loop_over_the_batch() -> None:
     assert float(rows[0]["largest difference of loss and gradients"]) < 1e-4
 
 
+def test_the_rasteriser_agrees_with_pyrender_or_says_that_there_is_none() -> None:
+    text = importlib.import_module("benchmarks.rasteriser").report("small")
+    if "Not measured" in text:
+        assert "no off-screen OpenGL" in text
+    else:
+        assert float(table(text)[0]["silhouette IoU"]) > 0.9
+
+
 def test_a_difference_between_the_sides_is_seen() -> None:
     harness = importlib.import_module("benchmarks.harness")
     one = {"a": np.array([1.0, 2.0]), "own": np.zeros(3)}

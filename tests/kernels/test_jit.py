@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -59,3 +60,14 @@ def test_compiled_loops_give_what_python_gives():
     values = np.arange(1000.0) / 7
     assert jit(total)(values) == total(values)
     assert jit_sum(total)(values) == pytest.approx(total(values), rel=1e-12)
+
+
+def test_compiling_works_where_no_cache_folder_can_be_written(monkeypatch):
+    def njit(**options):
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda function: function
+
+    monkeypatch.setattr(numba, "njit", njit)
+    assert jit(len) is len
+    assert jit_sum(len) is len

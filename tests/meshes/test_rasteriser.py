@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from gclbench.errors import ShapeError
-from gclbench.meshes import rasteriser
 from gclbench.meshes.rasteriser import Camera, draw, draw_smooth, to_screen, vertex_normals
 
 CAMERA = Camera(focal=1.0)
@@ -123,15 +122,3 @@ def test_wrong_shapes_are_named() -> None:
         draw(np.zeros((3, 2)), np.array([[0, 1, 2]]), np.zeros((3, 1)), CAMERA, 4, 4)
     with pytest.raises(ShapeError, match="attributes"):
         draw(np.zeros((3, 3)), np.array([[0, 1, 2]]), np.zeros((2, 1)), CAMERA, 4, 4)
-
-
-def test_compiling_works_where_no_cache_folder_can_be_written(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def njit(**options: bool):  # type: ignore[no-untyped-def]
-        if options.get("cache"):
-            raise RuntimeError("cannot cache function: no locator available")
-        return lambda function: function
-
-    monkeypatch.setattr(rasteriser.numba, "njit", njit)
-    assert rasteriser._compiled(len) is len

@@ -1,4 +1,4 @@
-"""Features as a trained encoder gives them: unit rows in clusters of some 17 images a person."""
+"""Features as a trained encoder gives them: unit rows in clusters, one a person."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from numpy.typing import NDArray
 
 
 def clustered_rows(n: int, d: int, seed: int = 0) -> NDArray[np.float32]:
-    """Return (n, d) float32 unit rows: n / 17 centres, cosine about 0.65 inside a cluster."""
+    """Return (n, d) float32 unit rows, cosine about 0.65 inside a cluster.
+
+    17 images a person as in Market-1501's training set (12,936 of 751), beyond 20,000 rows 31 as
+    in MSMT17's (32,621 of 1,041).
+    """
     rng = np.random.default_rng(seed)
-    centres = rng.standard_normal((max(1, n // 17), d), dtype=np.float32)
+    centres = rng.standard_normal((max(1, n // (17 if n < 20_000 else 31)), d), dtype=np.float32)
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
     who = rng.integers(0, len(centres), n)
     rows = np.empty((n, d), dtype=np.float32)

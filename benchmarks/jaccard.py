@@ -144,11 +144,14 @@ def _input(case: Mapping[str, Any]) -> tuple[NDArray[np.float32], NDArray[np.int
 
 def _between(distances: Any, sample: NDArray[np.int64]) -> NDArray[np.float64]:
     """The sample's part of the matrix, from the stored pairs (absent: 1)."""
-    from scipy.sparse import csr_array
-
-    stored = (1 - distances.values.astype(np.float64), distances.indices, distances.indptr)
-    part = csr_array(stored, shape=(distances.n, distances.n))[sample][:, sample].toarray()
-    return 1 - part - part.T - np.eye(len(sample))
+    place = np.full(distances.n, -1)
+    place[sample] = np.arange(len(sample))
+    part = 1 - np.eye(len(sample))
+    for a, i in enumerate(sample):
+        stored = slice(distances.indptr[i], distances.indptr[i + 1])
+        b, values = place[distances.indices[stored]], distances.values[stored]
+        part[a, b[b >= 0]] = part[b[b >= 0], a] = values[b >= 0]
+    return part
 
 
 def _plain_neighbours(rows: NDArray[np.float32], k: int) -> NDArray[np.int64]:

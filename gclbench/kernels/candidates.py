@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import torch
@@ -10,13 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gclbench.errors import MissingExtraError
-from gclbench.kernels.jit import jit, over_rows
+from gclbench.kernels.jit import each_alone, jit, over_rows
 from gclbench.kernels.products import products
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
 _TILE = 1024
+_CHUNK = 32
 _GPU_BLOCK_SCORES = 1 << 27
 
 
@@ -67,24 +69,30 @@ def from_blocks(matrix: Tensor, wanted: int) -> Candidates:
 
 
 def from_tiles(matrix: Tensor, wanted: int) -> Candidates:
-    """Square tiles of the upper triangle; each serves its rows and, mirrored, its columns."""
-    n = len(matrix)
-    room = 3 * wanted
+    """The `wanted` best of every row, from square tiles of the upper triangle of all products.
+
+    Each tile serves its rows and, mirrored, its columns. Which of two equal scores stays may
+    depend on the order in which tiles are done; the floor tells either way.
+    """
+    n, room = len(matrix), 2 * wanted
     scores, ids = np.empty((n, room), np.float32), np.empty((n, room), np.int32)
     held, floors = np.zeros(n, np.int64), np.full(n, -np.inf, np.float32)
-    shortlist = scores, ids, held, floors
-    for top in range(0, n, _TILE):
-        rows = matrix[top : top + _TILE]
-        for left in range(top, n, _TILE):
-            tile = products(rows, matrix[left : left + _TILE]).numpy()
-            over_rows(_offer, len(tile), tile, top, left, wanted, *shortlist, chunk=_TILE // 2)
-            if left > top:
-                spans = tile.shape[1]
-                over_rows(
-                    _offer_mirrored, spans, tile, top, left, wanted, *shortlist, chunk=_TILE // 2
-                )
+    shortlist = wanted, scores, ids, held, floors
+    starts = range(0, n, _TILE)
+    locks = {start: Lock() for start in starts}
+
+    def work(corner: tuple[int, int]) -> None:
+        top, left = corner
+        tile = products(matrix[top : top + _TILE], matrix[left : left + _TILE]).numpy()
+        with locks[top]:
+            _offer(tile, top, left, *shortlist)
+        if left > top:
+            with locks[left]:
+                _offer_mirrored(tile, top, left, *shortlist)
+
+    each_alone(work, [(top, left) for top in starts for left in starts if left >= top])
     chosen = np.empty((n, wanted), dtype=np.int64)
-    over_rows(_close, n, wanted, *shortlist, chosen)
+    over_rows(_close, n, *shortlist, chosen)
     return Candidates(chosen, floors)
 
 
@@ -165,9 +173,23 @@ def _close(
 
 
 @jit
+def _any_above(row: Floats, floor: float) -> bool:
+    hits = np.int32(0)  # counting in 32 bits over a slice runs 16 numbers at a time
+    for b in range(len(row)):
+        hits = np.int32(hits + (row[b] > floor))
+    return hits > 0
+
+
+@jit
+def _any_above_own(row: Floats, floors: Floats) -> bool:
+    hits = np.int32(0)
+    for b in range(len(row)):
+        hits = np.int32(hits + (row[b] > floors[b]))
+    return hits > 0
+
+
+@jit
 def _offer(
-    start: int,
-    stop: int,
     tile: Floats,
     top: int,
     left: int,
@@ -177,26 +199,20 @@ def _offer(
     held: Ints,
     floors: Floats,
 ) -> None:
-    """Offer tile[a, b] to row top + a, for the tile's rows start to stop."""
+    """Offer tile[a, b] to row top + a."""
     columns = tile.shape[1]
-    for a in range(start, stop):
-        row = top + a
-        for first in range(0, columns, 64):
-            last = min(first + 64, columns)
-            hits = 0
-            for b in range(first, last):  # counting alone runs 16 numbers at a time
-                hits += tile[a, b] > floors[row]
-            if hits == 0:
+    for a in range(tile.shape[0]):
+        row, line = top + a, tile[a]
+        for first in range(0, columns, _CHUNK):
+            if not _any_above(line[first : first + _CHUNK], floors[row]):
                 continue
-            for b in range(first, last):
-                if tile[a, b] > floors[row] and left + b != row:
-                    _add(row, left + b, tile[a, b], wanted, scores, ids, held, floors)
+            for b in range(first, min(first + _CHUNK, columns)):
+                if line[b] > floors[row] and left + b != row:
+                    _add(row, left + b, line[b], wanted, scores, ids, held, floors)
 
 
 @jit
 def _offer_mirrored(
-    start: int,
-    stop: int,
     tile: Floats,
     top: int,
     left: int,
@@ -206,15 +222,14 @@ def _offer_mirrored(
     held: Ints,
     floors: Floats,
 ) -> None:
-    """Offer tile[a, b] to row left + b, for the tile's columns start to stop."""
+    """Offer tile[a, b] to row left + b."""
+    columns = tile.shape[1]
+    own = floors[left : left + columns]
     for a in range(tile.shape[0]):
-        for first in range(start, stop, 64):
-            last = min(first + 64, stop)
-            hits = 0
-            for b in range(first, last):
-                hits += tile[a, b] > floors[left + b]
-            if hits == 0:
+        line = tile[a]
+        for first in range(0, columns, _CHUNK):
+            if not _any_above_own(line[first : first + _CHUNK], own[first : first + _CHUNK]):
                 continue
-            for b in range(first, last):
-                if tile[a, b] > floors[left + b]:
-                    _add(left + b, top + a, tile[a, b], wanted, scores, ids, held, floors)
+            for b in range(first, min(first + _CHUNK, columns)):
+                if line[b] > own[b]:
+                    _add(left + b, top + a, line[b], wanted, scores, ids, held, floors)

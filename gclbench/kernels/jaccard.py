@@ -10,6 +10,7 @@ Memory    A row of V holds about a hundred weights, and two rows that share none
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from gclbench.errors import ShapeError, UsageError
-from gclbench.kernels.jit import jit, over_rows
+from gclbench.kernels.jit import jit, over_rows, results_over_rows
 from gclbench.kernels.similarity import (
     dot,
     farthest_distances,
@@ -39,8 +40,8 @@ class SparseDistances:
     """A symmetric distance matrix, zero diagonal, most pairs at distance 1.
 
     The strict upper triangle as CSR: row i has the columns j > i whose distance is below 1 (zeros
-    included), ascending: `indices[indptr[i]:indptr[i + 1]]` int32, `values` float32, `indptr`
-    int64. A pair that is not stored has distance exactly 1.
+    included), in no particular order: `indices[indptr[i]:indptr[i + 1]]` int32, `values` float32,
+    `indptr` int64. A pair that is not stored has distance exactly 1.
     """
 
     indptr: Ints
@@ -128,20 +129,15 @@ def _offsets(counts: Ints) -> Ints:
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
 
-def _joined(parts: list[tuple[NDArray[Any], ...]]) -> list[NDArray[Any]]:
-    """Put the arrays of consecutive chunks together, freeing each part once it is copied."""
-    joined = []
-    queues = [list(arrays)[::-1] for arrays in zip(*parts, strict=True)]
-    parts.clear()
-    for queue in queues:
-        whole = np.empty(sum(len(array) for array in queue), dtype=queue[0].dtype)
-        used = 0
-        while queue:
-            array = queue.pop()
-            whole[used : used + len(array)] = array
-            used += len(array)
-        joined.append(whole)
-    return joined
+def _joined(parts: Iterator[tuple[NDArray[Any], ...]]) -> list[NDArray[Any]]:
+    """Put the arrays of consecutive chunks together as they come: none is held twice."""
+    whole = [array.copy() for array in next(parts)]
+    for part in parts:
+        for array, more in zip(whole, part, strict=True):
+            used = len(array)
+            array.resize(used + len(more), refcheck=False)
+            array[used:] = more
+    return whole
 
 
 def expanded_sets(table: Ints, k1: int) -> tuple[Ints, Columns]:
@@ -151,7 +147,7 @@ def expanded_sets(table: Ints, k1: int) -> tuple[Ints, Columns]:
     """
     half = min(round(k1 / 2) + 1, table.shape[1])  # Python rounds halves to even, as the rule asks
     full_sets, half_sets = _reciprocal_sets(table, table.shape[1]), _reciprocal_sets(table, half)
-    counts, columns = _joined(over_rows(_expand, len(table), *full_sets, *half_sets))
+    counts, columns = _joined(results_over_rows(_expand, len(table), *full_sets, *half_sets))
     return _offsets(counts), columns
 
 
@@ -173,7 +169,7 @@ def _query_expansion(weights: _Rows, table: Ints) -> _Rows:
     if table.shape[1] == 1:
         return weights
     arrays = weights.indptr, weights.indices, weights.values, np.ascontiguousarray(table)
-    counts, columns, values = _joined(over_rows(_average_rows, len(table), *arrays))
+    counts, columns, values = _joined(results_over_rows(_average_rows, len(table), *arrays))
     return _Rows(_offsets(counts), columns, values)
 
 
@@ -184,7 +180,7 @@ def _sparse_jaccard(weights: _Rows) -> SparseDistances:
         (weights.values, weights.indices, weights.indptr), shape=(n, n)
     ).tocsc()
     arrays = weights.indptr, weights.indices, weights.values, held.indptr, held.indices, held.data
-    counts, columns, values = _joined(over_rows(_overlaps, n, *arrays))
+    counts, columns, values = _joined(results_over_rows(_overlaps, n, *arrays))
     return SparseDistances(_offsets(counts), columns, values, n)
 
 
@@ -341,12 +337,11 @@ def _overlaps(
                     size += 1
                 shared[j] += min(weight, held[h])
         columns, distances = _grown(columns, used, size), _grown(distances, used, size)
-        members = np.sort(touched[:size])
         for e in range(size):
-            s = shared[members[e]]
-            shared[members[e]] = 0.0
+            s = shared[touched[e]]
+            shared[touched[e]] = 0.0
             distance = 1.0 - s / (2.0 - s)
-            columns[used] = members[e]
+            columns[used] = touched[e]
             distances[used] = distance if distance >= ZERO_BELOW else 0.0
             used += distances[used] < 1.0  # a share lost in float32 is a distance of 1
         counts[i - start] = used - before

@@ -1,10 +1,11 @@
-"""Compile plain loops with numba, and run them over ranges of rows on several threads."""
+"""Compile plain loops with numba; run them, or torch, on several threads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from threading import Barrier
 from typing import Any, TypeVar
 
 import numba
@@ -28,15 +29,50 @@ def jit_sum(function: Kernel) -> Kernel:
 
 
 def over_rows(kernel: Callable[..., Any], rows: int, *arguments: Any, chunk: int = 1024) -> Any:
-    """Call kernel(start, stop, *arguments) for each chunk of rows; results in order.
+    """Call kernel(start, stop, *arguments) for each chunk of rows; a list of results, in order.
 
     As many threads as torch uses. A chunk's result must not depend on the others'.
     """
+    return list(results_over_rows(kernel, rows, *arguments, chunk=chunk))
+
+
+def results_over_rows(
+    kernel: Callable[..., Any], rows: int, *arguments: Any, chunk: int = 1024
+) -> Iterator[Any]:
+    """As `over_rows`, each result as soon as it and those before it are there."""
     spans = [(start, min(start + chunk, rows)) for start in range(0, rows, chunk)]
     threads = torch.get_num_threads()
     if threads == 1 or len(spans) == 1:
-        return [kernel(start, stop, *arguments) for start, stop in spans]
-    return list(_pool(threads).map(lambda span: kernel(*span, *arguments), spans))
+        return (kernel(start, stop, *arguments) for start, stop in spans)
+    return _pool(threads).map(lambda span: kernel(*span, *arguments), spans)
+
+
+def each_alone(work: Callable[[Any], object], items: Sequence[Any]) -> None:
+    """Call work(item) for every item, in any order, on as many threads as torch uses.
+
+    Inside, torch runs on one thread: several products side by side keep all cores busier than one
+    product that is split. What the calls write must not depend on their order.
+    """
+    threads = torch.get_num_threads()
+    if threads == 1 or len(items) == 1:
+        for item in items:
+            work(item)
+    else:
+        list(_lone_pool(threads).map(work, items))
+
+
+@cache
+def _lone_pool(threads: int) -> ThreadPoolExecutor:
+    def alone() -> None:
+        torch.get_num_threads()  # a thread takes over the common number at its first call
+        torch.set_num_threads(1)
+
+    started = Barrier(threads)
+    pool = ThreadPoolExecutor(threads, "gclbench-product", initializer=alone)
+    list(pool.map(lambda _: started.wait(), range(threads)))
+    # Each thread keeps its 1; this restores what threads yet to come will take over.
+    torch.set_num_threads(threads)
+    return pool
 
 
 @cache

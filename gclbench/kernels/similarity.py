@@ -33,7 +33,8 @@ def finite_rows(features: Any) -> Tensor:
     matrix = torch.as_tensor(features).detach().to(torch.float32).contiguous()
     if matrix.ndim != 2 or matrix.shape[0] == 0:
         raise ShapeError(f"features have shape {tuple(matrix.shape)}, not (N, D) with N > 0.")
-    if not bool(torch.isfinite(matrix).all()):
+    # In parts: a flag for every number would take as much memory as the features.
+    if not all(bool(torch.isfinite(part).all()) for part in matrix.split(_BLOCK)):
         raise UsageError("features contain NaN or infinity.", "Check the encoder's features.")
     return matrix
 
@@ -131,7 +132,7 @@ def farthest_distances(features: Any) -> Floats:
 
 def _tolerance(matrix: Tensor) -> float:
     """How far a float32 score may lie from the true dot product of two rows."""
-    longest = float(matrix.square().sum(dim=1).max())
+    longest = float(torch.linalg.vector_norm(matrix, dim=1).max()) ** 2
     exact = torch.get_float32_matmul_precision() == "highest"
     return longest * ((matrix.shape[1] + 8) * 2.0**-24 + (0.0 if exact else 2.0**-8))
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from gclbench.kernels.jit import jit, jit_sum, over_rows
+from gclbench.kernels.jit import each_alone, jit, jit_sum, over_rows
 
 
 @pytest.fixture(params=[1, 3])
@@ -48,6 +48,26 @@ def test_an_error_in_a_chunk_reaches_the_caller(threads):
 
 def test_no_rows_is_no_call():
     assert over_rows(lambda start, stop: 1 / 0, 0) == []
+
+
+def test_each_item_is_worked_on_once_by_single_threaded_torch(threads):
+    seen, inside = [], []
+    meeting = threading.Barrier(threads, timeout=20)
+
+    def work(item):
+        meeting.wait()
+        inside.append(torch.get_num_threads())
+        seen.append(item)
+
+    each_alone(work, list(range(6 * threads)))
+    assert sorted(seen) == list(range(6 * threads))
+    assert set(inside) == {1}
+    assert torch.get_num_threads() == threads
+    newcomer = []
+    thread = threading.Thread(target=lambda: newcomer.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    assert newcomer == [threads]
 
 
 def test_compiled_loops_give_what_python_gives():

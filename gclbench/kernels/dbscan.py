@@ -25,9 +25,8 @@ def dbscan(distances: SparseDistances, eps: float, min_samples: int) -> Ints:
         raise UsageError(f"eps is {eps}, it must be at least 0 and below 1.")
     if min_samples < 1:
         raise UsageError(f"min_samples is {min_samples}, it must be at least 1.")
-    return _dbscan(
-        distances.indptr, distances.indices, distances.values, np.float32(eps), min_samples
-    )
+    pairs = _pairs_within(distances.indptr, distances.indices, distances.values, np.float32(eps))
+    return _dbscan(*pairs, distances.n, min_samples)
 
 
 def rho_eps(distances: SparseDistances, rho: float) -> float:
@@ -63,27 +62,35 @@ def _root(parent: Ints, i: int) -> int:
 
 
 @jit
-def _dbscan(
-    indptr: Ints,
-    indices: NDArray[np.int32],
-    values: NDArray[np.float32],
-    eps: np.float32,
-    min_samples: int,
-) -> Ints:
-    n = len(indptr) - 1
-    within = np.ones(n, dtype=np.int64)
-    for i in range(n):
+def _pairs_within(
+    indptr: Ints, indices: NDArray[np.int32], values: NDArray[np.float32], eps: np.float32
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The stored pairs with a distance of at most eps: few of many, so looked for but once."""
+    count = 0
+    for e in range(len(values)):
+        count += values[e] <= eps
+    rows, columns = np.empty(count, np.int32), np.empty(count, np.int32)
+    used = 0
+    for i in range(len(indptr) - 1):
         for e in range(indptr[i], indptr[i + 1]):
             if values[e] <= eps:
-                within[i] += 1
-                within[indices[e]] += 1
+                rows[used], columns[used] = i, indices[e]
+                used += 1
+    return rows, columns
+
+
+@jit
+def _dbscan(rows: NDArray[np.int32], columns: NDArray[np.int32], n: int, min_samples: int) -> Ints:
+    """Cluster n points of which the pairs (rows, columns) are neighbours."""
+    within = np.ones(n, dtype=np.int64)
+    for e in range(len(rows)):
+        within[rows[e]] += 1
+        within[columns[e]] += 1
     parent = np.arange(n)
-    for i in range(n):
-        for e in range(indptr[i], indptr[i + 1]):
-            j = indices[e]
-            if values[e] <= eps and within[i] >= min_samples and within[j] >= min_samples:
-                a, b = _root(parent, i), _root(parent, j)
-                parent[max(a, b)] = min(a, b)  # a root is its component's first core point
+    for e in range(len(rows)):
+        if within[rows[e]] >= min_samples and within[columns[e]] >= min_samples:
+            a, b = _root(parent, rows[e]), _root(parent, columns[e])
+            parent[max(a, b)] = min(a, b)  # a root is its component's first core point
     labels = np.full(n, OUTLIER, dtype=np.int64)
     clusters = 0
     for i in range(n):
@@ -94,14 +101,12 @@ def _dbscan(
                 clusters += 1
             labels[i] = labels[root]
     border = np.full(n, clusters, dtype=np.int64)
-    for i in range(n):
-        for e in range(indptr[i], indptr[i + 1]):
-            if values[e] <= eps:
-                j = indices[e]
-                if within[i] >= min_samples:
-                    border[j] = min(border[j], labels[i])
-                if within[j] >= min_samples:
-                    border[i] = min(border[i], labels[j])
+    for e in range(len(rows)):
+        i, j = rows[e], columns[e]
+        if within[i] >= min_samples:
+            border[j] = min(border[j], labels[i])
+        if within[j] >= min_samples:
+            border[i] = min(border[i], labels[j])
     for i in range(n):
         if within[i] < min_samples and border[i] < clusters:
             labels[i] = border[i]

@@ -177,7 +177,7 @@ def _any_above(row: Floats, floor: float) -> bool:
     hits = np.int32(0)  # counting in 32 bits over a slice runs 16 numbers at a time
     for b in range(len(row)):
         hits = np.int32(hits + (row[b] > floor))
-    return hits > 0
+    return bool(hits > 0)
 
 
 @jit
@@ -185,7 +185,7 @@ def _any_above_own(row: Floats, floors: Floats) -> bool:
     hits = np.int32(0)
     for b in range(len(row)):
         hits = np.int32(hits + (row[b] > floors[b]))
-    return hits > 0
+    return bool(hits > 0)
 
 
 @jit

@@ -93,7 +93,8 @@ def report(sizes: str) -> str:
         "## Contrast with the memory bank\n\n"
         f"L_vi + L'_vi + L''_vi, batch {BATCH}, forward and backward with all draws, float32. "
         "With K = N every negative is admitted, so that both sides see the same ones and can be "
-        "compared.\n\n" + markdown(columns, rows)
+        "compared. The loop keeps every image's K gathered rows until the backward pass, as "
+        "autograd does by itself: a good part of its time is memory.\n\n" + markdown(columns, rows)
     )
 
 

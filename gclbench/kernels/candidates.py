@@ -17,7 +17,7 @@ from gclbench.kernels.products import products
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
-_TILE = 1024
+_TILE = 768
 _CHUNK = 32
 _GPU_BLOCK_SCORES = 1 << 27
 

@@ -320,7 +320,7 @@ def _overlaps(
     """For each row i, every j > i that shares weight with it and the pair's Jaccard distance."""
     n = len(indptr) - 1
     counts = np.zeros(stop - start, dtype=np.int64)
-    shared, touched = np.zeros(n), np.empty(n, dtype=np.int32)
+    shared, touched = np.zeros(n), np.empty(n + 1, dtype=np.int32)
     columns = np.empty(64 * (stop - start), np.int32)
     distances = np.empty(64 * (stop - start), np.float32)
     used = 0
@@ -332,9 +332,8 @@ def _overlaps(
                 j = holders[h]
                 if j <= i:
                     break
-                if shared[j] == 0.0:
-                    touched[size] = j
-                    size += 1
+                touched[size] = j  # kept if j is new; no branch to guess wrong
+                size += shared[j] == 0.0
                 shared[j] += min(weight, held[h])
         columns, distances = _grown(columns, used, size), _grown(distances, used, size)
         for e in range(size):
@@ -345,4 +344,4 @@ def _overlaps(
             distances[used] = distance if distance >= ZERO_BELOW else 0.0
             used += distances[used] < 1.0  # a share lost in float32 is a distance of 1
         counts[i - start] = used - before
-    return counts, columns[:used].copy(), distances[:used].copy()
+    return counts, columns[:used], distances[:used]

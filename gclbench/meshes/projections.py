@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gclbench.errors import ShapeError
+from gclbench.kernels.jit import over_rows
 from gclbench.meshes import pyrender_backend
 from gclbench.meshes.rasteriser import (
     CAMERA,
@@ -53,18 +54,27 @@ def project(
 ) -> NDArray[np.uint8]:
     """Draw N bodies from 8 sides: (N, V, 3) camera space, faces (F, 3) -> uint8 (N, 8, H, W).
 
-    Index a is turned by a * 45 degrees; index 0 overlays the person in the body's image.
+    Index a is turned by a * 45 degrees; index 0 overlays the person in the body's image. The
+    rasteriser draws bodies on as many threads as torch uses, the same bytes on any number.
     Raises ShapeError for other shapes.
     """
     if body_vertices.ndim != 3 or body_vertices.shape[2] != 3:
         raise ShapeError(f"body_vertices must be (N, V, 3), not {body_vertices.shape}.")
     draw = pyrender_backend.draw_gray if renderer == "pyrender" else draw_gray
     out = np.empty((len(body_vertices), ANGLES, height_px, width_px), dtype=np.uint8)
-    for index, body in enumerate(body_vertices):
-        pivot = body.mean(axis=0)
-        for angle in range(ANGLES):
-            points = turned(body, 45.0 * angle, pivot)
-            out[index, angle] = draw(points, faces, camera, height_px, width_px)
+
+    def views(start: int, stop: int) -> None:
+        for index in range(start, stop):
+            body = body_vertices[index]
+            pivot = body.mean(axis=0)
+            for angle in range(ANGLES):
+                points = turned(body, 45.0 * angle, pivot)
+                out[index, angle] = draw(points, faces, camera, height_px, width_px)
+
+    if renderer == "pyrender":  # a GL context belongs to one thread
+        views(0, len(body_vertices))
+    else:
+        over_rows(views, len(body_vertices), chunk=1)
     return out
 
 

@@ -114,13 +114,15 @@ def _boxed(
     fine: NDArray[np.float32],
     depth: NDArray[np.float32],
     samples: int,
+    box: tuple[int, int, int, int],
     image: NDArray[np.float32],
     cover: NDArray[np.float32],
 ) -> None:
     """Average blocks of samples x samples; `cover` is the share of samples that hit something."""
     share = np.float32(1.0 / (samples * samples))
-    for row in range(image.shape[0]):
-        for column in range(image.shape[1]):
+    top, bottom, left, right = box
+    for row in range(top // samples, bottom // samples + 1):
+        for column in range(left // samples, right // samples + 1):
             hits = 0
             for i in range(row * samples, (row + 1) * samples):
                 for j in range(column * samples, (column + 1) * samples):
@@ -134,6 +136,38 @@ def _boxed(
                     image[row, column, k] *= share
 
 
+@jit
+def _box(screen: NDArray[np.float64], height: int, width: int) -> tuple[int, int, int, int]:
+    """First and last row, first and last column that points (V, 3) may touch; last < first: none.
+
+    Points behind the camera count too: no face that reaches there is drawn.
+    """
+    top, bottom, left, right = np.inf, -np.inf, np.inf, -np.inf
+    for v in range(screen.shape[0]):
+        left, right = min(left, screen[v, 0]), max(right, screen[v, 0])
+        top, bottom = min(top, screen[v, 1]), max(bottom, screen[v, 1])
+    if not (top <= height and bottom >= 0 and left <= width and right >= 0):
+        return 0, -1, 0, -1
+    return (
+        int(max(0.0, top)),
+        int(min(height - 1.0, bottom)),
+        int(max(0.0, left)),
+        int(min(width - 1.0, right)),
+    )
+
+
+@jit
+def _project(
+    points: NDArray[np.float64], focal: float, x: float, y: float, screen: NDArray[np.float64]
+) -> None:
+    for v in range(points.shape[0]):
+        distance = -points[v, 2]
+        scale = focal / (distance if distance > NEAR else 1.0)
+        screen[v, 0] = x + scale * points[v, 0]
+        screen[v, 1] = y - scale * points[v, 1]
+        screen[v, 2] = distance
+
+
 def vertex_normals(vertices: NDArray[np.float32], faces: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return area-weighted unit normals (V, 3); a vertex without faces gets zeros."""
     out = np.zeros((len(vertices), 3), dtype=np.float32)
@@ -145,12 +179,14 @@ def to_screen(
     vertices: NDArray[np.floating[Any]], camera: Camera, height_px: int, width_px: int
 ) -> NDArray[np.float64]:
     """Project camera-space points (V, 3) to (pixel x, pixel y, distance); y grows downward."""
-    points = np.asarray(vertices, dtype=np.float64)
-    distance = -points[:, 2]
-    scale = camera.focal * height_px / np.where(distance > NEAR, distance, 1.0)
-    x = width_px / 2 + camera.shift_right * height_px + scale * points[:, 0]
-    y = height_px / 2 - camera.shift_up * height_px - scale * points[:, 1]
-    return np.stack([x, y, distance], axis=1)
+    points = np.ascontiguousarray(vertices, dtype=np.float64)
+    screen = np.empty_like(points)
+    x, y = (
+        width_px / 2 + camera.shift_right * height_px,
+        height_px / 2 - camera.shift_up * height_px,
+    )
+    _project(points, camera.focal * height_px, x, y, screen)
+    return screen
 
 
 def draw(
@@ -168,19 +204,7 @@ def draw(
     behind the camera are left out. Empty pixels: image 0, depth infinity, mask False. Raises
     ShapeError.
     """
-    if vertices.ndim != 2 or vertices.shape[1] != 3:
-        raise ShapeError(f"vertices must be (V, 3), not {vertices.shape}.")
-    if attributes.ndim != 2 or len(attributes) != len(vertices):
-        raise ShapeError(f"attributes must be ({len(vertices)}, C), not {attributes.shape}.")
-    depth = np.full((height_px, width_px), np.inf, dtype=np.float32)
-    image = np.zeros((height_px, width_px, attributes.shape[1]), dtype=np.float32)
-    _fill(
-        to_screen(vertices, camera, height_px, width_px),
-        np.ascontiguousarray(faces, dtype=np.int64),
-        np.ascontiguousarray(attributes, dtype=np.float32),
-        depth,
-        image,
-    )
+    image, depth, _ = _draw(vertices, faces, attributes, camera, height_px, width_px)
     return image, depth, np.isfinite(depth)
 
 
@@ -203,10 +227,35 @@ def draw_smooth(
     `image + (1 - coverage) * b`.
     """
     height, width = size_px
-    fine, depth, _ = draw(
-        vertices, faces, attributes, camera, height * supersample, width * supersample
-    )
+    size = height * supersample, width * supersample
+    fine, depth, screen = _draw(vertices, faces, attributes, camera, *size)
     image = np.zeros((height, width, fine.shape[2]), dtype=np.float32)
     cover = np.zeros((height, width), dtype=np.float32)
-    _boxed(fine, depth, supersample, image, cover)
+    _boxed(fine, depth, supersample, _box(screen, *size), image, cover)
     return image, cover
+
+
+def _draw(
+    vertices: NDArray[np.floating[Any]],
+    faces: NDArray[np.int64],
+    attributes: NDArray[np.floating[Any]],
+    camera: Camera,
+    height_px: int,
+    width_px: int,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
+    """Return image and depth as `draw` does, and the vertices on the screen (V, 3)."""
+    if vertices.ndim != 2 or vertices.shape[1] != 3:
+        raise ShapeError(f"vertices must be (V, 3), not {vertices.shape}.")
+    if attributes.ndim != 2 or len(attributes) != len(vertices):
+        raise ShapeError(f"attributes must be ({len(vertices)}, C), not {attributes.shape}.")
+    depth = np.full((height_px, width_px), np.inf, dtype=np.float32)
+    image = np.zeros((height_px, width_px, attributes.shape[1]), dtype=np.float32)
+    screen = to_screen(vertices, camera, height_px, width_px)
+    _fill(
+        screen,
+        np.ascontiguousarray(faces, dtype=np.int64),
+        np.ascontiguousarray(attributes, dtype=np.float32),
+        depth,
+        image,
+    )
+    return image, depth, screen

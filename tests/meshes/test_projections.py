@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from gclbench.errors import GclbenchError, ShapeError
@@ -53,6 +54,17 @@ def test_index_a_is_the_body_turned_by_45_degrees_each(
         mesh = turned(bodies[1], 45.0 * angle, pivot)
         again = projections.draw_gray(mesh, load_body().faces, CAMERA, 64, 32)
         np.testing.assert_array_equal(drawn[1, angle], again)
+
+
+def test_the_number_of_threads_changes_no_byte(
+    bodies: NDArray[np.float32], drawn: NDArray[np.uint8]
+) -> None:
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3 if threads == 1 else 1)
+        assert (project(bodies, load_body().faces, 64, 32, "raster") == drawn).all()
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_turning_moves_the_front_to_the_right_of_the_image() -> None:

@@ -146,8 +146,19 @@ def load_study(path: Path) -> Study:
     """Read an ablation and check its settings, criteria and name. Raises ContentError."""
     study, lines = _load(path, Study, "study")
     _check_set(path, study.set, lines, ("set",))
-    for index, row in enumerate(study.rows):
+    listed = len(study.rows) - sum(len(list(sweep.rows())) for sweep in study.sweeps)
+    for index, row in enumerate(study.rows[:listed]):
         _check_set(path, row.set, lines, ("rows", index, "set"))
+    for index, sweep in enumerate(study.sweeps):
+        _check_set(path, sweep.set, lines, ("sweeps", index, "set"))
+        for number, axis in enumerate(sweep.axes):
+            for place, value in enumerate(axis.values):
+                at = ("sweeps", index, "axes", number, "values", place)
+                _check_moves(path, axis.assignments(value), lines, at)
+    for name, dimension in (study.search.space if study.search else {}).items():
+        for value in dimension.choices or (dimension.low, dimension.high):
+            value = int(value) if dimension.whole and isinstance(value, float) else value
+            _check_moves(path, {name: value}, lines, ("search", "space", name))
     rows = [row.key for row in study.rows]
     for index, criterion in enumerate(study.criteria):
         for field in ("row", "minus"):
@@ -156,6 +167,14 @@ def load_study(path: Path) -> Study:
                 text = f"unknown row '{name}'. {suggestion(name, rows)}"
                 raise _error(path, lines, ("criteria", index, field), text)
     return study
+
+
+def _check_moves(
+    path: Path, moves: Mapping[str, Any], lines: Mapping[Path_, int], at: Path_
+) -> None:
+    """Raise ContentError at `at` for a setting that is unknown or a value that it cannot take."""
+    for key, text in problems(moves):
+        raise _error(path, lines, at, f"{key}: {text}" if key in setting_types() else text)
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -4,10 +4,25 @@ from gclbench.schema.layout import Flag, Layout, Panel
 from gclbench.schema.model import Model
 from gclbench.schema.record import NodeRecord, PublishedNumber, RunStatus
 from gclbench.schema.settings import Settings
-from gclbench.schema.study import Criterion, Profile, Recipe, Role, Row, Stage, Study, Task
+from gclbench.schema.study import (
+    Axis,
+    Criterion,
+    Dimension,
+    Profile,
+    Recipe,
+    Role,
+    Row,
+    Search,
+    Stage,
+    Study,
+    Sweep,
+    Task,
+)
 
 __all__ = [
+    "Axis",
     "Criterion",
+    "Dimension",
     "Flag",
     "Layout",
     "Model",
@@ -19,8 +34,10 @@ __all__ = [
     "Role",
     "Row",
     "RunStatus",
+    "Search",
     "Settings",
     "Stage",
     "Study",
+    "Sweep",
     "Task",
 ]

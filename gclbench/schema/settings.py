@@ -38,9 +38,14 @@ class MeshSettings(Model):
 
 
 class DataSettings(Model):
-    """`root` unset answers a role with its synthetic twin; set, with the real dataset under it."""
+    """`root` unset answers a role with its synthetic twin; set, with the real dataset under it.
+
+    `validation_share` of the training identities are held out: not trained on, but queried and
+    ranked by `evaluate.split=validation` and by the per-epoch curve of stage 3.
+    """
 
     root: str | None = None
+    validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
     height_px: PositiveInt = 256
     width_px: PositiveInt = 128
     world: WorldSettings = WorldSettings()
@@ -155,6 +160,7 @@ class GanSettings(Model):
     lambda_adv: NonNegative = 1.0
     recon_feature_pair: Literal["paper", "code"] = "paper"  # D-03: x'_new or x'_ori
     mlp_slicing: Literal["code", "stripe"] = "code"  # D-05
+    view: str | None = None  # what gives s_new; None: as in stage 3, there without G: rotation
     angles: Literal[7, 6] = 7  # D-08
     adversarial_mix: bool = True  # Eq. 6 has L_adv_mix in stage 2 too (D-22)
     mix_alpha: PositiveFloat = 0.6
@@ -212,6 +218,7 @@ class JointSettings(Model):
 class EvaluateSettings(Model):
     """Market-1501 single-query protocol; see docs/specs/evaluation.md, section 1."""
 
+    split: Literal["test", "validation"] = "test"
     average_precision: Literal["step", "trapezoid"] = "step"
     batch_size: PositiveInt = 64
 

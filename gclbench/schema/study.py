@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, Literal
+from itertools import product
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -46,7 +48,8 @@ class Row(Model):
     """One line of a table: what differs from the recipe (`set`, dotted keys) and where it stops.
 
     `source` trains on labels first, also in a usl task: target role -> source role (world_check).
-    `control` rows are ours, not the paper's, and need the rendered world.
+    `control` rows are ours, not the paper's, and need the rendered world. `at` says where a row
+    made by a sweep stands on its axes: axis name -> value.
     """
 
     key: str
@@ -55,6 +58,117 @@ class Row(Model):
     stop: Stage = Stage.JOINT
     source: dict[str, Role] = Field(default_factory=dict)
     control: bool = False
+    at: dict[str, Any] = Field(default_factory=dict)
+
+
+class Axis(Model):
+    """Values of one setting, or of several that move together (each value is then a list).
+
+    `key` and `label` are format strings for the value: "eps_{:.2f}" makes the row eps_0.40.
+    """
+
+    name: str
+    settings: Annotated[tuple[str, ...], Field(min_length=1)]
+    values: Annotated[tuple[Any, ...], Field(min_length=1)]
+    key: str
+    label: str = "{}"
+
+    @model_validator(mode="after")
+    def _every_value_fits(self) -> Axis:
+        for value in self.values:
+            moves = value if isinstance(value, list | tuple) else [value]
+            if len(self.settings) > 1 and len(moves) != len(self.settings):
+                raise ValueError(f"{value} does not set {len(self.settings)} settings")
+            try:
+                self.key.format(value), self.label.format(value)
+            except (IndexError, KeyError, TypeError, ValueError) as error:
+                raise ValueError(f"{value} cannot be written as '{self.key}'") from error
+        if len({self.key.format(value) for value in self.values}) != len(self.values):
+            raise ValueError(f"two values of {self.name} have the same key")
+        return self
+
+    def assignments(self, value: Any) -> dict[str, Any]:
+        """Return what one value sets."""
+        if len(self.settings) == 1:
+            return {self.settings[0]: value}
+        return dict(zip(self.settings, value, strict=True))
+
+
+class Sweep(Model):
+    """A grid over one or more axes: a row for every combination of their values."""
+
+    axes: Annotated[tuple[Axis, ...], Field(min_length=1)]
+    set: dict[str, Any] = Field(default_factory=dict)
+
+    def rows(self) -> Iterator[Row]:
+        for values in product(*(axis.values for axis in self.axes)):
+            points = list(zip(self.axes, values, strict=True))
+            moved: dict[str, Any] = {}
+            for axis, value in points:
+                moved |= axis.assignments(value)
+            yield Row(
+                key="-".join(axis.key.format(value) for axis, value in points),
+                label=", ".join(axis.label.format(value) for axis, value in points),
+                set={**self.set, **moved},
+                at={axis.name: value for axis, value in points},
+            )
+
+
+class Dimension(Model):
+    """What a search may give a setting: one of `choices`, or a number from `low` to `high`.
+
+    A grid search needs choices, or low, high and step.
+    """
+
+    choices: tuple[str | bool | int | float, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    step: Annotated[float, Field(gt=0)] | None = None
+    log: bool = False
+    whole: bool = False
+
+    @model_validator(mode="after")
+    def _is_a_list_or_a_range(self) -> Dimension:
+        bounds = self.low is not None and self.high is not None
+        if bool(self.choices) == bounds or (self.low is None) != (self.high is None):
+            raise ValueError("give either choices, or low and high")
+        if self.low is not None and self.high is not None and not self.low < self.high:
+            raise ValueError("low must be below high")
+        if self.log and (self.step is not None or (self.low is not None and self.low <= 0)):
+            raise ValueError("a log range has no step and begins above 0")
+        return self
+
+
+class Search(Model):
+    """A search space for `gclbench tune`, and how Optuna walks through it.
+
+    Objectives are maximised, "seconds" (training time) minimised. mAP is that of held-out training
+    identities (`validation_share` of them), never of the test set. The pruner looks at the same
+    mAP after every epoch of stage 3, from `warmup_epochs` on.
+    """
+
+    space: Annotated[dict[str, Dimension], Field(min_length=1)]
+    sampler: Literal["grid", "tpe", "random", "nsga2"] = "tpe"
+    pruner: Literal["none", "median"] = "none"
+    warmup_epochs: Annotated[int, Field(ge=0)] = 2
+    startup_trials: Annotated[int, Field(ge=1)] = 5
+    population: Annotated[int, Field(ge=2)] = 8
+    trials: Annotated[int, Field(ge=1)] = 20
+    objectives: tuple[Literal["mAP", "seconds"], ...] = ("mAP",)
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.25
+
+    @model_validator(mode="after")
+    def _parts_go_together(self) -> Search:
+        if len(set(self.objectives)) != len(self.objectives) or "mAP" not in self.objectives:
+            raise ValueError("objectives are mAP, or mAP and seconds")
+        if len(self.objectives) > 1 and self.sampler != "nsga2":
+            raise ValueError("several objectives need the sampler nsga2")
+        if len(self.objectives) > 1 and self.pruner != "none":
+            raise ValueError("several objectives allow no pruner")
+        for name, dimension in self.space.items():
+            if self.sampler == "grid" and not dimension.choices and dimension.step is None:
+                raise ValueError(f"{name} needs choices or a step for the sampler grid")
+        return self
 
 
 class Criterion(Model):
@@ -74,17 +188,29 @@ class Criterion(Model):
 
 
 class Study(Model):
-    """An ablation: rows x tasks x seeds over one recipe."""
+    """An ablation: rows x tasks x seeds over one recipe, or a search of it.
+
+    Rows are listed, made by `sweeps`, or both. A study with `search` has one row (what is searched
+    over) and one task; `gclbench tune` runs it, and `report` may be left out.
+    """
 
     study: str
     title: str
     recipe: str
     tasks: tuple[Task, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[Row, ...] = ()
+    sweeps: tuple[Sweep, ...] = ()
     seeds: tuple[int, ...] = (0,)
     set: dict[str, Any] = Field(default_factory=dict)
-    report: str
+    report: str | None = None
     criteria: tuple[Criterion, ...] = ()
+    search: Search | None = None
+
+    @model_validator(mode="after")
+    def _rows_of_sweeps(self) -> Study:
+        swept = tuple(row for sweep in self.sweeps for row in sweep.rows())
+        object.__setattr__(self, "rows", (*self.rows, *swept))
+        return self
 
     @model_validator(mode="after")
     def _rows_and_tasks_are_unique(self) -> Study:
@@ -92,8 +218,18 @@ class Study(Model):
             ("rows", [row.key for row in self.rows]),
             ("tasks", [task.name for task in self.tasks]),
         ):
+            if not names:
+                raise ValueError(f"a study has {field}")
             if len(set(names)) != len(names):
                 raise ValueError(f"two {field} have the same name")
+        return self
+
+    @model_validator(mode="after")
+    def _a_search_has_one_place(self) -> Study:
+        if self.search is None and self.report is None:
+            raise ValueError("a study without a search names its report")
+        if self.search is not None and len(self.rows) * len(self.tasks) * len(self.seeds) != 1:
+            raise ValueError("a search has one row, one task and one seed")
         return self
 
 

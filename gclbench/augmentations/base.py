@@ -6,10 +6,12 @@ pure and leaves its input alone, so a draw can be replayed. Class attributes say
 role      "view": makes the generated twin x'_new of each image. "mix": blends pairs of the batch.
 space     what `apply` takes and returns:
           "image"      images (B, 3, H, W), ImageNet-normalised float
-          "structure"  the gray projections (B, 8, H, W) -> the chosen one (B, 1, H, W), for G
+          "structure"  what guides G, as `guide` says: the gray projections (B, 8, H, W) ("mesh")
+                       or the gray images (B, 1, H, W) ("gray") -> s_new (B, 1, H, W)
           "oracle"     true renders (B, 8, 3, H, W), already normalised -> images (B, 3, H, W)
           "identity"   part features f_id (B, C, parts, 1), which G then decodes
           "embedding"  embeddings f (B, E)
+guide     of the space "structure": where s_ori and s_new come from, "mesh" or "gray".
 control   ours, not the paper's: a yardstick that belongs to no method.
 
 Index a of a projection is the view turned by a * 45 degrees about the vertical axis, 0 its own
@@ -103,3 +105,31 @@ class AngleAugmentation:
             )
         rows = torch.arange(len(views), device=views.device)
         return views[rows, params.index.to(views.device)]
+
+
+@dataclass(frozen=True)
+class PartnerParams:
+    """partner (B,): the row whose structure each row takes."""
+
+    partner: Tensor
+
+
+@dataclass(frozen=True)
+class PartnerAugmentation:
+    """Take the structure of another row: never the own one, in a batch of two or more."""
+
+    role: ClassVar[Role] = "view"
+    space: ClassVar[Space] = "structure"
+    control: ClassVar[bool] = False
+
+    def sample(self, batch_size: int, rng: torch.Generator) -> PartnerParams:
+        circle = torch.randperm(batch_size, generator=rng)
+        partner = torch.empty_like(circle)
+        partner[circle] = circle.roll(-1)
+        return PartnerParams(partner)
+
+    def partners(self, structures: Tensor, params: PartnerParams) -> Tensor:
+        """structures (B, ...) -> row b is the structure of its partner."""
+        if len(structures) != len(params.partner):
+            raise ShapeError(f"{len(structures)} structures for {len(params.partner)} partners.")
+        return structures[params.partner.to(structures.device)]

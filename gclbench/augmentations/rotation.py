@@ -21,6 +21,7 @@ class Rotation(AngleAugmentation):
     """
 
     space: ClassVar[Space] = "structure"
+    guide: ClassVar[str] = "mesh"
     control: ClassVar[bool] = False
 
     def apply(self, projections: Tensor, params: AngleParams) -> Tensor:

@@ -116,7 +116,9 @@ def studies_of(tables: Sequence[str], content_dirs: Sequence[Path]) -> tuple[str
     content = Content(content_dirs)
     by_table: dict[str, list[str]] = {}
     for name in content.names("ablations"):
-        by_table.setdefault(content.study(name).report, []).append(name)
+        report = content.study(name).report
+        if report is not None:
+            by_table.setdefault(report, []).append(name)
     for table in tables:
         if table not in by_table:
             raise UnknownNameError("table", table, by_table)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,7 @@ class Dataset:
     projections_file: str = ""
     project_with: Builder | None = field(default=None, repr=False)
     oracle_with: Builder | None = field(default=None, repr=False)
+    factors_with: Callable[[Split], Any] | None = field(default=None, repr=False)
     progress: Progress | None = field(default=None, repr=False)
     verify_with: Callable[[], list[str]] | None = field(default=None, repr=False)
 
@@ -111,6 +112,10 @@ class Dataset:
             )
         name = f"oracle-{self.height_px}x{self.width_px}.npy"
         return self._made(name, (3,), self.oracle_with)
+
+    def factors(self, split: Split) -> Any:
+        """Return the true `synthetic.factors.Factors` of a split's images; None for real data."""
+        return None if self.factors_with is None else self.factors_with(split)
 
     def _made(self, name: str, tail: tuple[int, ...], builder: Builder) -> Bytes:
         shape = (len(self.train), 8, self.height_px, self.width_px, *tail)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from gclbench.datasets.base import Bytes, Dataset, Progress
+from gclbench.datasets import held_out
+from gclbench.datasets.base import Bytes, Dataset, ImageTable, Progress, Split
 from gclbench.datasets.cache import cached_folder
 from gclbench.datasets.dukemtmc_reid import dukemtmc_reid
 from gclbench.datasets.files import folder_fingerprint
 from gclbench.datasets.market1501 import market1501
 from gclbench.datasets.reader import ImageReader
+from gclbench.datasets.synthetic.factors import Factors, true_factors
 from gclbench.datasets.synthetic.render import ALL_ANGLES, Renderer
 from gclbench.datasets.synthetic.shots import World, plan_world
-from gclbench.datasets.synthetic.spec import world_spec
+from gclbench.datasets.synthetic.spec import TwinSpec, world_spec
 from gclbench.datasets.synthetic.write import named_shots, write_world
 from gclbench.digest import digest
 from gclbench.errors import DataMissingError, UnknownNameError, UsageError
@@ -79,6 +82,8 @@ def dataset_fingerprint(
     else:
         root = _reader(role).find_root(Path(data.root))
         images = digest([role, folder_fingerprint(root, cache_dir)])
+    if data.validation_share > 0:
+        images = held_out.fingerprint(images, data.validation_share)
     return digest([images, _mesh_identity(data)]) if meshes else images
 
 
@@ -87,8 +92,18 @@ def load_dataset(
 ) -> Dataset:
     """Return the dataset that plays `role`; the world is rendered on first use under `cache_dir`.
 
+    With `data.validation_share` some training identities are held out (see `held_out`).
     `progress(what, done, total)` is told of slow work. Raises DataMissingError or UsageError.
     """
+    whole = data.model_copy(update={"validation_share": 0.0})
+    dataset = _load_whole(role, whole, cache_dir, progress)
+    share = data.validation_share
+    return held_out.hold_out(dataset, share) if share > 0 else dataset
+
+
+def _load_whole(
+    role: str, data: DataSettings, cache_dir: Path, progress: Progress | None
+) -> Dataset:
     reader = _reader(role)
     if data.root is None:
         return _load_world(role, reader, data, data.world, cache_dir, progress)
@@ -173,11 +188,19 @@ def _load_world(
         projections_file=_projections_file(data),
         project_with=partial(_draw_meshes, data, tables["train"].paths, folder),
         oracle_with=oracle,
+        factors_with=partial(_factors, spec, sizes, tables),
         progress=progress,
         train=tables["train"],
         query=tables["query"],
         gallery=tables["gallery"],
     )
+
+
+def _factors(
+    spec: TwinSpec, sizes: WorldSettings, tables: Mapping[str, ImageTable], split: Split
+) -> Factors:
+    names = [Path(path).name for path in tables[split].paths]
+    return true_factors(plan_world(spec, sizes), split, names)
 
 
 def _projections_file(data: DataSettings) -> str:

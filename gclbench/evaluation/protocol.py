@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from gclbench.evaluation.features import extract_features
+from gclbench.evaluation.invariance import FactorScores, factor_scores
 from gclbench.kernels.ranking import RankingResult, evaluate_ranking
 from gclbench.schema.settings import EvaluateSettings
 
@@ -116,6 +117,26 @@ def evaluate(
         average_precision=settings.average_precision,
     )
     return _result(ranking, dataset, settings, len(gallery), query.shape[1])
+
+
+def evaluate_factors(
+    encoder: nn.Module,
+    dataset: Any,
+    settings: EvaluateSettings,
+    device: str | torch.device = "cpu",
+) -> dict[str, FactorScores]:
+    """APs by true factor, under the same protocol as `evaluate`; the dataset knows its factors."""
+    probe, others = (
+        extract_features(encoder, dataset.images(split), settings.batch_size, device)
+        for split in ("query", "gallery")
+    )
+    query, gallery = dataset.query, dataset.gallery
+    same = query.pids[:, None] == gallery.pids[None, :]
+    ignored = (same & (query.cams[:, None] == gallery.cams[None, :])) | (gallery.pids < 0)[None, :]
+    distances = (2 - 2 * probe.double() @ others.double().T).numpy()
+    return factor_scores(
+        distances, dataset.factors("query"), dataset.factors("gallery"), same, ignored
+    )
 
 
 def _result(

@@ -90,7 +90,9 @@ def from_tiles(matrix: Tensor, wanted: int) -> Candidates:
             with locks[left]:
                 _offer_mirrored(tile, top, left, *shortlist)
 
-    each_alone(work, [(top, left) for top in starts for left in starts if left >= top])
+    # The diagonal first: it gives every row a floor by the faster of the two ways to offer.
+    corners = [(top, left) for top in starts for left in starts if left > top]
+    each_alone(work, [(start, start) for start in starts] + corners)
     chosen = np.empty((n, wanted), dtype=np.int64)
     over_rows(_close, n, *shortlist, chosen)
     return Candidates(chosen, floors)
@@ -107,26 +109,6 @@ def _drop_self(ids: Ints, scores: Floats, others: Ints, floors: Floats) -> None:
                 others[i, kept] = ids[i, a]
                 kept += 1
         floors[i] = scores[i, width - 1]
-
-
-@jit
-def _add(
-    row: int,
-    column: int,
-    score: float,
-    wanted: int,
-    scores: Floats,
-    ids: NDArray[np.int32],
-    held: Ints,
-    floors: Floats,
-) -> None:
-    if held[row] == scores.shape[1]:
-        _shrink(row, wanted, scores, ids, held, floors)
-        if score <= floors[row]:
-            return
-    scores[row, held[row]] = score
-    ids[row, held[row]] = column
-    held[row] += 1
 
 
 @jit
@@ -200,15 +182,21 @@ def _offer(
     floors: Floats,
 ) -> None:
     """Offer tile[a, b] to row top + a."""
-    columns = tile.shape[1]
+    columns, room = tile.shape[1], scores.shape[1]
     for a in range(tile.shape[0]):
         row, line = top + a, tile[a]
         for first in range(0, columns, _CHUNK):
             if not _any_above(line[first : first + _CHUNK], floors[row]):
                 continue
+            # Written out in both ways to offer: a call for every number costs more than the work.
             for b in range(first, min(first + _CHUNK, columns)):
                 if line[b] > floors[row] and left + b != row:
-                    _add(row, left + b, line[b], wanted, scores, ids, held, floors)
+                    if held[row] == room:
+                        _shrink(row, wanted, scores, ids, held, floors)
+                        if line[b] <= floors[row]:
+                            continue
+                    scores[row, held[row]], ids[row, held[row]] = line[b], left + b
+                    held[row] += 1
 
 
 @jit
@@ -223,7 +211,7 @@ def _offer_mirrored(
     floors: Floats,
 ) -> None:
     """Offer tile[a, b] to row left + b."""
-    columns = tile.shape[1]
+    columns, room = tile.shape[1], scores.shape[1]
     own = floors[left : left + columns]
     for a in range(tile.shape[0]):
         line = tile[a]
@@ -231,5 +219,11 @@ def _offer_mirrored(
             if not _any_above_own(line[first : first + _CHUNK], own[first : first + _CHUNK]):
                 continue
             for b in range(first, min(first + _CHUNK, columns)):
-                if line[b] > own[b]:
-                    _add(left + b, top + a, line[b], wanted, scores, ids, held, floors)
+                row = left + b
+                if line[b] > floors[row]:
+                    if held[row] == room:
+                        _shrink(row, wanted, scores, ids, held, floors)
+                        if line[b] <= floors[row]:
+                            continue
+                    scores[row, held[row]], ids[row, held[row]] = line[b], top + a
+                    held[row] += 1

@@ -71,7 +71,7 @@ class SparseDistances:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Sparse rows (CSR); columns ascend within a row."""
+    """Sparse rows (CSR); columns stand in the order in which the points were met."""
 
     indptr: Ints
     indices: Columns
@@ -111,7 +111,7 @@ def jaccard_of_sets(
 ) -> SparseDistances:
     """Return J given each row's set R*(i) and its distances to the set.
 
-    Shapes    offsets (N + 1,), columns and distances (offsets[-1],): CSR, columns ascending in a
+    Shapes    offsets (N + 1,), columns and distances (offsets[-1],): CSR, no column twice in a
               row, no row empty; expansion (N, k2): the rows of V to average for row i.
     """
     return _sparse_jaccard(_query_expansion(_weights(offsets, columns, distances), expansion))
@@ -141,10 +141,7 @@ def _joined(parts: Iterator[tuple[NDArray[Any], ...]]) -> list[NDArray[Any]]:
 
 
 def expanded_sets(table: Ints, k1: int) -> tuple[Ints, Columns]:
-    """Return R*(i) of every row of a neighbour table, self first, as (indptr, columns).
-
-    Each row's columns ascend.
-    """
+    """Return R*(i) of every row of a neighbour table as (indptr, columns), in no set order."""
     half = min(round(k1 / 2) + 1, table.shape[1])  # Python rounds halves to even, as the rule asks
     full_sets, half_sets = _reciprocal_sets(table, table.shape[1]), _reciprocal_sets(table, half)
     counts, columns = _joined(results_over_rows(_expand, len(table), *full_sets, *half_sets))
@@ -243,7 +240,7 @@ def _expand(
                     union[size] = candidate
                     size += 1
         columns = _grown(columns, used, size)
-        columns[used : used + size] = np.sort(union[:size])
+        columns[used : used + size] = union[:size]
         used += size
         counts[i - start] = size
     return counts, columns[:used].copy()
@@ -297,10 +294,9 @@ def _average_rows(
                     size += 1
                 total[column] += values[e]
         columns, averages = _grown(columns, used, size), _grown(averages, used, size)
-        members = np.sort(touched[:size])
         for e in range(size):
-            columns[used] = members[e]
-            averages[used] = total[members[e]] / k
+            columns[used] = touched[e]
+            averages[used] = total[touched[e]] / k
             used += 1
         counts[i - start] = size
     return counts, columns[:used].copy(), averages[:used].copy()
@@ -321,8 +317,11 @@ def _overlaps(
     n = len(indptr) - 1
     counts = np.zeros(stop - start, dtype=np.int64)
     shared, touched = np.zeros(n), np.empty(n + 1, dtype=np.int32)
-    columns = np.empty(64 * (stop - start), np.int32)
-    distances = np.empty(64 * (stop - start), np.float32)
+    # Room for every meeting of two rows in a column; what is not written takes no memory.
+    room = 0
+    for e in range(indptr[start], indptr[stop]):
+        room += int(column_ptr[indices[e] + 1] - column_ptr[indices[e]])
+    columns, distances = np.empty(room, np.int32), np.empty(room, np.float32)
     used = 0
     for i in range(start, stop):
         before, size = used, 0
@@ -335,13 +334,12 @@ def _overlaps(
                 touched[size] = j  # kept if j is new; no branch to guess wrong
                 size += shared[j] == 0.0
                 shared[j] += min(weight, held[h])
-        columns, distances = _grown(columns, used, size), _grown(distances, used, size)
         for e in range(size):
             s = shared[touched[e]]
             shared[touched[e]] = 0.0
             distance = 1.0 - s / (2.0 - s)
-            columns[used] = touched[e]
-            distances[used] = distance if distance >= ZERO_BELOW else 0.0
-            used += distances[used] < 1.0  # a share lost in float32 is a distance of 1
+            rounded = np.float32(distance if distance >= ZERO_BELOW else 0.0)
+            columns[used], distances[used] = touched[e], rounded
+            used += int(rounded < 1.0)  # a share lost in float32 is a distance of 1
         counts[i - start] = used - before
     return counts, columns[:used], distances[:used]

@@ -93,20 +93,20 @@ def build_plan(
     cells: Sequence[Cell],
     components: Components,
     fingerprint: Fingerprint,
-    needs_generator: Callable[[str], bool],
+    space: Callable[[str], str],
 ) -> Plan:
     """Resolve cells into nodes.
 
     `components(kind, name)` gives a component's revision (UnknownNameError for an unknown name);
     `fingerprint(role, settings)` says what a role's data is, for the roles of the tasks and, where
     E_id is pre-trained on rendered people, "pretrain" (for stages that read images only, its mesh
-    settings are neutral); `needs_generator(augmentation)` is True for those that act on structure
-    or identity codes. The three are passed in so that planning needs no torch.
+    settings are neutral); `space(augmentation)` names what it acts on: "structure" and "identity"
+    need G. The three are passed in so that planning needs no torch.
 
     Order: the cells' chains one after the other, each node where it is first needed. A row thus
     finishes before the next one starts.
     """
-    builder = _Builder(components, fingerprint, needs_generator)
+    builder = _Builder(components, fingerprint, space)
     chains = {cell.name: builder.chain(cell) for cell in cells}
     return Plan(tuple(cells), tuple(builder.nodes.values()), chains)
 
@@ -115,7 +115,7 @@ def build_plan(
 class _Builder:
     components: Components
     fingerprint: Fingerprint
-    needs_generator: Callable[[str], bool]
+    space: Callable[[str], str]
     nodes: dict[str, Node] = field(default_factory=dict)
     known: dict[bytes, str] = field(default_factory=dict)
 
@@ -133,18 +133,32 @@ class _Builder:
         return tuple(done.values())
 
     def generative(self, cell: Cell) -> bool:
-        # Ask for every name, not up to the first True: a wrong one is reported wherever it stands.
-        answers = [self.needs_generator(name) for name in cell.settings.joint.augmentations]
-        return any(answers)
+        # Ask for every name, not up to the first hit: a wrong one is reported wherever it stands.
+        spaces = {self.space(name) for name in cell.settings.joint.augmentations}
+        return not spaces.isdisjoint({"structure", "identity"})
+
+    def with_view(self, settings: Settings) -> Settings:
+        """Settings in which `gan.view` names what gives s_new in stage 2: as in stage 3."""
+        names = settings.joint.augmentations
+        found = [name for name in names if self.space(name) == "structure"]
+        view = settings.gan.view or (found[0] if found else "rotation")
+        gan = settings.gan.model_copy(update={"view": view})
+        return settings.model_copy(update={"gan": gan})
 
     def add(self, cell: Cell, stage: Stage, parents: dict[str, str]) -> str:
         meshes = stage is Stage.GAN or (stage is Stage.JOINT and self.generative(cell))
-        settings = stage_settings(stage, cell.settings, generative=meshes)
+        resolved = self.with_view(cell.settings)
+        settings = stage_settings(stage, resolved, generative=meshes)
         roles = _roles(stage, cell)
-        prints = {name: self.data(role, cell.settings, meshes) for name, role in roles.items()}
+        # Identities are held out of the target alone, and never from the test set.
+        validated = stage is not Stage.EVALUATE or cell.settings.evaluate.split == "validation"
+        prints = {
+            name: self.data(role, cell.settings, meshes, name == "target" and validated)
+            for name, role in roles.items()
+        }
         if stage is Stage.PRETRAIN:
             prints |= _weights(cell.settings)
-        used = self.revisions(stage, cell.settings, meshes)
+        used = self.revisions(stage, resolved, meshes)
         key = node_key(stage, cell.seed, settings, parents, prints, used)
         if key not in self.nodes:
             label = _label(stage, cell)
@@ -154,10 +168,12 @@ class _Builder:
             )
         return key
 
-    def data(self, role: str, settings: Settings, meshes: bool) -> str:
-        if not meshes:
-            data = settings.data.model_copy(update={"mesh": _NO_MESHES})
-            settings = settings.model_copy(update={"data": data})
+    def data(self, role: str, settings: Settings, meshes: bool, held_out: bool) -> str:
+        neutral: dict[str, Any] = {} if meshes else {"mesh": _NO_MESHES}
+        if not held_out:
+            neutral["validation_share"] = 0.0
+        data = settings.data.model_copy(update=neutral)
+        settings = settings.model_copy(update={"data": data})
         sections = (settings.data, settings.pretrain)
         question = canonical_json([role, *(part.model_dump(mode="json") for part in sections)])
         if question not in self.known:
@@ -171,7 +187,7 @@ class _Builder:
         if stage is Stage.WARMUP:
             used.append(("warmups", settings.warmup.method))
         if stage is Stage.GAN:
-            used += [("augmentations", name) for name in ("rotation", "d_mixup")]
+            used += [("augmentations", name) for name in (str(settings.gan.view), "d_mixup")]
         if stage is Stage.JOINT:
             used += [("augmentations", name) for name in settings.joint.augmentations]
             used += [("losses", name) for name in settings.joint.losses]

@@ -32,7 +32,7 @@ def aggregate(
     metrics: Sequence[str],
     data: Mapping[str, str],
 ) -> dict[tuple[str, str, str], Cell]:
-    """Return (row key, task name, metric) -> Cell.
+    """Return (row key, task name, metric) -> Cell, for the metrics that every seed has.
 
     With several seeds the interval is Student's over seeds. With one seed only mAP has one, by
     bootstrap over queries: it says how much the choice of queries matters, nothing of training.
@@ -44,7 +44,7 @@ def aggregate(
         )
         for (row, task), by_seed in scores.items()
         for metric in metrics
-        if by_seed
+        if by_seed and all(metric in score.metrics for score in by_seed.values())
     }
 
 

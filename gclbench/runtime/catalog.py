@@ -47,7 +47,6 @@ def revision(kind: str, name: str) -> int:
     return load_catalog().lookup(kind, name).revision
 
 
-def needs_generator(augmentation: str) -> bool:
-    """True for augmentations that only G can make (a new structure or a mixed identity)."""
-    component = load_catalog().lookup("augmentations", augmentation).component
-    return component.space in {"structure", "identity"}
+def space(augmentation: str) -> str:
+    """What an augmentation acts on (see `gclbench.augmentations.base`)."""
+    return str(load_catalog().lookup("augmentations", augmentation).component.space)

@@ -16,7 +16,7 @@ from gclbench.executors.events import Event, NodeFailed, NodeFinished, Outcome
 from gclbench.executors.inline import InlineExecutor
 from gclbench.executors.local import LocalExecutor
 from gclbench.plan import ArtifactStore, Cell, Node, Plan, build_cells, build_plan
-from gclbench.runtime.catalog import load_catalog, needs_generator, revision
+from gclbench.runtime.catalog import load_catalog, revision, space
 from gclbench.runtime.worker import RunConfig, run_node
 from gclbench.schema import Layout, NodeRecord, Profile, Settings, Study
 from gclbench.schema.settings import WorldSettings
@@ -57,7 +57,10 @@ class RunOutcome:
 
 @dataclass(frozen=True)
 class Score:
-    """One evaluated cell: metrics in percent, the AP of every query (NaN: skipped), its node."""
+    """One evaluated cell: metrics, the AP of every query (NaN: skipped), its node.
+
+    mAP, ranks, AP and NMI in percent; N, the number of clusters, and NMI only after stage 3.
+    """
 
     metrics: Mapping[str, float]
     ap: np.ndarray
@@ -81,7 +84,7 @@ class Session:
 
         for settings in {repr(cell.settings.joint): cell.settings for cell in self.cells}.values():
             build_augmentations(settings)  # names that do not go together: before any training
-        self.plan: Plan = build_plan(self.cells, revision, self._fingerprint, needs_generator)
+        self.plan: Plan = build_plan(self.cells, revision, self._fingerprint, space)
 
     def _cells(self, study: Study) -> list[Cell]:
         return build_cells(
@@ -135,6 +138,8 @@ class Session:
         raise UsageError(f"no task {task_name}.")
 
     def layout(self, study: Study) -> Layout:
+        if study.report is None:
+            raise UsageError(f"the study {study.study} has no table.", "Name its `report`.")
         return self.content.layout(study.report)
 
     # -- run ----------------------------------------------------------------------------------
@@ -206,7 +211,10 @@ class Session:
         record = self.artifacts.read(node)
         with np.load(self.artifacts.path(node) / "per_query.npz") as arrays:
             ap = 100.0 * arrays["ap"]
-        return Score({name: record.metrics[name] for name in METRICS}, ap, node.key)
+        metrics = {name: record.metrics[name] for name in METRICS}
+        if "clusters" in record.metrics:  # only stage 3 ends with pseudo labels of its own
+            metrics |= {"N": record.metrics["clusters"], "NMI": 100.0 * record.metrics["nmi"]}
+        return Score(metrics, ap, node.key)
 
     def record(self, node: Node) -> NodeRecord | None:
         """The record of a finished node, or None."""

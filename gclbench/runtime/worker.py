@@ -119,7 +119,12 @@ def load_datasets(config: RunConfig, node: Node) -> dict[str, Dataset]:
             return {}
         people, each = settings.pretrain.people, settings.pretrain.images_per_person
         return {"pretrain": load_pretrain_set(settings.data, people, each, cache)}
-    return {name: load_dataset(role, settings.data, cache) for name, role in node.roles.items()}
+    held_out = settings.evaluate.split == "validation" or node.stage is not Stage.EVALUATE
+    whole = settings.data.model_copy(update={"validation_share": 0.0})
+    return {
+        name: load_dataset(role, settings.data if name == "target" and held_out else whole, cache)
+        for name, role in node.roles.items()
+    }
 
 
 def choose_device(name: str) -> torch.device:

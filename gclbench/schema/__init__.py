@@ -1,6 +1,6 @@
 """Frozen pydantic models: settings, studies, recipes, layouts, records. No torch, no I/O."""
 
-from gclbench.schema.layout import Flag, Layout, Panel
+from gclbench.schema.layout import Flag, Layout, Panel, Plot
 from gclbench.schema.model import Model
 from gclbench.schema.record import NodeRecord, PublishedNumber, RunStatus
 from gclbench.schema.settings import Settings
@@ -28,6 +28,7 @@ __all__ = [
     "Model",
     "NodeRecord",
     "Panel",
+    "Plot",
     "Profile",
     "PublishedNumber",
     "Recipe",

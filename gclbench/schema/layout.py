@@ -8,7 +8,8 @@ from pydantic import Field
 
 from gclbench.schema.model import Model
 
-Metric = Literal["mAP", "R1", "R5", "R10"]
+# N: clusters that the last epoch of stage 3 trained on; NMI: their agreement with the truth, 0-100
+Metric = Literal["mAP", "R1", "R5", "R10", "N", "NMI"]
 
 
 class Panel(Model):
@@ -26,6 +27,19 @@ class Flag(Model):
     group: str = ""
 
 
+class Plot(Model):
+    """A line plot beside the table: `metrics` over an axis of the study's sweeps, or the epochs.
+
+    `axis` is the name of a sweep's axis, or "epoch" (metrics of stage 3 after each epoch, one line
+    a row). `stated` is the value that the paper chooses.
+    """
+
+    axis: str
+    label: str
+    metrics: tuple[Metric, ...]
+    stated: float | None = None
+
+
 class Layout(Model):
     """One table: rows come from the study, printed numbers from baselines/published/."""
 
@@ -37,3 +51,4 @@ class Layout(Model):
     metrics: tuple[Metric, ...] = ("mAP", "R1", "R5", "R10")
     flags: tuple[Flag, ...] = ()
     row_groups: dict[str, str] = Field(default_factory=dict)
+    plots: tuple[Plot, ...] = ()

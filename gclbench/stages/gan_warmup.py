@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from gclbench.augmentations.d_mixup import DMixup
-from gclbench.augmentations.rotation import Rotation
-from gclbench.evaluation.preprocess import structure_to_network, to_network
-from gclbench.registry import register
+from gclbench.errors import UsageError
+from gclbench.evaluation.preprocess import to_network
+from gclbench.registry import REGISTRY, register
+from gclbench.schema.settings import GanSettings
 from gclbench.stages.context import StageContext
-from gclbench.stages.generative import GenerativeModule, Mixing
+from gclbench.stages.generative import GenerativeModule, Guides, Mixing
 from gclbench.stages.loop import shuffled_batches, train
 from gclbench.stages.pretrain import load_encoder
 
@@ -31,8 +33,7 @@ class GanTraining:
         self.module = GenerativeModule(context, self.encoder.channels)
         self.module.build_optimizers(self.settings.lr)
         self.images = context.datasets["target"].images("train")
-        self.projections = context.datasets["target"].projections()
-        self.rotation = Rotation(angles=self.settings.angles)
+        self.guides = Guides(_structure_view(self.settings), context.datasets["target"])
         self.d_mixup = DMixup(alpha=self.settings.mix_alpha)
         self.history: dict[str, list[float]] = {"recon_x": [], "recon_f": []}
 
@@ -47,7 +48,7 @@ class GanTraining:
     def step(self, batch: Tensor) -> dict[str, Tensor | float]:
         device = self.context.device
         images = to_network(self.images[batch.numpy()]).to(device)
-        own, new = self._structures(batch, device)
+        own, new = self.guides.structures(images, batch, self.turns)
         views = self.module.views(
             images, own, new, self.encoder, self.encoder, self._mixing(len(batch), device)
         )
@@ -60,11 +61,6 @@ class GanTraining:
         for name, values in self.history.items():
             values.append(float(losses[name].detach()))
         return {"loss": total, "loss_d": loss_d, **losses}
-
-    def _structures(self, batch: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
-        projections = structure_to_network(self.projections[batch.numpy()]).to(device)
-        chance = self.rotation.sample(len(batch), self.turns)
-        return projections[:, :1], self.rotation.apply(projections, chance)
 
     def _mixing(self, batch_size: int, device: torch.device) -> Mixing | None:
         if not self.settings.adversarial_mix:
@@ -93,6 +89,19 @@ class GanTraining:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.module.load_training_state(state)
         self.history = {name: list(values) for name, values in state["history"].items()}
+
+
+def _structure_view(settings: GanSettings) -> Any:
+    """The augmentation that gives s_new. Raises UnknownNameError, UsageError for another kind."""
+    name = settings.view or "rotation"
+    component = REGISTRY.lookup("augmentations", name).component
+    if component.space != "structure":
+        raise UsageError(
+            f"gan.view={name} gives no structure to generate from.",
+            "Take rotation, mesh_switch or gray_switch.",
+        )
+    known = {field.name for field in fields(component)}
+    return component(**({"angles": settings.angles} if "angles" in known else {}))
 
 
 @register("stages", "gan", revision=2)

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gclbench.datasets.base import Dataset
+from gclbench.evaluation.preprocess import structure_to_network
 from gclbench.kernels.mixing import mix
 from gclbench.losses.gan import (
     adversarial_discriminator,
@@ -58,6 +60,32 @@ class GeneratedViews:
     def fakes(self) -> list[Tensor]:
         kinds = [self.original, self.new, self.cycle]
         return kinds if self.mixed is None else [*kinds, self.mixed]
+
+
+def guide_of(view: Any) -> str:
+    """ "mesh" or "gray": where a structural view finds s_ori and s_new (see its `guide`)."""
+    return getattr(view, "guide", "mesh")
+
+
+class Guides:
+    """Where the structure of a dataset's images comes from, as a view augmentation asks.
+
+    "mesh": their gray projections; "gray": the images themselves (mean of the normalised colours).
+    """
+
+    def __init__(self, view: Any, dataset: Dataset) -> None:
+        self.view = view
+        self.projections = dataset.projections() if guide_of(view) == "mesh" else None
+
+    def structures(
+        self, images: Tensor, batch: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """s_ori and s_new (B, 1, H, W) of normalised images (B, 3, H, W), rows `batch` (B,)."""
+        if self.projections is None:
+            choices = images.mean(dim=1, keepdim=True)
+        else:
+            choices = structure_to_network(self.projections[batch.numpy()]).to(images.device)
+        return choices[:, :1], self.view.apply(choices, self.view.sample(len(batch), draws))
 
 
 class GenerativeModule(nn.Module):

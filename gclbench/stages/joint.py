@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from gclbench.errors import UsageError
 from gclbench.evaluation.features import extract_features
-from gclbench.evaluation.preprocess import structure_to_network, to_network
+from gclbench.evaluation.preprocess import to_network
 from gclbench.evaluation.protocol import evaluate
 from gclbench.kernels.mixing import mix
 from gclbench.kernels.quality import nmi
@@ -34,7 +34,7 @@ from gclbench.stages.contrast import (
     contrastive_losses,
     weighted_total,
 )
-from gclbench.stages.generative import GenerativeModule, Mixing
+from gclbench.stages.generative import GenerativeModule, Guides, Mixing
 from gclbench.stages.loop import shuffled_batches, train
 from gclbench.stages.pretrain import load_encoder
 from gclbench.stages.supervised import set_lr
@@ -57,21 +57,21 @@ def build_augmentations(settings: Settings) -> tuple[Any, Any | None]:
             raise UsageError(
                 f"joint.augmentations names two {component.role} augmentations: "
                 f"{', '.join(settings.joint.augmentations)}.",
-                "Keep one view (none, multi, rotation, oracle_rotation) and at most one mix.",
+                "Keep one view (none, multi, rotation, ...) and at most one mix.",
             )
         known = {field.name for field in fields(component)}
         made[component.role] = component(**{k: v for k, v in options.items() if k in known})
     if "view" not in made:
         raise UsageError(
             "joint.augmentations names no view augmentation.",
-            "Add one of none, multi, rotation, oracle_rotation.",
+            "Add one of none, multi, rotation, mesh_switch, gray_switch, oracle_rotation.",
         )
     view, blend = made["view"], made.get("mix")
     if blend is not None and blend.space == "identity" and view.space != "structure":
         raise UsageError(
             f"joint.augmentations pairs {' and '.join(settings.joint.augmentations)}: a mix of "
-            "identities is drawn by G, which needs a turned mesh.",
-            "Take rotation as the view, or mixup or f_mixup as the mix.",
+            "identities is drawn by G, which needs structure.",
+            "Take rotation, mesh_switch or gray_switch as the view, or another mix.",
         )
     check_losses(settings.joint, blend is not None)
     return view, blend
@@ -101,7 +101,7 @@ class JointTraining:
             weight_decay=self.settings.weight_decay,
         )
         self.generative = self._generative()
-        self.structures = self.target.projections() if self.generative is not None else None
+        self.guides = Guides(self.view, self.target) if self.generative is not None else None
         self.oracle = self.target.oracle_views() if self.view.space == "oracle" else None
         unit = extract_features(self.encoder, self.images, PROTOCOL.batch_size, self.device)
         self.memory = MemoryBank(torch.as_tensor(unit, device=self.device))
@@ -123,7 +123,7 @@ class JointTraining:
         )
         labels = torch.from_numpy(found.labels).to(self.device)
         self.labels = EpochLabels(labels, prototypes(self.memory.rows, labels))
-        self._log_label_quality(found.labels, float(found.eps), epoch)
+        self.quality = self._label_quality(found.labels, float(found.eps))
         factor = self.settings.lr_decay if epoch >= self.settings.lr_decay_epoch else 1.0
         set_lr(self.optimizer, factor)
         if self.generative is not None:
@@ -139,9 +139,10 @@ class JointTraining:
         order = self.context.torch_generator("order", epoch)
         return shuffled_batches(clustered, self.settings.batch_size, order)
 
-    def _log_label_quality(self, labels: np.ndarray, eps: float, epoch: int) -> None:
+    def _label_quality(self, labels: np.ndarray, eps: float) -> dict[str, float]:
+        """How well the labels that an epoch trains on agree with the true identities."""
         truth = self.target.train.pids
-        values = {
+        return {
             "nmi": nmi(truth, labels),
             "nmi_outliers_dropped": nmi(truth, labels, outliers="drop"),
             "nmi_outliers_single": nmi(truth, labels, outliers="singletons"),
@@ -149,8 +150,6 @@ class JointTraining:
             "outliers": float((labels < 0).sum()),
             "eps": eps,
         }
-        for name, value in values.items():
-            self.context.log(name, value, epoch)
 
     def step(self, batch: Tensor) -> dict[str, Tensor | float]:
         images = to_network(self.images[batch.numpy()]).to(self.device)
@@ -202,17 +201,16 @@ class JointTraining:
     ) -> tuple[BatchViews, dict[str, Tensor]]:
         """Views by G; D takes its step on them before G's losses are formed (specs: section 7)."""
         generative = self.generative
-        if generative is None or self.structures is None:
+        if generative is None or self.guides is None:
             raise UsageError("this row has no generator.", "Add rotation to joint.augmentations.")
-        projections = structure_to_network(self.structures[batch.numpy()]).to(self.device)
-        chance = self.view.sample(len(batch), self.turns)
+        own, new = self.guides.structures(images, batch, self.turns)
         identity_mix = (
             mixing if self.mixing is not None and self.mixing.space == "identity" else None
         )
         made = generative.views(
             images,
-            projections[:, :1],
-            self.view.apply(projections, chance),
+            own,
+            new,
             self.encoder,
             self._encode_generated,
             identity_mix,
@@ -265,9 +263,9 @@ class JointTraining:
     def end_epoch(self, epoch: int) -> dict[str, float]:
         every = self.settings.evaluate_every
         if every == 0 or (epoch + 1) % every:
-            return {}
+            return self.quality
         result = evaluate(self.encoder, self.target, PROTOCOL, self.device)
-        return {"mAP": result.mAP, "R1": result.R1}
+        return {**self.quality, "mAP": result.mAP, "R1": result.R1}
 
     def state_dict(self) -> dict[str, Any]:
         state = {
@@ -287,7 +285,7 @@ class JointTraining:
             self.generative.load_training_state(state["generative"])
 
 
-@register("stages", "joint", revision=2)
+@register("stages", "joint", revision=3)
 def joint(context: StageContext) -> dict[str, float]:
     """Stage 3: train E_id with the contrastive losses, jointly with G and D where needed."""
     training = JointTraining(context)

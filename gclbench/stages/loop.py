@@ -7,8 +7,10 @@ process died.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -16,6 +18,9 @@ from torch import Tensor
 
 from gclbench.errors import CheckpointError, TrainingError
 from gclbench.stages.context import StageContext
+
+EPOCHS_FILE = "epochs.json"
+_HISTORY = "epoch_metrics"
 
 
 class Training(Protocol):
@@ -41,8 +46,13 @@ class Training(Protocol):
 
 
 def train(training: Training, context: StageContext) -> None:
-    """Run all epochs that are not done yet. Raises TrainingError when a loss is not finite."""
-    for epoch in range(_resume(training, context), training.epochs):
+    """Run all epochs that are not done yet and leave their metrics in `epochs.json`.
+
+    That file is a list with one mapping per epoch: "epoch" (from 1), mean losses, and what
+    `end_epoch` returned. Raises TrainingError when a loss is not finite.
+    """
+    done, history = _resume(training, context)
+    for epoch in range(done, training.epochs):
         batches = training.begin_epoch(epoch)
         if len(batches) == 0:
             context.notice(f"epoch {epoch + 1} has no batch: too few images were clustered.")
@@ -54,16 +64,22 @@ def train(training: Training, context: StageContext) -> None:
                 totals[name] = totals.get(name, 0.0) + value
             context.progress(epoch, training.epochs, index + 1, len(batches), losses)
         means = {name: total / len(batches) for name, total in totals.items()}
-        for name, value in {**means, **training.end_epoch(epoch)}.items():
+        metrics = {**means, **training.end_epoch(epoch)}
+        for name, value in metrics.items():
             context.log(name, value, epoch + 1)
-        context.checkpoints.save(epoch + 1, training.state_dict())
+        history.append({"epoch": epoch + 1, **metrics})
+        state = {**training.state_dict(), _HISTORY: history}
+        context.checkpoints.save(epoch + 1, state)
+    (context.folder / EPOCHS_FILE).write_text(json.dumps(history, indent=0), encoding="utf-8")
 
 
-def _resume(training: Training, context: StageContext) -> int:
+def _resume(training: Training, context: StageContext) -> tuple[int, list[dict[str, float]]]:
+    """Load the newest checkpoint; return how many epochs are done, and their metrics."""
     found = context.checkpoints.latest()
     if found is None:
-        return 0
+        return 0, []
     done, state = found
+    history: list[dict[str, float]] = state.pop(_HISTORY, [])
     try:
         training.load_state_dict(state)
     except (KeyError, RuntimeError, ValueError) as error:
@@ -72,7 +88,14 @@ def _resume(training: Training, context: StageContext) -> int:
             "Delete that folder to train the node anew.",
         ) from error
     context.notice(f"goes on after epoch {done} of {training.epochs}.")
-    return done
+    return done, history
+
+
+def last_epoch(folder: Path) -> dict[str, float]:
+    """Return the metrics of the last epoch of a trained artifact; empty where it has none."""
+    path = folder / EPOCHS_FILE
+    epochs = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    return dict(epochs[-1]) if epochs else {}
 
 
 def scalars(losses: dict[str, Tensor | float]) -> dict[str, float]:

@@ -38,8 +38,23 @@ ROWS = (
     Row(key="none", label="N", control=True, set={"joint.augmentations": ["none"]}),
 )
 STUDY = Study(study="t6", title="T", recipe="r", tasks=TASKS, rows=ROWS, report="t6")
+PLAIN = Study(
+    study="p",
+    title="P",
+    recipe="r",
+    tasks=TASKS[:1],
+    rows=(Row(key="row", label="R"),),
+    report="t6",
+)
 RECIPE = Recipe(recipe="r", title="R", reference="", setting="usl", runs_here=True)
-SPACES = {"multi": False, "none": False, "rotation": True, "d_mixup": True, "mixup": False}
+SPACES = {
+    "multi": "image",
+    "none": "image",
+    "rotation": "structure",
+    "mesh_switch": "structure",
+    "d_mixup": "identity",
+    "mixup": "image",
+}
 
 
 class World:
@@ -48,23 +63,30 @@ class World:
     def __init__(self) -> None:
         self.revisions: dict[tuple[str, str], int] = {}
         self.asked: list[tuple[str, Settings]] = []
+        self.shares: dict[str, float] = {}
 
     def components(self, kind: str, name: str) -> int:
         return self.revisions.get((kind, name), 1)
+
+    def share_of(self, fingerprint: str) -> float:
+        """The held-out share that a fingerprint was asked for with."""
+        return self.shares[fingerprint]
 
     def fingerprint(self, role: str, settings: Settings) -> str:
         self.asked.append((role, settings))
         data = settings.data.model_dump(mode="json")
         root = data.pop("root")  # where data lies does not matter, what it is does
-        return digest([role, "real" if root else "world", data])
+        answer = digest([role, "real" if root else "world", data])
+        self.shares[answer] = settings.data.validation_share
+        return answer
 
-    def needs_generator(self, name: str) -> bool:
+    def space(self, name: str) -> str:
         if name not in SPACES:
             raise UnknownNameError("augmentations", name, SPACES)
         return SPACES[name]
 
     def plan(self, cells: list[Cell]) -> Plan:
-        return build_plan(cells, self.components, self.fingerprint, self.needs_generator)
+        return build_plan(cells, self.components, self.fingerprint, self.space)
 
 
 def make(overrides: dict[str, Any] | None = None, **values: Any) -> Plan:
@@ -384,14 +406,48 @@ def test_sizes_of_a_profile_reach_the_nodes() -> None:
     assert {node.resolved().data.height_px for node in plan.nodes} == {64}
 
 
+def test_stage_2_learns_the_structure_that_stage_3_asks_for() -> None:
+    views = {}
+    for view in ("rotation", "mesh_switch"):
+        plan = make({"joint.augmentations": [view, "d_mixup"]}, study=PLAIN, rows=["row"])
+        (gan,) = [node for node in plan.nodes if node.stage is Stage.GAN]
+        views[view] = gan.settings["gan"]["view"]
+        assert f"augmentations/{view}" in gan.components
+    assert views == {"rotation": "rotation", "mesh_switch": "mesh_switch"}
+
+
+def test_a_held_out_share_changes_what_is_trained_on_but_not_the_test_set() -> None:
+    asked = World()
+    cells = build_cells(PLAIN, RECIPE, None, {"data.validation_share": 0.25}, rows=["row"])
+    plan = asked.plan(cells)
+    shares = {
+        (node.stage, name): share
+        for node in plan.nodes
+        for name in node.fingerprints
+        for share in [asked.share_of(node.fingerprints[name])]
+    }
+    assert shares[Stage.WARMUP, "target"] == shares[Stage.JOINT, "target"] == 0.25
+    assert shares[Stage.EVALUATE, "target"] == 0.0
+    again = build_cells(
+        PLAIN,
+        RECIPE,
+        None,
+        {"data.validation_share": 0.25, "evaluate.split": "validation"},
+        rows=["row"],
+    )
+    evaluation = asked.plan(again).nodes[-1]
+    assert asked.share_of(evaluation.fingerprints["target"]) == 0.25
+    assert [n.key for n in asked.plan(again).nodes[:-1]] == [n.key for n in plan.nodes[:-1]]
+
+
 def test_the_shipped_table_6_has_28_cells_and_shares_warm_ups() -> None:
     content = Content(environment={})
     study = content.study("table6")
     cells = build_cells(study, content.recipe(study.recipe), content.profile("smoke"), seeds=[0])
-    spaces = {"rotation": True, "f_mixup": True, "d_mixup": True}
+    spaces = {"rotation": "structure", "d_mixup": "identity"}
     world = World()
     plan = build_plan(
-        cells, world.components, world.fingerprint, lambda name: spaces.get(name, False)
+        cells, world.components, world.fingerprint, lambda name: spaces.get(name, "image")
     )
     summary = plan.summary(lambda node: False)
     assert (summary["cells"], summary["controls"]) == (28, 8)

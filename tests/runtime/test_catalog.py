@@ -10,7 +10,7 @@ import pytest
 from gclbench.errors import UnknownNameError
 from gclbench.registry import REGISTRY
 from gclbench.runtime import catalog
-from gclbench.runtime.catalog import load_catalog, needs_generator, revision
+from gclbench.runtime.catalog import load_catalog, revision, space
 
 KINDS = {
     "augmentations": {"multi", "rotation", "mixup", "f_mixup", "d_mixup"},
@@ -79,6 +79,8 @@ def test_the_revision_is_the_registered_one_and_unknown_names_get_the_nearest() 
         revision("losses", "l_vii")
 
 
-def test_structure_and_identity_augmentations_need_a_generator() -> None:
-    needed = {name for name in REGISTRY.names("augmentations") if needs_generator(name)}
-    assert needed == {"rotation", "d_mixup"}
+def test_the_space_of_an_augmentation_is_known_by_its_name() -> None:
+    spaces = {name: space(name) for name in REGISTRY.names("augmentations")}
+    structural = {name for name, where in spaces.items() if where == "structure"}
+    assert structural == {"rotation", "mesh_switch", "gray_switch"}
+    assert spaces["d_mixup"] == "identity"

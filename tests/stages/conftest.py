@@ -105,6 +105,9 @@ class FakeDataset:
         pixels = {split: self._paint(split, values) for split, values in pids.items()}
         object.__setattr__(self, "pixels", pixels)
 
+    def factors(self, split: str) -> None:
+        """Nothing is known of its images, as of real ones."""
+
     def _paint(self, split: str, pids: np.ndarray) -> np.ndarray:
         rng = numpy_generator(self.seed, "fake", split)
         colours = numpy_generator(self.seed, "colours").uniform(20, 235, (self.people, 2, 3))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from gclbench.errors import UsageError
 from gclbench.plan import Checkpoints
 from gclbench.stages.gan_warmup import GanTraining, gan_warmup
 from gclbench.stages.loop import train
@@ -88,7 +89,7 @@ def test_the_mixed_person_is_judged_too_unless_switched_off(
 def test_the_new_structure_is_another_projection_of_the_same_row(bench: Any) -> None:
     training = make_training(bench)
     batch = training.begin_epoch(0)[0]
-    own, new = training._structures(batch, torch.device("cpu"))
+    own, new = training.guides.structures(torch.zeros(len(batch), 3, 1, 1), batch, training.turns)
     known = torch.from_numpy(bench.dataset.projections()[batch.numpy()]).float() / 127.5 - 1
     assert torch.allclose(own[:, 0], known[:, 0], atol=1e-6)
     for row in range(len(batch)):
@@ -97,12 +98,43 @@ def test_the_new_structure_is_another_projection_of_the_same_row(bench: Any) -> 
         assert found[0] > 0
 
 
+def test_a_mesh_switch_takes_the_own_view_of_another_image(bench: Any, tiny: Tiny) -> None:
+    training = make_training(bench, tiny(gan={"view": "mesh_switch"}))
+    batch = training.begin_epoch(0)[0]
+    own, new = training.guides.structures(torch.zeros(len(batch), 3, 1, 1), batch, training.turns)
+    for row in range(len(batch)):
+        found = [a for a in range(len(batch)) if torch.equal(new[row], own[a])]
+        assert found
+        assert row not in found
+
+
+def test_a_gray_switch_needs_no_mesh_and_takes_the_gray_of_another_image(
+    bench: Any, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(bench.dataset), "projections", None)
+    training = make_training(bench, tiny(gan={"view": "gray_switch"}))
+    batch = training.begin_epoch(0)[0]
+    images = torch.randn(len(batch), 3, 4, 2, generator=torch.Generator().manual_seed(0))
+    own, new = training.guides.structures(images, batch, training.turns)
+    assert torch.allclose(own[:, 0], (images[:, 0] + images[:, 1] + images[:, 2]) / 3)
+    partners = [[a for a in range(len(batch)) if torch.equal(new[r], own[a])] for r in range(8)]
+    assert sorted(partner for found in partners for partner in found) == list(range(8))
+    assert all(row not in found for row, found in enumerate(partners))
+    losses = training.step(batch)
+    assert all(torch.isfinite(torch.as_tensor(value)) for value in losses.values())
+
+
+def test_a_view_that_gives_no_structure_is_refused(bench: Any, tiny: Tiny) -> None:
+    with pytest.raises(UsageError, match=r"gan\.view=multi gives no structure"):
+        make_training(bench, tiny(gan={"view": "multi"}))
+
+
 def test_every_epoch_draws_views_and_order_of_its_own_and_draws_them_again(bench: Any) -> None:
     training = make_training(bench)
     draws = []
     for epoch in (0, 1, 0):
         batch = training.begin_epoch(epoch)[0]
-        chance = training.rotation.sample(8, training.turns)
+        chance = training.guides.view.sample(8, training.turns)
         draws.append((batch.tolist(), chance.index.tolist()))
     assert draws[0] == draws[2]
     assert draws[0][0] != draws[1][0]

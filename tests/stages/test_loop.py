@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +13,7 @@ import torch
 
 from gclbench.errors import CheckpointError, TrainingError
 from gclbench.seeding import torch_generator
-from gclbench.stages.loop import endless_batches, shuffled_batches, train
+from gclbench.stages.loop import endless_batches, last_epoch, shuffled_batches, train
 
 
 class MemoryCheckpoints:
@@ -19,11 +21,19 @@ class MemoryCheckpoints:
         self.saved: list[tuple[int, dict[str, Any]]] = []
 
     def save(self, epoch: int, state: dict[str, Any]) -> Path:
-        self.saved.append((epoch, {name: value.clone() for name, value in state.items()}))
+        self.saved.append((epoch, copy.deepcopy(state)))
         return Path("unused")
 
     def latest(self) -> tuple[int, dict[str, Any]] | None:
-        return self.saved[-1] if self.saved else None
+        return copy.deepcopy(self.saved[-1]) if self.saved else None
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "FOLDER", tmp_path)
+
+
+FOLDER = Path("replaced by the fixture")
 
 
 def make_context(checkpoints: MemoryCheckpoints | None = None) -> Any:
@@ -31,7 +41,7 @@ def make_context(checkpoints: MemoryCheckpoints | None = None) -> Any:
     notices: list[str] = []
     return SimpleNamespace(
         stage="joint",
-        folder=Path("folder"),
+        folder=FOLDER,
         checkpoints=checkpoints or MemoryCheckpoints(),
         log=lambda name, value, step: logged.append((name, value, step)),
         progress=lambda *args: None,
@@ -92,6 +102,28 @@ def test_epoch_metrics_are_logged_with_the_number_of_finished_epochs() -> None:
         ("epoch_done", 1),
         ("epoch_done", 2),
     ]
+
+
+def test_the_epochs_metrics_are_left_beside_the_weights_also_those_before_a_kill() -> None:
+    whole = Walk(make_context(), 4)
+    train(whole, whole.context)
+    expected = json.loads((FOLDER / "epochs.json").read_text())
+    assert [epoch["epoch"] for epoch in expected] == [1, 2, 3, 4]
+    logged = [value for name, value, _ in whole.context.logged if name == "epoch_done"]
+    assert [epoch["epoch_done"] for epoch in expected] == logged
+    (FOLDER / "epochs.json").unlink()
+    killed = Walk(make_context(), 4, die_in=2)
+    with pytest.raises(KeyboardInterrupt):
+        train(killed, killed.context)
+    assert not (FOLDER / "epochs.json").exists()
+    again = Walk(make_context(killed.context.checkpoints), 4)
+    train(again, again.context)
+    assert json.loads((FOLDER / "epochs.json").read_text()) == expected
+    assert last_epoch(FOLDER) == expected[-1]
+
+
+def test_a_folder_without_epochs_has_no_last_one() -> None:
+    assert last_epoch(FOLDER) == {}
 
 
 def test_progress_is_reported_after_every_step_with_the_latest_losses() -> None:

@@ -1,0 +1,107 @@
+"""Hold out training identities: train on the others, query and rank the held-out ones.
+
+A search for settings must look at something, and that must not be the test set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gclbench.datasets.base import Bytes, Dataset, ImageTable, Split
+from gclbench.datasets.cache import cached_array
+from gclbench.digest import digest
+from gclbench.errors import UsageError
+
+# Rises when the same share would hold out other images.
+REVISION = 1
+
+
+@dataclass(frozen=True)
+class HeldOutDataset(Dataset):
+    """A dataset whose query and gallery are held-out training identities of `base`.
+
+    `rows` maps each split to rows of the base's training images.
+    """
+
+    base: Dataset | None = field(default=None, repr=False)
+    rows: dict[str, NDArray[np.int64]] = field(default_factory=dict, repr=False)
+
+    def images(self, split: Split) -> Bytes:
+        self.table(split)
+        return self._part("images", split, self._base().images("train"))
+
+    def projections(self) -> Bytes:
+        name = self._base().projections_file.removesuffix(".npy")
+        return self._part(name, "train", self._base().projections())
+
+    def oracle_views(self) -> Bytes:
+        return self._part("oracle", "train", self._base().oracle_views())
+
+    def _base(self) -> Dataset:
+        if self.base is None:
+            raise UsageError("a held-out dataset needs the dataset that it is a part of.")
+        return self.base
+
+    def _part(self, what: str, split: str, whole: Bytes) -> Bytes:
+        rows = self.rows[split]
+        shape = (len(rows), *whole.shape[1:])
+        path = self.arrays / f"{what}-{split}-{self.height_px}x{self.width_px}.npy"
+
+        def build(out: Bytes) -> None:
+            out[:] = whole[rows]
+
+        return cached_array(path, shape, build)
+
+
+def hold_out(base: Dataset, share: float) -> HeldOutDataset:
+    """Return `base` without `share` of its training identities, which become query and gallery.
+
+    Who is held out follows from a digest of each identity's number, so neither file order nor
+    chance matters. Of a held-out identity, the first image (by path) of every camera is a query,
+    the others are the gallery. Raises UsageError where too few identities are left on a side.
+    """
+    pids = base.train.pids
+    identities = sorted({int(pid) for pid in pids}, key=lambda pid: digest(["held out", pid]))
+    count = round(share * len(identities))
+    if min(count, len(identities) - count) < 2:
+        raise UsageError(
+            f"data.validation_share={share:g} holds out {count} of {len(identities)} training "
+            f"identities of {base.label}.",
+            "Both parts need at least two.",
+        )
+    held = np.isin(pids, identities[:count])
+    places = np.flatnonzero(held)
+    _, first = np.unique(
+        np.stack([pids[places], base.train.cams[places]]), axis=1, return_index=True
+    )
+    queries = np.zeros(len(places), dtype=bool)
+    queries[first] = True
+    rows = {
+        "train": np.flatnonzero(~held),
+        "query": places[queries],
+        "gallery": places[~queries],
+    }
+    shared: dict[str, Any] = {f.name: getattr(base, f.name) for f in fields(Dataset)}
+    name = fingerprint(base.fingerprint, share)
+    shared |= {split: _chosen(base.train, chosen) for split, chosen in rows.items()}
+    shared |= {"fingerprint": name, "arrays": base.arrays.parent / name[:16]}
+    return HeldOutDataset(**shared, base=base, rows=rows)
+
+
+def fingerprint(images: str, share: float) -> str:
+    """Return the digest of what is left of a dataset's images."""
+    return digest([images, "held out", REVISION, share])
+
+
+def _chosen(table: ImageTable, rows: NDArray[np.int64]) -> ImageTable:
+    return replace(
+        table,
+        paths=tuple(table.paths[row] for row in rows),
+        pids=table.pids[rows],
+        cams=table.cams[rows],
+        frames=table.frames[rows],
+    )

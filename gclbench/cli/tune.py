@@ -1,4 +1,4 @@
-"""`gclbench tune`: search settings by Optuna, on held-out identities; show and write what it found."""
+"""`gclbench tune`: search settings by Optuna, judged on held-out identities."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ from gclbench.search.figures import (
 from gclbench.search.results import Importance, Results
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -61,7 +62,7 @@ _STYLE = {
 
 
 def draw_all(results: Results) -> dict[str, dict[str, bytes]]:
-    """Return the plots of a search by name, each as bytes by format; none without a finished trial.
+    """Return the plots of a search by name, as bytes by format; none without a complete trial.
 
     Names: history, slice, importance, contour (two parameters or more), front (two objectives).
     """
@@ -127,11 +128,16 @@ def draw_importance(axes: Axes, data: Importance) -> None:
 
 def draw_contour(axes: Axes, data: Contour) -> None:
     """Trials by two parameters, coloured by mAP; between them linear interpolation."""
+    from matplotlib.tri import Triangulation
+
     _name_x(axes, data.across)
     _name_y(axes, data.up)
     numeric = not (data.across.ticks or data.up.ticks)
     if numeric and _spans_a_plane(data):
-        axes.tricontourf(data.x, data.y, data.mAP, levels=10, cmap="cividis")
+        # Neighbours as they are drawn: on a log axis, those by the logarithm.
+        corners = Triangulation(*_drawn(data)).triangles
+        mesh = Triangulation(data.x, data.y, corners)
+        axes.tricontourf(mesh, data.mAP, levels=10, cmap="cividis")
     dots = axes.scatter(
         data.x, data.y, c=data.mAP, cmap="cividis", s=16, edgecolors="white", linewidths=0.5
     )
@@ -155,16 +161,24 @@ def draw_front(axes: Axes, data: Front) -> None:
     axes.legend(loc="best")
 
 
-def _spans_a_plane(data: Contour) -> bool:
-    """Triangles need three points that are not on a line (as drawn, on log scales too)."""
+def _drawn(data: Contour) -> tuple[np.ndarray, np.ndarray]:
+    """Where the points stand on the paper, each axis from 0 to 1."""
     import numpy as np
 
-    x, y = (
-        np.log10(values) if axis.log else np.array(values)
-        for axis, values in ((data.across, data.x), (data.up, data.y))
-    )
-    centred = np.stack([x - x.mean(), y - y.mean()])
-    return len(x) > 2 and bool(np.linalg.matrix_rank(centred, tol=1e-9) == 2)
+    def scaled(axis: Axis, values: Sequence[float]) -> np.ndarray:
+        places = np.log10(values) if axis.log else np.array(values)
+        return (places - places.min()) / (np.ptp(places) or 1.0)
+
+    return scaled(data.across, data.x), scaled(data.up, data.y)
+
+
+def _spans_a_plane(data: Contour) -> bool:
+    """Triangles need three points that are not on a line."""
+    import numpy as np
+
+    points = np.stack(_drawn(data))
+    centred = points - points.mean(axis=1, keepdims=True)
+    return bool(np.linalg.matrix_rank(centred, tol=1e-6) == 2)
 
 
 def _name_x(axes: Axes, axis: Axis) -> None:

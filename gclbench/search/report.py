@@ -175,7 +175,7 @@ def _score(value: float | None) -> str:
 
 
 def trial_line(row: TrialRow) -> str:
-    """One line on screen: number, values, mAP on validation and test, reused or trained, seconds."""
+    """One line on screen: number, values, mAP (validation, test), reused or trained, seconds."""
     head = f"trial {row.number:>3}  {text_of(row)}"
     again = "" if row.retry_of is None else f"  (again: trial {row.retry_of} was cut off)"
     if row.state == "FAIL":

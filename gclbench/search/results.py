@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gclbench.schema import Search
 from gclbench.search.board import failed, finished, is_lost
-from gclbench.search.space import directions, distributions
+from gclbench.search.space import directions, quiet
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -48,7 +48,7 @@ class TrialRow:
 
 @dataclass(frozen=True)
 class Importance:
-    """Shares of each parameter in the spread of the validation mAP (sum 1), or why there is none."""
+    """Each parameter's share in the spread of validation mAP (sum 1), or why there is none."""
 
     shares: Mapping[str, float]
     text: str
@@ -192,15 +192,17 @@ def _fanova(
     import optuna
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
-    study = optuna.create_study(directions=directions(search))
-    study.add_trials(list(complete))
-    return get_param_importances(
-        study,
-        evaluator=FanovaImportanceEvaluator(n_trees=64, max_depth=64, seed=seed),
-        params=list(distributions(search)),
-        target=lambda trial: trial.values[place],
-        normalize=True,
-    )
+    with quiet():
+        study = optuna.create_study(directions=directions(search))
+        study.add_trials(list(complete))
+        shares = get_param_importances(
+            study,
+            evaluator=FanovaImportanceEvaluator(n_trees=64, max_depth=64, seed=seed),
+            params=list(search.space),
+            target=lambda trial: trial.values[place],
+            normalize=True,
+        )
+    return {name: float(share) for name, share in shares.items()}
 
 
 def sensitivity(rows: Sequence[TrialRow], parameters: Sequence[str]) -> tuple[SensitivityRow, ...]:

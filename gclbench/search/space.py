@@ -116,11 +116,17 @@ def directions(search: Search) -> list[Direction]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep Optuna from warning, at every draw, of options that it calls experimental."""
+    """Keep Optuna from telling of every new study and warning of what it calls experimental."""
+    import optuna
     from optuna.exceptions import ExperimentalWarning
 
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         # It takes a heartbeat for a part of its own loop; ours is in `Board.heartbeat`.
         warnings.filterwarnings("ignore", message="Heartbeat of storage")
-        yield
+        try:
+            yield
+        finally:
+            optuna.logging.set_verbosity(before)

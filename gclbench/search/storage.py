@@ -69,7 +69,6 @@ def open_storage(url: str) -> RDBStorage:
     import optuna
 
     RunStore(url).close()  # folders, the write-ahead log, and every error in our own words
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     sqlite = make_url(url).get_backend_name() == "sqlite"
     arguments = {"connect_args": {"timeout": BUSY_TIMEOUT_S}} if sqlite else {}
     try:

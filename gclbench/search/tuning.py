@@ -11,7 +11,7 @@ from gclbench.errors import OverrideError, UsageError
 from gclbench.runtime.session import Request, Session, open_session
 from gclbench.schema import Search, Study
 from gclbench.search.board import Board, Goal
-from gclbench.search.space import directions, grid_points
+from gclbench.search.space import directions, grid_points, quiet
 
 if TYPE_CHECKING:
     import optuna
@@ -117,7 +117,7 @@ def open_board(tuning: Tuning) -> Board:
     from gclbench.search.storage import Turnstile, open_storage
 
     storage = open_storage(tuning.store)
-    with Turnstile(tuning.store, tuning.name)():
+    with quiet(), Turnstile(tuning.store, tuning.name)():
         study = optuna.create_study(
             storage=storage,
             study_name=tuning.name,

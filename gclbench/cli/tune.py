@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gclbench.cli.exit import code_of_kinds
+from gclbench.cli.exit import ExitCode, code_of_kinds, describe
 from gclbench.cli.options import TUNE_WORDS, Words, parse_words, require_study, to_request
 
 if TYPE_CHECKING:
@@ -66,8 +66,12 @@ def tune(
     tuning = start(open_tuning(to_request(parsed), parsed.trials))
     say(console, _heading(tuning, parsed))
     threads = tuning.open({}).profile.threads
-    with _watch(console, tuning) as on_trial:
-        trials = run_search(tuning, on_trial, parsed.workers or 1, threads)
+    try:
+        with _watch(console, tuning) as on_trial:
+            trials = run_search(tuning, on_trial, parsed.workers or 1, threads)
+    except KeyboardInterrupt as interrupt:
+        typer.echo(describe(interrupt), err=True)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
     study = tuning.study
     results = build_results(
         study.study, study.title, tuning.name, tuning.search, tuning.seed, trials

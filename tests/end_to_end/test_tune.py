@@ -58,7 +58,6 @@ def killed(tmp_path: Path) -> Path:
     return home
 
 
-@pytest.mark.slow
 def test_a_search_that_was_killed_goes_on_and_loses_and_doubles_nothing(killed: Path) -> None:
     before = manifests(killed)
     assert before

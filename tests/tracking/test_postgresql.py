@@ -1,4 +1,4 @@
-"""Runs and trials on PostgreSQL: $GCLBENCH_TEST_POSTGRESQL names a database that may be written."""
+"""Runs on PostgreSQL; $GCLBENCH_TEST_POSTGRESQL names a database that may be written."""
 
 from __future__ import annotations
 

@@ -72,11 +72,8 @@ def tune(
     except KeyboardInterrupt as interrupt:
         typer.echo(describe(interrupt), err=True)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
-    study = tuning.study
-    results = build_results(
-        study.study, study.title, tuning.name, tuning.search, tuning.seed, trials
-    )
-    _show(console, results, parsed.out or parsed.home / "reports" / "tune" / study.study)
+    results = build_results(tuning.study, tuning.name, tuning.origin, trials)
+    _show(console, results, parsed.out or parsed.home / "reports" / "tune" / results.study)
     if as_json:
         typer.echo(json.dumps(as_object(results), indent=2))
     finished, kinds = ended(trials, tuning.goal.since)
@@ -139,7 +136,7 @@ def _show(console: Console, results: Results, out: Path) -> None:
     from gclbench.search.figures import text_of
     from gclbench.search.report import counts_line, importance_lines, write_files
 
-    say(console, counts_line(results))
+    say(console, f"{counts_line(results)} {results.origin}")
     front = len(results.objectives) > 1
     for row in results.best:
         seconds = f", {row.values['seconds']:.0f} s" if front else ""

@@ -187,20 +187,17 @@ class Board:
 
     def _note(self, trial: Trial, notes: Mapping[str, Any]) -> bool:
         """Set attributes; False when somebody took this process for dead and ended the trial."""
-        from optuna.exceptions import UpdateFinishedTrialError
-
         try:
             for name, value in notes.items():
                 trial.set_user_attr(name, value)
-        except UpdateFinishedTrialError:
+        except RuntimeError:  # Optuna's UpdateFinishedTrialError, which 4.0 has no name for yet
             return False
         return True
 
     def _end(self, number: int, state: str, values: list[float] | None = None) -> None:
-        from optuna.exceptions import UpdateFinishedTrialError
         from optuna.trial import TrialState
 
-        with suppress(UpdateFinishedTrialError):
+        with suppress(RuntimeError):  # as in `_note`
             self.study.tell(number, values, TrialState[state], skip_if_finished=True)
 
     def _id(self, trial: Trial) -> int:

@@ -81,6 +81,7 @@ def summary(results: Results) -> str:
     parts = [
         f"# {results.title}",
         f"Search `{results.study}`, stored as `{results.name}`. {counts_line(results)}",
+        f"{results.origin} One seed cannot tell small differences from chance.",
         "mAP of *validation* is that of held-out training identities: the search looks at nothing "
         "else. Test scores are reported beside it and chose nothing.",
         "## Best",

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gclbench.schema import Search
+from gclbench.errors import UsageError
+from gclbench.schema import Search, Study
 from gclbench.search.board import failed, finished, is_lost
 from gclbench.search.space import directions, quiet
 
@@ -71,12 +72,14 @@ class Results:
 
     `trials` are those that finished, failed or run, by number; trials that died and were tried
     again are left out. `best` is the best trial, with two objectives the trials of the Pareto
-    front by falling mAP. `log` names the parameters on a logarithmic scale.
+    front by falling mAP. `log` names the parameters on a logarithmic scale, `origin` says where
+    the numbers come from.
     """
 
     study: str
     title: str
     name: str
+    origin: str
     parameters: tuple[str, ...]
     objectives: tuple[str, ...]
     log: frozenset[str]
@@ -99,22 +102,28 @@ class Results:
         return tuple(row for row in self.trials if row.complete)
 
 
-def build_results(
-    study: str, title: str, name: str, search: Search, seed: int, trials: Sequence[FrozenTrial]
-) -> Results:
-    """Make the data of a report from Optuna's trials; the same trials give the same data."""
+def build_results(study: Study, name: str, origin: str, trials: Sequence[FrozenTrial]) -> Results:
+    """Make the data of a report from Optuna's trials; the same trials give the same data.
+
+    `name` is that of the Optuna study, `origin` a line on data and profile. Raises UsageError for
+    a study without a search.
+    """
+    search = study.search
+    if search is None:
+        raise UsageError(f"'{study.study}' has no search space.")
     shown = [trial for trial in trials if trial.state.name != "WAITING" and not is_lost(trial)]
     rows = tuple(row_of(trial, search) for trial in shown)
     return Results(
-        study=study,
-        title=title,
+        study=study.study,
+        title=study.title,
         name=name,
+        origin=origin,
         parameters=tuple(search.space),
         objectives=search.objectives,
         log=frozenset(key for key, dimension in search.space.items() if dimension.log),
         trials=rows,
         best=_best(rows, search),
-        importance=importance(trials, search, seed),
+        importance=importance(trials, search, study.seeds[0]),
         sensitivity=sensitivity(rows, tuple(search.space)),
     )
 

@@ -43,6 +43,12 @@ class Tuning:
         """The number of points of a grid search, else None."""
         return len(grid_points(self.search)) if self.search.sampler == "grid" else None
 
+    @property
+    def origin(self) -> str:
+        """One line on where the scores come from: data, profile and seed."""
+        data = self.open({}).data_label(self.study.tasks[0].name)
+        return f"Data: {data}. Profile: {self.request.profile}. Seed: {self.seed}."
+
     def overrides(self, values: Mapping[str, Any], split: str = "validation") -> dict[str, Any]:
         """Return the overrides of a trial with these values, evaluated on a split."""
         fixed = {**trial_settings(self.search), "evaluate.split": split}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from gclbench.content import Content
 from gclbench.schema import Search
 from gclbench.search.results import Results, build_results, ended
 from gclbench.search.space import distributions
@@ -47,7 +48,8 @@ def trial(
 
 
 def results(trials: list[FrozenTrial], asked: Search = ONE) -> Results:
-    return build_results("dbscan_eps", "A title", "a-search", asked, 0, trials)
+    study = Content().study("dbscan_eps").model_copy(update={"search": asked})
+    return build_results(study, "a-search", "Data: none.", trials)
 
 
 def test_the_sensitivity_table_has_one_line_per_value_in_order() -> None:

@@ -19,6 +19,7 @@ from gclbench.cli.plan import plan
 from gclbench.cli.report import report
 from gclbench.cli.run import run
 from gclbench.cli.show import show
+from gclbench.cli.tune import tune
 
 app = typer.Typer(
     name="gclbench",
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command("run")(run)
 app.command("plan")(plan)
+app.command("tune")(tune)
 app.command("report")(report)
 app.command("figure")(figure)
 app.command("list")(list_names)
@@ -60,6 +62,7 @@ def about(
     Examples:
       gclbench run ablation=table6
       gclbench plan ablation=table6 --json
+      gclbench tune study=dbscan_eps trials=30
       gclbench report table6 format=latex
 
     \b

@@ -82,6 +82,7 @@ def _of_content(content: Content, kind: str, name: str) -> dict[str, Any]:
             "title": study.title,
             "recipe": study.recipe,
             "report": study.report,
+            "verb": "run" if study.search is None else "tune",
             "rows": [row.key for row in study.rows],
             "tasks": [task.name for task in study.tasks],
         }

@@ -29,6 +29,18 @@ PLAN_WORDS = (
     "workers",
 )
 RUN_WORDS = (*PLAN_WORDS, "format", "out")
+TUNE_WORDS = (
+    "data",
+    "device",
+    "home",
+    "observers",
+    "out",
+    "profile",
+    "store",
+    "study",
+    "trials",
+    "workers",
+)
 REPORT_WORDS = ("data", "format", "home", "out", "profile", "rows", "seeds", "store", "tasks")
 
 
@@ -47,6 +59,7 @@ class Words:
     overrides: tuple[str, ...] = ()
     executor: str | None = None
     workers: int | None = None
+    trials: int | None = None
     device: str = "auto"
     home: Path = Path("results")
     store: str | None = None
@@ -104,12 +117,12 @@ def to_request(words: Words) -> Request:
     )
 
 
-def require_study(words: Words, verb: str) -> None:
+def require_study(words: Words, verb: str, example: str = "ablation=table6") -> None:
     """Raise UsageError when no ablation was named."""
     if not words.studies:
         raise UsageError(
-            "no ablation is named.",
-            f"For example: gclbench {verb} ablation=table6. "
+            f"no {example.partition('=')[0]} is named.",
+            f"For example: gclbench {verb} {example}. "
             "`gclbench list ablations` shows what there is.",
         )
 
@@ -130,7 +143,8 @@ def _pairs(words: Sequence[str], allowed: Sequence[str]) -> list[tuple[str, str]
         key, equals, value = word.partition("=")
         key = key.strip()
         if not equals or not key:
-            hint = f"ablation={word}" if "ablation" in allowed else "seeds=0,1"
+            first = next((name for name in ("ablation", "study") if name in allowed), None)
+            hint = f"{first}={word}" if first else "seeds=0,1"
             raise OverrideError(f"'{word}' is not of the form key=value.", f"For example: {hint}")
         if "." not in key and key not in allowed:
             raise OverrideError(f"unknown word '{key}'.", _hint(key, allowed))
@@ -174,8 +188,8 @@ def _seeds(key: str, value: str) -> dict[str, Any]:
     return {"seeds": seeds}
 
 
-def _workers(key: str, value: str) -> dict[str, Any]:
-    return {"workers": _whole(key, value, least=1)}
+def _count(key: str, value: str) -> dict[str, Any]:
+    return {key: _whole(key, value, least=1)}
 
 
 def _whole(key: str, text: str, least: int) -> int:
@@ -216,6 +230,8 @@ _READERS: dict[str, Callable[[str, str], dict[str, Any]]] = {
     "rows": _names("rows"),
     "seeds": _seeds,
     "store": _text,
+    "study": lambda key, value: {"studies": (value,)},
     "tasks": _names("tasks"),
-    "workers": _workers,
+    "trials": _count,
+    "workers": _count,
 }

@@ -116,12 +116,12 @@ def studies_of(tables: Sequence[str], content_dirs: Sequence[Path]) -> tuple[str
     content = Content(content_dirs)
     by_table: dict[str, list[str]] = {}
     for name in content.names("ablations"):
-        report = content.study(name).report
-        if report is not None:
-            by_table.setdefault(report, []).append(name)
-    for table in tables:
-        if table not in by_table:
-            raise UnknownNameError("table", table, by_table)
+        table = content.study(name).report
+        if table is not None:  # a search writes files of its own
+            by_table.setdefault(table, []).append(name)
+    for wanted in tables:
+        if wanted not in by_table:
+            raise UnknownNameError("table", wanted, by_table)
     return tuple(dict.fromkeys(study for table in tables for study in by_table[table]))
 
 

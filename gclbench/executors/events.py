@@ -38,6 +38,16 @@ class NodeProgress:
 
 
 @dataclass(frozen=True)
+class NodeMetric:
+    """A metric that the node stored; `step` counts what the stage counts: epochs, from 1."""
+
+    key: str
+    name: str
+    value: float
+    step: int
+
+
+@dataclass(frozen=True)
 class NodeNotice:
     """Something that a user should know of a node that goes on, such as a damaged checkpoint."""
 
@@ -73,6 +83,15 @@ class NodeSkipped:
     parent: str
 
 
-Event = NodeStarted | NodeProgress | NodeNotice | NodeFinished | NodeFailed | NodeSkipped
+class NodeStopped(KeyboardInterrupt):
+    """Raised by an event sink to end the node that reports to it, without a failure.
+
+    The run is tracked as INTERRUPTED and the node's checkpoints stay, so it can be taken up again.
+    """
+
+
+Event = (
+    NodeStarted | NodeProgress | NodeMetric | NodeNotice | NodeFinished | NodeFailed | NodeSkipped
+)
 EventSink = Callable[[Event], None]
 Run = Callable[[Node, EventSink], NodeRecord]

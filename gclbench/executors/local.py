@@ -7,13 +7,10 @@ queue.
 
 from __future__ import annotations
 
-import os
 import pickle
-import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
 from multiprocessing.context import SpawnProcess
@@ -30,16 +27,9 @@ from gclbench.executors.events import (
     Run,
 )
 from gclbench.executors.schedule import Schedule
+from gclbench.executors.spawn import describe_end, start_process
 from gclbench.executors.worker import serve
 from gclbench.plan.node import Node
-
-_THREAD_VARIABLES = (
-    "MKL_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-)
-_TAIL_CHARS = 400
 
 
 class LocalExecutor:
@@ -121,10 +111,7 @@ class _Pool:
         ours, theirs = context.Pipe()
         log = self._logs / f"worker-{self._number}.log"
         self._number += 1
-        process = context.Process(target=serve, args=(theirs, self._run, log), daemon=True)
-        threads = dict.fromkeys(_THREAD_VARIABLES, str(self._threads))
-        with _environment(threads), _interrupts_ignored():
-            process.start()
+        process = start_process(serve, (theirs, self._run, log), self._threads)
         theirs.close()
         worker = _Worker(process, ours, log)
         self.workers.append(worker)
@@ -135,15 +122,7 @@ class _Pool:
         self.workers.remove(worker)
         worker.process.join(timeout=5)
         worker.pipe.close()
-        code = worker.process.exitcode
-        text = f"the worker process stopped before the node was finished (exit code {code})"
-        if code is not None and code < 0:
-            name = signal.Signals(-code).name
-            text = f"the worker process was killed by {name}"
-            if name == "SIGKILL":
-                text += " (often a sign that memory ran out: use fewer workers)"
-        tail = _tail(worker.log)
-        return f"{text}. Its last words: {tail}" if tail else f"{text}."
+        return describe_end(worker.process.exitcode, worker.log)
 
     def stop(self, grace_s: float) -> None:
         """End all workers: idle ones see their pipe close, busy ones get SIGTERM."""
@@ -209,14 +188,6 @@ def _drain_until_end(worker: _Worker, limit: float) -> None:
             worker.process.join(timeout=max(limit - time.monotonic(), 0))
 
 
-def _tail(log: Path) -> str:
-    try:
-        text = log.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    return " ".join(text[-_TAIL_CHARS:].split())
-
-
 def _check_picklable(run: Run) -> None:
     try:
         pickle.dumps(run)
@@ -225,32 +196,3 @@ def _check_picklable(run: Run) -> None:
             f"the local executor cannot send {run!r} to another process: {error}.",
             "Use a function of a module, or executor=inline.",
         ) from error
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Start a child that ignores Ctrl-C from its first instruction on; it inherits this."""
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # only the main thread may; elsewhere the worker ignores it a little later
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Set variables for a child: numeric libraries read them once, when they are loaded."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -27,8 +27,8 @@ def serve(pipe: connection.Connection, run: Run, log: Path) -> None:
     """
     # Ctrl-C reaches the whole process group; the parent decides what it means for the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _print_to(log)
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    print_to(log)
+    threading.Thread(target=follow_parent, daemon=True).start()
     while True:
         try:
             node: Node = pipe.recv()
@@ -55,7 +55,7 @@ def _run_one(pipe: connection.Connection, run: Run, node: Node) -> tuple[Any, ..
         return ("failed", *describe(error))
 
 
-def _print_to(log: Path) -> None:
+def print_to(log: Path) -> None:
     """Send both output streams to a file, also what C code writes."""
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     sys.stdout.flush()
@@ -65,7 +65,7 @@ def _print_to(log: Path) -> None:
     os.close(handle)
 
 
-def _follow_parent() -> None:
+def follow_parent() -> None:
     """End this process when the parent is gone: nobody would read its results or stop it."""
     parent = parent_process()
     if parent is None:

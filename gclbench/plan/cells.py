@@ -49,14 +49,19 @@ def build_cells(
     seeds: Sequence[int] | None = None,
     rows: Sequence[str] | None = None,
     tasks: Sequence[str] | None = None,
+    *,
+    searching: bool = False,
 ) -> list[Cell]:
     """Return the cells of a study, ordered by row, task, seed (as the study lists them).
 
     `seeds`, `rows` and `tasks` choose a part; None means all that the study names. Control rows
     need the rendered world: with `data.root` set they are left out, and asking for one is a
-    UsageError. Raises UnknownNameError for an unknown row or task, UsageError for a recipe that
-    does not run here, a seed out of range, or a row that stops where nothing can be evaluated.
+    UsageError. `searching` says that a trial of the study's search is asked for. Raises
+    UnknownNameError for an unknown row or task, UsageError for a study of the other kind (with a
+    search or without), a recipe that does not run here, a seed out of range, or a row that stops
+    where nothing can be evaluated.
     """
+    _check_kind(study, searching)
     if not recipe.runs_here:
         raise UsageError(
             f"'{recipe.recipe}' is known by its published numbers only.",
@@ -81,6 +86,19 @@ def build_cells(
                 _check_stop(cell)
                 cells.append(cell)
     return cells
+
+
+def _check_kind(study: Study, searching: bool) -> None:
+    if study.search is not None and not searching:
+        raise UsageError(
+            f"'{study.study}' is a search, not a table of rows.",
+            f"Use: gclbench tune study={study.study}",
+        )
+    if study.search is None and searching:
+        raise UsageError(
+            f"'{study.study}' has no search space.",
+            f"Use: gclbench run ablation={study.study}",
+        )
 
 
 def _choose(

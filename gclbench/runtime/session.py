@@ -27,7 +27,10 @@ METRICS = ("mAP", "R1", "R5", "R10")
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks for; None takes the study's or the profile's own value."""
+    """What a user asks for; None takes the study's or the profile's own value.
+
+    `searching` opens the cell of a study with a search: `overrides` then hold a trial's values.
+    """
 
     studies: tuple[str, ...]
     home: Path
@@ -42,6 +45,7 @@ class Request:
     device: str = "auto"
     content_dirs: tuple[Path, ...] = ()
     observers: tuple[str, ...] = ()
+    searching: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ class Session:
             seeds=self.request.seeds,
             rows=self._known(study, "rows", [row.key for row in study.rows]),
             tasks=self._known(study, "tasks", [task.name for task in study.tasks]),
+            searching=self.request.searching,
         )
 
     def _known(self, study: Study, word: str, names: list[str]) -> tuple[str, ...] | None:
@@ -138,8 +143,11 @@ class Session:
         raise UsageError(f"no task {task_name}.")
 
     def layout(self, study: Study) -> Layout:
+        """Raises UsageError for a search without a report of its own."""
         if study.report is None:
-            raise UsageError(f"the study {study.study} has no table.", "Name its `report`.")
+            raise UsageError(
+                f"'{study.study}' fills no table.", f"Use: gclbench tune study={study.study}"
+            )
         return self.content.layout(study.report)
 
     # -- run ----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gclbench.errors import UsageError
-from gclbench.executors.events import EventSink, NodeNotice, NodeProgress
+from gclbench.executors.events import EventSink, NodeMetric, NodeNotice, NodeProgress
 from gclbench.plan import ArtifactStore, Node, Workspace
 from gclbench.schema import NodeRecord, Stage
 from gclbench.tracking.environment import package_versions
@@ -82,6 +82,10 @@ def _run_stage(
     ) -> None:
         sink(NodeProgress(node.key, epoch + 1, epochs, step, steps, metrics))
 
+    def store_metric(name: str, value: float, step: int) -> None:
+        log(name, value, step)
+        sink(NodeMetric(node.key, name, value, step))
+
     def notice(text: str) -> None:
         sink(NodeNotice(node.key, text))
 
@@ -95,7 +99,7 @@ def _run_stage(
         folder=workspace.folder,
         checkpoints=workspace.checkpoints,
         device=choose_device(config.device),
-        log=log,
+        log=store_metric,
         progress=progress,
         notice=notice,
     )

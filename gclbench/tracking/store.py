@@ -10,7 +10,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, delete, event, insert, make_url, select, update
+from sqlalchemy import (
+    Engine,
+    create_engine,
+    delete,
+    event,
+    func,
+    insert,
+    make_url,
+    select,
+    update,
+)
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -20,7 +30,7 @@ from gclbench.errors import GclbenchError, MissingExtraError, StorageFullError, 
 from gclbench.schema import RunStatus
 from gclbench.tracking.tables import ARTIFACTS, METADATA, METRICS, REQUESTS, RUNS
 
-_BUSY_TIMEOUT_S = 60
+BUSY_TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)
@@ -52,8 +62,9 @@ class RunStore:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._engine = _engine(url)
+        self._engine = open_engine(url)
         with self.transaction() as connection:
+            take_turns(connection, "tables")
             for table in METADATA.sorted_tables:
                 connection.execute(CreateTable(table, if_not_exists=True))
                 for index in sorted(table.indexes, key=lambda item: str(item.name)):
@@ -107,6 +118,7 @@ class RunStore:
         `task` and `node_key`, the node that answers it.
         """
         with self.transaction() as connection:
+            take_turns(connection, "requests")
             for request in requests:
                 place = {
                     name: request[name] for name in ("study", "profile", "seed", "row", "task")
@@ -155,7 +167,7 @@ class RunStore:
             yield
         except DBAPIError as error:
             text = str(error.orig).split("\n")[0]
-            if "disk is full" in text:
+            if "disk is full" in text or "No space left" in text:
                 raise StorageFullError(
                     f"no space left for the store {_shown(self.url)}.", "Free some space."
                 ) from error
@@ -170,9 +182,13 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def _engine(url: str) -> Engine:
+def open_engine(url: str) -> Engine:
+    """Return an engine for a store's URL, set up for several processes that write.
+
+    Raises UsageError for what is no URL of a database, MissingExtraError without its driver.
+    """
     try:
-        parsed = make_url(url)
+        parsed = make_url(driver_url(url))
         if parsed.get_backend_name() != "sqlite":
             return create_engine(parsed, pool_pre_ping=True)
         return _sqlite_engine(parsed)
@@ -185,6 +201,31 @@ def _engine(url: str) -> Engine:
         raise MissingExtraError(str(error.name), "postgresql") from error
 
 
+def driver_url(url: str) -> str:
+    """Return the URL with psycopg 3 as the driver of PostgreSQL, unless it names another one.
+
+    SQLAlchemy takes `postgresql://` for psycopg2, its predecessor.
+    """
+    scheme, separator, rest = url.partition("://")
+    known = scheme in ("postgres", "postgresql")
+    return f"postgresql+psycopg{separator}{rest}" if known else url
+
+
+def take_turns(connection: Connection, what: str) -> None:
+    """Make others who call this for the same thing wait until the transaction ends.
+
+    For PostgreSQL, where two that delete and insert the same row, or make the same table, fail
+    instead of waiting. A writer of SQLite is alone anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(lock_number(what))))
+
+
+def lock_number(name: str) -> int:
+    """Return the number (63 bits) under which PostgreSQL keeps an advisory lock of ours."""
+    return int(digest(f"gclbench/{name}")[:16], 16) >> 1
+
+
 def _sqlite_engine(url: URL) -> Engine:
     if url.database and url.database != ":memory:":
         try:
@@ -193,7 +234,11 @@ def _sqlite_engine(url: URL) -> Engine:
             raise GclbenchError(
                 f"cannot make the folder of {url.database}: {error.strerror}.", "Set home=DIR."
             ) from error
-    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S})
+    return queue_writers(create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}))
+
+
+def queue_writers(engine: Engine) -> Engine:
+    """Set up an SQLite engine so that writers wait for each other; return it."""
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, record: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Float,
     ForeignKey,
@@ -25,7 +26,7 @@ RUNS = Table(
     Column("node_key", String(64), nullable=False, index=True),
     Column("stage", String(32), nullable=False),
     Column("label", Text, nullable=False),
-    Column("seed", Integer, nullable=False),
+    Column("seed", BigInteger, nullable=False),  # up to 2**32 - 1
     Column("status", String(16), nullable=False),
     Column("started", String(32), nullable=False),
     Column("heartbeat", String(32)),
@@ -67,7 +68,7 @@ REQUESTS = Table(
     Column("profile", String(128), nullable=False),
     Column("overrides_json", Text, nullable=False),
     Column("overrides_sha256", String(64), nullable=False),
-    Column("seed", Integer, nullable=False),
+    Column("seed", BigInteger, nullable=False),
     Column("row", String(128), nullable=False),
     Column("task", String(128), nullable=False),
     Column("node_key", String(64), nullable=False),

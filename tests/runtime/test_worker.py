@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from gclbench.datasets import load
 from gclbench.errors import TrainingError, UsageError
-from gclbench.executors.events import NodeProgress
+from gclbench.executors.events import NodeMetric, NodeProgress, NodeStopped
 from gclbench.plan import Node
 from gclbench.runtime.session import Session
 from gclbench.runtime.worker import (
@@ -103,21 +103,28 @@ def test_progress_counts_epochs_from_one(small: Session, stage: Put) -> None:
     assert events == [NodeProgress(node.key, 1, 3, 1, 12, {"loss": 0.5})]
 
 
-def test_logged_metrics_reach_the_store(small: Session, stage: Put) -> None:
+def test_logged_metrics_reach_the_store_and_the_sink(small: Session, stage: Put) -> None:
     def log(context: Any) -> dict[str, float]:
         for epoch in (1, 2):
             context.log("loss", 1.0 / epoch, epoch)
         return {}
 
     stage("pretrain", log)
-    run(small, node_of(small, "pretrain"))
+    events: list[Any] = []
+    node = node_of(small, "pretrain")
+    run(small, node, events.append)
+    assert events == [NodeMetric(node.key, "loss", 1.0 / epoch, epoch) for epoch in (1, 2)]
     rows = stored(small, METRICS.c.name, METRICS.c.step, METRICS.c.value)
     assert rows == [("loss", 1, 1.0), ("loss", 2, 0.5)]
 
 
 @pytest.mark.parametrize(
     "error,status",
-    [(TrainingError("not finite."), "FAILED"), (KeyboardInterrupt(), "INTERRUPTED")],
+    [
+        (TrainingError("not finite."), "FAILED"),
+        (KeyboardInterrupt(), "INTERRUPTED"),
+        (NodeStopped(), "INTERRUPTED"),
+    ],
 )
 def test_a_retry_finds_the_checkpoints_of_the_try_before(
     small: Session, stage: Put, error: BaseException, status: str

@@ -1,0 +1,153 @@
+"""`gclbench tune`: search settings by Optuna, judged on held-out identities."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gclbench.cli.exit import ExitCode, code_of_kinds, describe
+from gclbench.cli.options import TUNE_WORDS, Words, parse_words, require_study, to_request
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+    from rich.console import Console
+
+    from gclbench.search.results import Results
+    from gclbench.search.tuning import Tuning
+
+Say = Callable[[str], None]
+
+
+def tune(
+    words: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    content: Annotated[
+        list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
+    ] = None,
+) -> None:
+    """Search the settings that a study names, and show what they do; finished work is reused.
+
+    A trial is judged by the mAP of held-out training identities. The test set's mAP is printed
+    beside it and chooses nothing.
+
+    \b
+    Words:
+      study=NAME             what to search (an ablation with `search:`)
+      trials=N               finished trials wanted in all (default: as the study says)
+      workers=N              processes that share the search (default: 1, which repeats exactly)
+      profile=NAME           sizes: smoke, laptop (default), paper
+      device=auto|cpu|cuda   where networks run
+      data.root=DIR          real datasets instead of the built-in world
+      home=DIR  store=URL    results folder and database (default: $GCLBENCH_HOME or results/)
+      observers=URL,URL      more Sacred observers: mongo://..., file://...
+      out=DIR                where tables and plots go (default: HOME/reports/tune/NAME)
+      section.setting=VALUE  any setting that the search does not vary
+
+    \b
+    Examples:
+      gclbench tune study=dbscan_eps trials=30
+      gclbench tune study=temperature trials=12 workers=2 profile=smoke
+      gclbench tune study=joint_eps_temperature store=postgresql://me:secret@host/reid
+    """
+    parsed = parse_words(words or (), TUNE_WORDS, content=content or ())
+    require_study(parsed, "tune", "study=dbscan_eps")
+    from rich.console import Console
+
+    from gclbench.search.results import build_results, ended
+    from gclbench.search.run import run_search
+    from gclbench.search.tuning import open_tuning, start
+
+    console = Console(quiet=as_json)
+    tuning = start(open_tuning(to_request(parsed), parsed.trials))
+    say(console, _heading(tuning, parsed))
+    threads = tuning.open({}).profile.threads
+    try:
+        with _watch(console, tuning) as on_trial:
+            trials = run_search(tuning, on_trial, parsed.workers or 1, threads)
+    except KeyboardInterrupt as interrupt:
+        typer.echo(describe(interrupt), err=True)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    results = build_results(tuning.study, tuning.name, tuning.origin, trials)
+    _show(console, results, parsed.out or parsed.home / "reports" / "tune" / results.study)
+    if as_json:
+        typer.echo(json.dumps(as_object(results), indent=2))
+    finished, kinds = ended(trials, tuning.goal.since)
+    raise typer.Exit(code_of_kinds(kinds, measured=finished > 0))
+
+
+def as_object(results: Results) -> dict[str, Any]:
+    """The contract of `gclbench tune --json`; `best` is {} before any trial is complete.
+
+    With two objectives `best` is the trial of the Pareto front with the highest mAP.
+    """
+    best = {}
+    if results.best:
+        row = results.best[0]
+        best = {
+            "number": row.number,
+            "params": dict(row.params),
+            "values": dict(row.values),
+            "test_mAP": row.test_mAP,
+            "node": row.node,
+        }
+    return {"study": results.name, "trials": results.counts, "best": best}
+
+
+def say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _heading(tuning: Tuning, parsed: Words) -> str:
+    search, wanted = tuning.search, tuning.goal.trials
+    words = [f"{tuning.study.title}: {search.sampler}, {wanted} trials"]
+    if tuning.grid_size is not None and (parsed.trials or search.trials) > tuning.grid_size:
+        words.append(f"the grid has no more than {tuning.grid_size} points")
+    return f"{', '.join(words)}; profile {tuning.request.profile}."
+
+
+@contextmanager
+def _watch(console: Console, tuning: Tuning) -> Iterator[Callable[[FrozenTrial], None]]:
+    """Give what prints a line per trial; in a terminal a count moves below them."""
+    from gclbench.search.report import trial_line
+    from gclbench.search.results import row_of
+
+    done = 0
+    with console.status(_status(0, tuning)) as status:
+
+        def on_trial(trial: FrozenTrial) -> None:
+            nonlocal done
+            done += trial.state.name in ("COMPLETE", "PRUNED")
+            say(console, trial_line(row_of(trial, tuning.search)))
+            status.update(_status(done, tuning))
+
+        yield on_trial
+
+
+def _status(done: int, tuning: Tuning) -> str:
+    return f"{done} of {tuning.goal.trials} trials finished"
+
+
+def _show(console: Console, results: Results, out: Path) -> None:
+    from gclbench.search.figures import text_of
+    from gclbench.search.report import counts_line, importance_lines, write_files
+
+    say(console, f"{counts_line(results)} {results.origin}")
+    front = len(results.objectives) > 1
+    for row in results.best:
+        seconds = f", {row.values['seconds']:.0f} s" if front else ""
+        test = "-" if row.test_mAP is None else f"{row.test_mAP:.1f}"
+        head = "Pareto front" if front else "best"
+        say(
+            console,
+            f"{head}: trial {row.number}, {text_of(row)}: validation mAP "
+            f"{row.values['mAP']:.1f}{seconds} (test mAP {test}, which chose nothing)",
+        )
+    for line in importance_lines(results):
+        say(console, line)
+    for path in write_files(results, out):
+        say(console, f"wrote {path}")

@@ -1,0 +1,79 @@
+"""Worker processes of this machine: how they start, and what to say when one dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any
+
+_THREAD_VARIABLES = (
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+)
+_TAIL_CHARS = 400
+
+
+def start_process(
+    target: Callable[..., None], args: tuple[Any, ...], threads: int
+) -> SpawnProcess:
+    """Start a daemon process with `threads` numeric threads that ignores Ctrl-C."""
+    process = get_context("spawn").Process(target=target, args=args, daemon=True)
+    with _environment(dict.fromkeys(_THREAD_VARIABLES, str(threads))), _interrupts_ignored():
+        process.start()
+    return process
+
+
+def describe_end(code: int | None, log: Path) -> str:
+    """Say how a process ended that should not have, with the end of what it printed to `log`."""
+    text = f"the worker process stopped before the node was finished (exit code {code})"
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        text = f"the worker process was killed by {name}"
+        if name == "SIGKILL":
+            text += " (often a sign that memory ran out: use fewer workers)"
+    tail = _tail(log)
+    return f"{text}. Its last words: {tail}" if tail else f"{text}."
+
+
+def _tail(log: Path) -> str:
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return " ".join(text[-_TAIL_CHARS:].split())
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Start a child that ignores Ctrl-C from its first instruction on; it inherits this."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # only the main thread may; elsewhere the worker ignores it a little later
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Set variables for a child: numeric libraries read them once, when they are loaded."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

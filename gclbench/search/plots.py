@@ -1,0 +1,232 @@
+"""The ink of a search's plots: PDF, PNG and SVG for a column of a paper (85 mm).
+
+Only matplotlib's objects, no pyplot: nothing global is switched. The same data gives the same
+bytes. Colours are Okabe and Ito's, which differ for colour-blind readers too.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gclbench.search.figures import (
+    Axis,
+    Contour,
+    Front,
+    History,
+    Slice,
+    contours,
+    front,
+    history,
+    last_word,
+    slices,
+)
+from gclbench.search.results import Importance, Results
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH_MM, HEIGHT_MM = 85.0, 60.0
+FORMATS = ("pdf", "png", "svg")
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7F7F7F"
+_MM_PER_INCH = 25.4
+# No date and no program in a file: the same data gives the same bytes.
+_METADATA: dict[str, dict[str, Any]] = {
+    "pdf": {"CreationDate": None},
+    "png": {"Software": None},
+    "svg": {"Date": None},
+}
+_STYLE = {
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.family": "DejaVu Sans",  # comes with matplotlib: no machine draws another one
+    "font.size": 7.5,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "pdf.fonttype": 42,
+    "savefig.dpi": 300,
+    "svg.hashsalt": "gclbench",
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+}
+
+
+def draw_all(results: Results) -> dict[str, dict[str, bytes]]:
+    """Return the plots of a search by name, as bytes by format; none without a complete trial.
+
+    Names: history, slice, importance, contour (two parameters or more), front (two objectives).
+    """
+    if not results.complete:
+        return {}
+    drawn = {"history": _grid([partial(draw_history, data=history(results))])}
+    cut = slices(results)
+    drawn["slice"] = _grid([partial(draw_slice, data=data) for data in cut])
+    if results.importance.shares:
+        drawn["importance"] = _grid([partial(draw_importance, data=results.importance)])
+    pairs = contours(results)
+    if pairs:
+        drawn["contour"] = _grid([partial(draw_contour, data=data) for data in pairs])
+    pareto = front(results)
+    if pareto is not None:
+        drawn["front"] = _grid([partial(draw_front, data=pareto)])
+    return drawn
+
+
+def write_all(results: Results, out: Path) -> list[Path]:
+    """Write every plot into `out`, each file moved into place whole; return the paths."""
+    written = []
+    for name, formats in draw_all(results).items():
+        for suffix, data in formats.items():
+            path = out / f"{name}.{suffix}"
+            beside = path.with_name(f".{path.name}.partial")
+            beside.write_bytes(data)
+            beside.replace(path)
+            written.append(path)
+    return written
+
+
+def draw_history(axes: Axes, data: History) -> None:
+    """Trials as dots, the best so far as a step, pruned trials as crosses at their last mAP."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.plot(*_columns(data.points), "o", color=BLUE, label="trial")
+    axes.step(*_columns(data.best), where="post", color=ORANGE, label="best so far")
+    if data.pruned:
+        axes.plot(*_columns(data.pruned), "x", color=GREY, label="pruned")
+    axes.set(xlabel="trial", ylabel="validation mAP (%)")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(loc="lower right")
+
+
+def draw_slice(axes: Axes, data: Slice) -> None:
+    """Validation and test mAP against a parameter."""
+    axes.plot(data.x, data.mAP, "o", color=BLUE, label="validation")
+    axes.plot(data.x, data.test, "^", color=GREEN, label="test (reported only)")
+    _name_x(axes, data.axis)
+    axes.set_ylabel("mAP (%)")
+    axes.legend(loc="best")
+
+
+def draw_importance(axes: Axes, data: Importance) -> None:
+    """A bar per parameter, the longest on top."""
+    pairs = sorted(data.shares.items(), key=lambda item: (item[1], item[0]))
+    names, shares = [last_word(name) for name, _ in pairs], [share for _, share in pairs]
+    bars = axes.barh(names, shares, height=0.55, color=BLUE)
+    axes.bar_label(bars, labels=[f"{share:.2f}" for share in shares], padding=2)
+    axes.set(xlabel="share of the spread of validation mAP (fANOVA)", xlim=(0, 1.12))
+
+
+def draw_contour(axes: Axes, data: Contour) -> None:
+    """Trials by two parameters, coloured by mAP; between them linear interpolation."""
+    from matplotlib.tri import Triangulation
+
+    _name_x(axes, data.across)
+    _name_y(axes, data.up)
+    numeric = not (data.across.ticks or data.up.ticks)
+    if numeric and _spans_a_plane(data):
+        # Neighbours as they are drawn: on a log axis, those by the logarithm.
+        corners = Triangulation(*_drawn(data)).triangles
+        mesh = Triangulation(data.x, data.y, corners)
+        axes.tricontourf(mesh, data.mAP, levels=10, cmap="cividis")
+    dots = axes.scatter(
+        data.x, data.y, c=data.mAP, cmap="cividis", s=16, edgecolors="white", linewidths=0.5
+    )
+    bar = axes.figure.colorbar(dots, ax=axes)
+    bar.set_label("validation mAP (%)")
+
+
+def draw_front(axes: Axes, data: Front) -> None:
+    """All trials, and those that no other one beats in both objectives."""
+    others = [i for i, on in enumerate(data.on_front) if not on]
+    best = sorted((data.seconds[i], data.mAP[i]) for i, on in enumerate(data.on_front) if on)
+    axes.plot(
+        [data.seconds[i] for i in others],
+        [data.mAP[i] for i in others],
+        "o",
+        color=GREY,
+        label="trial",
+    )
+    axes.plot(*_columns(best), "o-", color=ORANGE, label="Pareto front")
+    axes.set(xlabel="training time (s)", ylabel="validation mAP (%)")
+    axes.legend(loc="best")
+
+
+def _drawn(data: Contour) -> tuple[np.ndarray, np.ndarray]:
+    """Where the points stand on the paper, each axis from 0 to 1."""
+    import numpy as np
+
+    def scaled(axis: Axis, values: Sequence[float]) -> np.ndarray:
+        places = np.log10(values) if axis.log else np.array(values)
+        return (places - places.min()) / (np.ptp(places) or 1.0)
+
+    return scaled(data.across, data.x), scaled(data.up, data.y)
+
+
+def _spans_a_plane(data: Contour) -> bool:
+    """Triangles need three points that are not on a line."""
+    import numpy as np
+
+    points = np.stack(_drawn(data))
+    centred = points - points.mean(axis=1, keepdims=True)
+    return bool(np.linalg.matrix_rank(centred, tol=1e-6) == 2)
+
+
+def _name_x(axes: Axes, axis: Axis) -> None:
+    axes.set_xlabel(last_word(axis.name))
+    if axis.log:
+        axes.set_xscale("log")
+    if axis.ticks:
+        axes.set_xticks(range(len(axis.ticks)), axis.ticks)
+
+
+def _name_y(axes: Axes, axis: Axis) -> None:
+    axes.set_ylabel(last_word(axis.name))
+    if axis.log:
+        axes.set_yscale("log")
+    if axis.ticks:
+        axes.set_yticks(range(len(axis.ticks)), axis.ticks)
+
+
+def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]
+
+
+def _grid(draws: Sequence[Callable[[Axes], None]]) -> dict[str, bytes]:
+    """Draw panels below each other, each as high as a single plot."""
+    with _style():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        size = (WIDTH_MM / _MM_PER_INCH, len(draws) * HEIGHT_MM / _MM_PER_INCH)
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(figure)
+        for place, draw in enumerate(draws):
+            draw(figure.add_subplot(len(draws), 1, place + 1))
+        return {suffix: _bytes(figure, suffix) for suffix in FORMATS}
+
+
+def _bytes(figure: Figure, suffix: str) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=suffix, metadata=_METADATA[suffix])
+    return buffer.getvalue()
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    """Our sizes for as long as a figure is drawn, over matplotlib's own defaults."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE)  # type: ignore[arg-type]
+        yield

@@ -1,0 +1,190 @@
+"""The files of a search: trials.csv, sensitivity.csv, summary.md and the plots."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from gclbench.search.figures import last_word, shown, text_of
+from gclbench.search.results import Results, TrialRow
+
+_COLUMNS = (
+    "number",
+    "state",
+    "validation_mAP",
+    "test_mAP",
+    "test_R1",
+    "clusters",
+    "seconds",
+    "reused",
+    "retry_of",
+    "node",
+    "error",
+)
+_MISSING = "-"
+
+
+def write_files(results: Results, out: Path) -> list[Path]:
+    """Write every file of a search into `out` and return their paths."""
+    from gclbench.search.plots import write_all
+
+    out.mkdir(parents=True, exist_ok=True)
+    texts = {"trials.csv": trials_csv(results), "summary.md": summary(results)}
+    if results.sensitivity:
+        texts["sensitivity.csv"] = sensitivity_csv(results)
+    written = []
+    for name, text in texts.items():
+        path = out / name
+        beside = path.with_name(f".{name}.partial")
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+        written.append(path)
+    return [*written, *write_all(results, out)]
+
+
+def trials_csv(results: Results) -> str:
+    """One line per trial, a column per parameter under its full name; empty is unknown."""
+    lines: list[list[Any]] = [[*_COLUMNS[:2], *results.parameters, *_COLUMNS[2:]]]
+    for row in results.trials:
+        known = [row.params.get(name) for name in results.parameters]
+        lines.append([row.number, row.state, *known, *_cells(row)])
+    return _csv(lines)
+
+
+def _cells(row: TrialRow) -> list[Any]:
+    scores = [row.values.get("mAP"), row.test_mAP, row.test_R1, row.clusters, row.seconds]
+    return [*scores, str(row.reused).lower(), row.retry_of, row.node, row.error]
+
+
+def sensitivity_csv(results: Results) -> str:
+    """The sensitivity table; the first column is the parameter's full name."""
+    head = [results.parameters[0], "clusters", "validation_mAP", "test_mAP", "test_R1"]
+    rows = [
+        [line.value, line.clusters, line.mAP, line.test_mAP, line.test_R1]
+        for line in results.sensitivity
+    ]
+    return _csv([head, *rows])
+
+
+def _csv(lines: Iterable[Sequence[Any]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerows([["" if cell is None else cell for cell in line] for line in lines])
+    return out.getvalue()
+
+
+def summary(results: Results) -> str:
+    """The report in Markdown: counts, best, importance, sensitivity, trials."""
+    parts = [
+        f"# {results.title}",
+        f"Search `{results.study}`, stored as `{results.name}`. {counts_line(results)}",
+        f"{results.origin} One seed cannot tell small differences from chance.",
+        "mAP of *validation* is that of held-out training identities: the search looks at nothing "
+        "else. Test scores are reported beside it and chose nothing.",
+        "## Best",
+        *(f"- trial {row.number}: {_best_line(row)}" for row in results.best),
+        "" if results.best else "No trial is complete.",
+        "## Importance",
+        *importance_lines(results),
+        *(_sensitivity_part(results) if results.sensitivity else ()),
+        "## Trials",
+        _trials_table(results),
+    ]
+    return "\n\n".join(part for part in _joined(parts) if part) + "\n"
+
+
+def _joined(parts: Iterable[str]) -> list[str]:
+    """Keep the items of one list together: a blank line between them would tear it apart."""
+    blocks: list[str] = []
+    for part in parts:
+        if part.startswith("- ") and blocks and blocks[-1].startswith("- "):
+            blocks[-1] += f"\n{part}"
+        else:
+            blocks.append(part)
+    return blocks
+
+
+def counts_line(results: Results) -> str:
+    """`12 trials: 11 complete, 1 pruned, 0 failed.`"""
+    counts = results.counts
+    words = ", ".join(f"{counts[word]} {word}" for word in ("complete", "pruned", "failed"))
+    running = f", {counts['running']} running" if counts["running"] else ""
+    return f"{sum(counts.values())} trials: {words}{running}."
+
+
+def _best_line(row: TrialRow) -> str:
+    exact = ", ".join(f"`{name}={value}`" for name, value in row.params.items())
+    seconds = f", {row.values['seconds']:.0f} s" if "seconds" in row.values else ""
+    return (
+        f"{exact}: validation mAP {_score(row.values['mAP'])}{seconds} "
+        f"(test mAP {_score(row.test_mAP)}, R1 {_score(row.test_R1)})"
+    )
+
+
+def importance_lines(results: Results) -> list[str]:
+    """What moves the mAP most, first; or one line that says why it is not known."""
+    shares = sorted(results.importance.shares.items(), key=lambda item: (-item[1], item[0]))
+    if not shares:
+        return [results.importance.text]
+    return [f"{results.importance.text}:", *(f"- {name}: {share:.2f}" for name, share in shares)]
+
+
+def _sensitivity_part(results: Results) -> list[str]:
+    head = [last_word(results.parameters[0]), "N", "mAP (validation)", "mAP (test)", "R1 (test)"]
+    rows = [
+        [
+            shown(line.value),
+            _MISSING if line.clusters is None else f"{line.clusters:.0f}",
+            _score(line.mAP),
+            _score(line.test_mAP),
+            _score(line.test_R1),
+        ]
+        for line in results.sensitivity
+    ]
+    note = "In the form of the paper's Table 5; N is the number of clusters in the last epoch."
+    return ["## Sensitivity", note, _markdown(head, rows)]
+
+
+def _trials_table(results: Results) -> str:
+    names = [last_word(name) for name in results.parameters]
+    head = ["trial", "state", *names, "mAP (validation)", "mAP (test)", "seconds", "training"]
+    rows = [
+        [
+            str(row.number),
+            row.state.lower(),
+            *(shown(row.params.get(name, _MISSING)) for name in results.parameters),
+            _score(row.values.get("mAP")),
+            _score(row.test_mAP),
+            _MISSING if row.seconds is None else f"{row.seconds:.0f}",
+            "reused" if row.reused else row.error or "trained",
+        ]
+        for row in results.trials
+    ]
+    return _markdown(head, rows)
+
+
+def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(c.replace('|', '/') for c in line)} |" for line in lines)
+
+
+def _score(value: float | None) -> str:
+    return _MISSING if value is None else f"{value:.1f}"
+
+
+def trial_line(row: TrialRow) -> str:
+    """One line on screen: number, values, mAP (validation, test), reused or trained, seconds."""
+    head = f"trial {row.number:>3}  {text_of(row)}"
+    again = "" if row.retry_of is None else f"  (again: trial {row.retry_of} was cut off)"
+    if row.state == "FAIL":
+        return f"{head}  failed: {row.error}{again}"
+    seconds = "" if row.seconds is None else f"  {row.seconds:.0f} s"
+    if row.state == "PRUNED":
+        epoch = max(row.reported, default=0)
+        score = _score(row.reported.get(epoch))
+        return f"{head}  pruned after epoch {epoch}, mAP {score}{seconds}{again}"
+    scores = f"validation mAP {_score(row.values['mAP'])}  test mAP {_score(row.test_mAP)}"
+    return f"{head}  {scores}  {'reused' if row.reused else 'trained'}{seconds}{again}"

@@ -23,7 +23,7 @@ from gclbench.reporting.generation import GenerationLine, GenerationTable
 from gclbench.runtime.figures.people import spaced
 from gclbench.runtime.figures.registry import Choice
 from gclbench.runtime.figures.structure import turns
-from gclbench.runtime.figures.trained import Painter, Trained, stages_of, trained
+from gclbench.runtime.figures.trained import Painter, Trained, settings_words, stages_of, trained
 from gclbench.runtime.session import Session
 from gclbench.schema import Stage
 from gclbench.seeding import torch_generator
@@ -59,7 +59,7 @@ def mean_ssim(images: Bytes, others: Bytes) -> float:
     """Mean structural similarity of pairs of pictures, -1 to 1.
 
     Source    Wang et al. 2004 as in torchmetrics: Gaussian window of 11 px (sigma 1.5), K1 0.01,
-              K2 0.03, range 255, per colour channel; only windows that lie within the picture.
+              K2 0.03, range 255, per colour channel; a window at every pixel, borders mirrored.
     Shapes    uint8 (N, H, W, 3) twice, H and W at least 11.
     Raises    ShapeError; MissingExtraError without torchmetrics.
     """
@@ -168,7 +168,8 @@ def trained_generators(session: Session, task: str, seed: int) -> list[Trained]:
         study = session.studies[0].study
         raise DataMissingError(
             f"no generator of {task} is trained for seed {seed}.",
-            f"Run: gclbench run ablation={study} tasks={task} seeds={seed}",
+            f"Run: gclbench run ablation={study} tasks={task} seeds={seed}"
+            f"{settings_words(session)}",
         )
     return list(found.values())
 

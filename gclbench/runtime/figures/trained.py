@@ -134,7 +134,7 @@ def find_node(session: Session, cell: Cell, stage: Stage) -> Node:
         raise DataMissingError(
             f"{stages[stage].label} is not trained yet.",
             f"Run: gclbench run ablation={cell.study} rows={cell.row.key} "
-            f"tasks={cell.task.name} seeds={cell.seed}{_profile(session)}",
+            f"tasks={cell.task.name} seeds={cell.seed}{settings_words(session)}",
         )
     return stages[stage]
 
@@ -180,7 +180,20 @@ def _weights(path: Path) -> Mapping[str, Any]:
     return state
 
 
-def _profile(session: Session) -> str:
-    # The default profile goes unsaid, as on the command line.
-    name = session.request.profile
-    return "" if name == "laptop" else f" profile={name}"
+def settings_words(session: Session) -> str:
+    """Words of a command line that ask for the same settings: profile and overrides.
+
+    The default profile goes unsaid.
+    """
+    request = session.request
+    words = [] if request.profile == "laptop" else [f"profile={request.profile}"]
+    words += [f"{key}={_plain(value)}" for key, value in sorted(request.overrides.items())]
+    return "".join(f" {word}" for word in words)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_plain, value))}]"
+    return str(value)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from gclbench.errors import CheckpointError, DataMissingError, UnknownNameError
 from gclbench.evaluation.preprocess import from_network, structure_to_network, to_network
 from gclbench.networks.generator import Generator
 from gclbench.networks.id_encoder import IdEncoder
+from gclbench.registry import REGISTRY, Entry
 from gclbench.runtime.figures import contrast, failures, mixing, rotations, structure, tracklets
 from gclbench.runtime.figures import trained as loading
 from gclbench.runtime.figures.inversion import train_decoder
@@ -271,6 +273,28 @@ def test_gray_guides_are_the_channel_mean_of_the_normalised_image(node: Any, fak
     block = structure.switched(gray, images, meshes, np.array([1, 2, 3, 4, 0]))
     assert np.array_equal(block.tiles[:, 0], structure.gray_pictures(images)[[1, 2, 3, 4, 0]])
     assert block.headings[0] == "gray image of the other, and drawn on it"
+
+
+def test_how_g_is_guided_is_what_its_stage_was_trained_with(
+    opened: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dataclass(frozen=True)
+    class Switch:
+        role: ClassVar[str] = "view"
+        guide: ClassVar[str] = "gray"
+
+    entry = Entry("augmentations", "switch", 1, Switch)
+    monkeypatch.setitem(REGISTRY._entries["augmentations"], "switch", entry)
+    cell = next(cell for cell in opened.cells if cell.row.key == "rotation_dmixup")
+    settings = cell.settings
+    gan = settings.gan.model_copy(update={"view": "switch"})
+    mixed = settings.model_copy(update={"gan": gan})
+    assert loading.view_of(mixed, Stage.GAN) is Switch
+    assert not structure.turns(Switch)
+    for stage, chosen in ((Stage.JOINT, mixed), (Stage.GAN, settings)):
+        view = loading.view_of(chosen, stage)
+        assert structure.turns(view)
+        assert getattr(view, "guide", "mesh") == "mesh"
 
 
 def test_gray_pictures_keep_black_and_white() -> None:

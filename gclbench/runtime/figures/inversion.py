@@ -30,20 +30,20 @@ class Decoder(nn.Module):
     """
 
     size: tuple[int, int]
-    half: tuple[int, int, int]
+    coarse: tuple[int, int, int]
 
     def __init__(
         self, embedding_dim: int, height_px: int, width_px: int, generator: torch.Generator
     ) -> None:
         super().__init__()
         self.size = (height_px, width_px)
-        self.half = (3, -(-height_px // 2), -(-width_px // 2))
+        self.coarse = (3, -(-height_px // 2), -(-width_px // 2))
         self.first = Dense(embedding_dim, HIDDEN)
-        self.last = Dense(HIDDEN, math.prod(self.half))
+        self.last = Dense(HIDDEN, math.prod(self.coarse))
         initialise(self, "kaiming", generator)
 
     def forward(self, embedding: Tensor) -> Tensor:
-        small = self.last(F.relu(self.first(embedding))).reshape(-1, *self.half)
+        small = self.last(F.relu(self.first(embedding))).reshape(-1, *self.coarse)
         return F.interpolate(small, size=self.size, mode="bilinear", align_corners=False)
 
 

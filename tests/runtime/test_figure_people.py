@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
-import pytest
 
-from gclbench.datasets.synthetic.people import Person
-from gclbench.datasets.synthetic.sides import Appearance, one_sided, train_appearances
 from gclbench.runtime.figures.people import (
     images_by_camera,
     largest_by_person,
@@ -16,7 +11,6 @@ from gclbench.runtime.figures.people import (
     spaced_people,
     tracklets,
 )
-from gclbench.schema.settings import WorldSettings
 
 PIDS = np.array([3, 3, 3, 5, 5, 8, 8, 8, 9])
 CAMS = np.array([0, 0, 2, 1, 1, 0, 1, 2, 0])
@@ -47,34 +41,3 @@ def test_of_each_person_the_largest_value_counts_and_nan_never_wins() -> None:
     values = np.array([1, 9, 2, np.nan, np.nan, 4, 5, np.nan, 7.0])
     assert largest_by_person(values, PIDS, 2).tolist() == [1, 8]
     assert largest_by_person(values, PIDS, 9).tolist() == [1, 8, 6]
-
-
-@pytest.fixture(scope="module")
-def known() -> dict[str, Appearance]:
-    sizes = WorldSettings(people_train=40, people_test=4, images_per_person=4)
-    return train_appearances("market1501", sizes)
-
-
-def test_appearances_are_named_by_the_images_paths(known: dict[str, Appearance]) -> None:
-    assert all(path.startswith("bounding_box_train/") for path in known)
-    assert len({id(each.person) for each in known.values()}) == 40
-
-
-def test_one_sided_things_are_the_true_factors(known: dict[str, Appearance]) -> None:
-    people: list[Person] = [each.person for each in known.values()]
-    for person in people:
-        found = one_sided(person)
-        assert ("backpack" in found) == (person.backpack is not None)
-        assert ("open jacket" in found) == (person.inner is not None)
-        plain = person.front_print == person.back_print == "none"
-        assert any("print" in thing for thing in found) <= (not plain)
-    assert any("back print" in " ".join(one_sided(person)) for person in people)
-    assert any(one_sided(person) == () for person in people)
-
-
-@pytest.mark.parametrize("yaw, aside", [(0, 0), (350, 10), (90, 90), (180, 0), (200, 20)])
-def test_turned_away_counts_from_the_nearest_of_front_and_back(
-    known: dict[str, Appearance], yaw: float, aside: float
-) -> None:
-    anybody = next(iter(known.values()))
-    assert replace(anybody, yaw_deg=yaw).turned_away_deg == aside

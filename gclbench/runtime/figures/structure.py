@@ -49,13 +49,15 @@ def structure_grid(nodes: list[Trained]) -> ImageGrid:
             blocks.append(own_turned(node.painter, images, projections))
         else:
             blocks.append(switched(node.painter, images, projections[:, 0], other))
-        first, *others = blocks[-1].headings
-        named = (f"{node.cell.row.label}: {first}", *others)
+        heading, *others = blocks[-1].headings
+        named = (f"{node.cell.row.label}: {heading}", *others)
         blocks[-1] = Block(blocks[-1].tiles, named)
     tiles = np.concatenate([block.tiles for block in blocks], axis=1)
     headings = tuple(heading for block in blocks for heading in block.headings)
-    title = f"Structural variance; keys {', '.join(node.node.key[:8] for node in nodes)}"
-    return ImageGrid(tiles, headings, nodes[0].title(title))
+    made = ", ".join(f"{node.cell.row.key} {node.node.key[:8]}" for node in nodes)
+    first = nodes[0]
+    title = f"Structural variance. {first.dataset.label}; {first.node.stage} nodes {made}; seed"
+    return ImageGrid(tiles, headings, f"{title} {first.cell.seed}")
 
 
 def turns(view: type) -> bool:

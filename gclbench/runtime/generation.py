@@ -182,7 +182,7 @@ def feature_network(painter: Painter, folder: Path | None = None) -> FeatureNetw
     folder = Path(torch.hub.get_dir()) / "checkpoints" if folder is None else folder
     weights = folder / INCEPTION_FILE
     if weights.is_file() and importlib.util.find_spec("torch_fidelity") is not None:
-        return FeatureNetwork("Inception-v3 (2048)", _inception(weights))
+        return FeatureNetwork("Inception-v3 (2048)", _inception(weights, painter.device))
     width = painter.encoder.channels
     return FeatureNetwork(
         f"E_id after warm-up, pooled ({width})",
@@ -286,19 +286,19 @@ def _warm(node: Trained, session: Session, task: str, seed: int) -> Painter:
     return trained(session, node.cell.row.key, task, seed, Stage.GAN).painter
 
 
-def _inception(weights: Path) -> Features:
+def _inception(weights: Path, device: str | torch.device) -> Features:
     from torchmetrics.image.fid import NoTrainInceptionV3
 
     network: Any = NoTrainInceptionV3(
         name="inception-v3-compat",
         features_list=["2048"],
         feature_extractor_weights_path=str(weights),
-    )
+    ).to(device)
 
     @torch.no_grad()
     def extract(images: Bytes) -> Tensor:
         pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
-        features: Tensor = network(pixels)
+        features: Tensor = network(pixels.to(device))
         return features
 
     return extract

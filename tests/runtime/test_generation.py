@@ -127,13 +127,13 @@ def test_the_draw_is_fixed_by_the_seed_and_never_pairs_an_image_with_itself() ->
 def test_inception_is_taken_only_where_its_weights_and_package_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    painter: Any = SimpleNamespace(encoder=SimpleNamespace(channels=64))
+    painter: Any = SimpleNamespace(encoder=SimpleNamespace(channels=64), device="cpu")
     assert feature_network(painter, tmp_path).name == "E_id after warm-up, pooled (64)"
     (tmp_path / INCEPTION_FILE).write_bytes(b"")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert feature_network(painter, tmp_path).name.startswith("E_id")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-    monkeypatch.setattr(generation, "_inception", lambda weights: lambda images: torch.zeros(1))
+    monkeypatch.setattr(generation, "_inception", lambda weights, device: len)
     assert feature_network(painter, tmp_path).name == "Inception-v3 (2048)"
 
 

@@ -115,17 +115,19 @@ def generation_table(session: Session, choice: Choice) -> GenerationTable:
     """SSIM and FID of every trained generator of the study: stage-2 nodes, then joint nodes.
 
     Rows of one task share the feature network, the images and the draw of angles. On the built-in
-    world the true renders stand beside them as a bound. Raises DataMissingError when no generator
-    of a task is trained, MissingExtraError without torchmetrics.
+    world the true renders stand beside them as a bound. Tasks without a trained generator are left
+    out and named, unless they were asked for. Raises DataMissingError for one that was asked for
+    or when none is trained, MissingExtraError without torchmetrics.
     """
     require_torchmetrics()
-    tasks = choice.tasks or tuple(dict.fromkeys(cell.task.name for cell in session.cells))
-    lines = [line for task in tasks for line in _task_lines(session, task, choice.seed)]
+    found, absent = _generators(session, choice)
+    lines = [line for nodes in found for line in _task_lines(session, nodes, choice.seed)]
     return GenerationTable(
         title="Quality of generated images",
         lines=tuple(lines),
         footnotes=(
             f"Profile: {session.request.profile}. Seed: {choice.seed}.",
+            *([f"Not trained: {', '.join(absent)}."] if absent else []),
             "SSIM: x'_ori against its own image, mean (higher is better). FID: x'_new, each "
             "training image once, turned by a drawn multiple of 45 degrees (or on another "
             "person's structure where the row switches), against the same training images "
@@ -139,10 +141,23 @@ def generation_table(session: Session, choice: Choice) -> GenerationTable:
     )
 
 
-def _task_lines(session: Session, task: str, seed: int) -> list[GenerationLine]:
-    nodes = trained_generators(session, task, seed)
+def _generators(session: Session, choice: Choice) -> tuple[list[list[Trained]], list[str]]:
+    """Trained generators of each task, and the names of tasks that have none."""
+    tasks = choice.tasks or tuple(dict.fromkeys(cell.task.name for cell in session.cells))
+    found, absent = [], []
+    for task in tasks:
+        try:
+            found.append(trained_generators(session, task, choice.seed))
+        except DataMissingError:
+            absent.append(task)
+            if choice.tasks or len(absent) == len(tasks):
+                raise
+    return found, absent
+
+
+def _task_lines(session: Session, nodes: list[Trained], seed: int) -> list[GenerationLine]:
     first = nodes[0]
-    network = feature_network(_warm(first, session, task, seed))
+    network = feature_network(_warm(first, session, first.cell.task.name, seed))
     draw = draw_views(len(first.dataset.train), seed)
     real = _all_features(network, first.dataset.images("train"), draw.rows)
     lines = [_line(node, network, real, draw) for node in nodes]

@@ -13,7 +13,7 @@ import typer
 from gclbench import __version__
 from gclbench.cli.doctor import doctor
 from gclbench.cli.exit import ExitCode, code_of, describe, foreseen
-from gclbench.cli.figure import figure
+from gclbench.cli.figure import figure, help_text
 from gclbench.cli.list import list_names
 from gclbench.cli.plan import plan
 from gclbench.cli.report import report
@@ -32,7 +32,7 @@ app.command("run")(run)
 app.command("plan")(plan)
 app.command("tune")(tune)
 app.command("report")(report)
-app.command("figure")(figure)
+app.command("figure", help=help_text())(figure)
 app.command("list")(list_names)
 app.command("show")(show)
 app.command("doctor")(doctor)

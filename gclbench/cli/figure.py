@@ -1,90 +1,110 @@
-"""`gclbench figure`: pictures of what a trained generator does."""
+"""`gclbench figure`: pictures of what a trained generator does, and the numbers beside them."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gclbench.cli.options import PLAN_WORDS, Words, parse_words, require_study, to_request
-from gclbench.errors import OverrideError, UnknownNameError
+from gclbench.cli.options import PLAN_WORDS, Words, parse_words, to_request
+from gclbench.errors import OverrideError
+from gclbench.runtime.figures.registry import FIGURES, Choice, Figure, choose, find_figure, make
 
 if TYPE_CHECKING:
-    import numpy as np
-    from PIL import Image
+    from gclbench.reporting.generation import GenerationTable
+    from gclbench.reporting.grid import ImageGrid
 
-T = TypeVar("T")
-FIGURES = ("views", "world")
 FIGURE_WORDS = (*PLAN_WORDS, "out")
+PICTURES = (".png", ".pdf", ".svg")
+TABLES = (".md", ".csv")
 
 
 def figure(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="views or world")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help=", ".join(FIGURES))],
     words: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...")] = None,
     content: Annotated[
         list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
     ] = None,
 ) -> None:
-    """Draw a picture.
-
-    \b
-    views  inputs, generated views and mixed people of one trained row, task and seed
-           (default: rotation_dmixup, market1501, 0)
-    world  people, meshes and true renders of the datasets a study uses; nothing is trained
-
-    \b
-    Examples:
-      gclbench figure world ablation=table6 out=docs/world.png
-      gclbench figure views ablation=table6 out=docs/views.png
-      gclbench figure views ablation=table6 rows=rotation tasks=duke2market seeds=1 out=views.png
-    """
-    if name not in FIGURES:
-        raise UnknownNameError("figure", name, FIGURES)
+    shown = find_figure(name)
     parsed = parse_words(words or (), FIGURE_WORDS, content=content or ())
-    require_study(parsed, f"figure {name}")
-    out = parsed.out or Path(f"{name}.png")
-    if out.suffix.lower() != ".png":
-        raise OverrideError(f"out={out} is not a .png file.", f"Write out={name}.png.")
-    from PIL import Image
-
-    draw = _world if name == "world" else _views
-    _write(Image.fromarray(draw(parsed)), out)
-    typer.echo(f"wrote {out}")
-
-
-def _views(parsed: Words) -> np.ndarray:
-    task = single(parsed.tasks, "tasks", "market1501")
-    row = single(parsed.rows, "rows", "rotation_dmixup")
-    seed = single(parsed.seeds, "seeds", 0)
-    from gclbench.reporting.grid import draw_grid
-    from gclbench.runtime.figures import GridRequest, views_grid
+    out = parsed.out or Path(f"{name}{TABLES[0] if shown.table else PICTURES[0]}")
+    _check_suffix(shown, out)
+    parsed, choice = _chosen(shown, parsed)
     from gclbench.runtime.session import open_session
 
-    request = GridRequest(task=task, row=row, seed=seed)
-    return draw_grid(views_grid(open_session(to_request(parsed)), request))
+    made = make(shown, open_session(to_request(parsed)), choice)
+    for path, data in (_tables(made, out) if shown.table else _picture(made, out)).items():
+        _write(data, path)
+        typer.echo(f"wrote {path}")
 
 
-def _world(parsed: Words) -> np.ndarray:
-    from gclbench.reporting.grid import draw_grid, stack
-    from gclbench.runtime.figures import world_grids
-    from gclbench.runtime.session import open_session
-
-    return stack([draw_grid(grid) for grid in world_grids(open_session(to_request(parsed)))])
-
-
-def single(chosen: tuple[T, ...] | None, word: str, default: T) -> T:
-    """Return the one item chosen, or the default. Raises OverrideError for several."""
-    if chosen is None:
-        return default
-    if len(chosen) > 1:
-        raise OverrideError(f"a figure shows one of {word}, not {len(chosen)}.", "Name one.")
-    return chosen[0]
+def help_text() -> str:
+    """The help of the verb: every figure with its line."""
+    width = max(map(len, FIGURES))
+    lines = [f"{each.name:<{width}}  {each.summary}" for each in FIGURES.values()]
+    # \b keeps typer from joining the lines that follow.
+    return "\n".join(["Draw a picture.", "", "\b", *lines, "", *_EXAMPLES])
 
 
-def _write(image: Image.Image, out: Path) -> None:
+_EXAMPLES = (
+    "\b",
+    "Default: the full method (rotation_dmixup) of table6, seed 0; fig2: three rows of table4.",
+    "Docs: docs/figures.md says who is shown, and where a figure departs from the paper's.",
+    "",
+    "\b",
+    "Examples:",
+    "  gclbench figure world out=docs/world.png",
+    "  gclbench figure table3 out=table3.pdf",
+    "  gclbench figure views ablation=table6 rows=rotation tasks=duke2market seeds=1",
+    "  gclbench figure generation out=generation.md",
+)
+
+
+def _check_suffix(shown: Figure, out: Path) -> None:
+    allowed = TABLES if shown.table else PICTURES
+    if out.suffix.lower() not in allowed:
+        raise OverrideError(
+            f"out={out} is not a {' or '.join(allowed)} file.",
+            f"Write out={shown.name}{allowed[0]}.",
+        )
+
+
+def _chosen(shown: Figure, parsed: Words) -> tuple[Words, Choice]:
+    """Fill in the study, rows, tasks and seed that the figure shows by default."""
+    from gclbench.content import Content
+
+    if len(parsed.studies) > 1:
+        raise OverrideError(
+            f"a figure shows one ablation, not {len(parsed.studies)}.", "Name one."
+        )
+    name = parsed.studies[0] if parsed.studies else shown.study
+    study = Content(parsed.content_dirs).study(name)
+    choice = choose(shown, study, parsed.rows, parsed.tasks, parsed.seeds)
+    # Only what is shown is opened: data of other tasks need not be there.
+    rows, tasks = choice.rows or None, choice.tasks or None
+    seeds = (choice.seed,)
+    return replace(parsed, studies=(name,), rows=rows, tasks=tasks, seeds=seeds), choice
+
+
+def _picture(grids: list[ImageGrid], out: Path) -> dict[Path, bytes]:
+    from gclbench.reporting.pictures import picture_bytes
+
+    return {out: picture_bytes(grids, out.suffix.lower()[1:])}
+
+
+def _tables(table: GenerationTable, out: Path) -> dict[Path, bytes]:
+    from gclbench.reporting.generation import to_csv, to_markdown
+
+    texts = {".md": to_markdown(table), ".csv": to_csv(table)}
+    return {out.with_suffix(suffix): text.encode() for suffix, text in texts.items()}
+
+
+def _write(data: bytes, out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
-    beside = out.with_name(f".{out.stem}.partial.png")
-    image.save(beside)
+    beside = out.with_name(f".{out.name}.partial")
+    beside.write_bytes(data)
     os.replace(beside, out)

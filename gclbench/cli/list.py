@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gclbench.content import Content
 
 CONTENT_KINDS = ("ablations", "baselines", "profiles", "published", "reports")
+FIGURE_KIND = "figures"
 
 
 def list_names(
@@ -25,7 +26,7 @@ def list_names(
         list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
     ] = None,
 ) -> None:
-    """List ablations, baselines, profiles, reports, published tables or components of a kind.
+    """List ablations, baselines, figures, profiles, reports, published tables or components.
 
     \b
     Examples:
@@ -33,6 +34,7 @@ def list_names(
       gclbench list ablations
       gclbench list baselines --json
       gclbench list augmentations
+      gclbench list figures
     """
     items = kinds() if not kind else describe_kind(kind, content or ())
     if as_json:
@@ -49,7 +51,8 @@ def kinds() -> list[dict[str, Any]]:
 
     content = [{"name": name, "title": "content"} for name in CONTENT_KINDS]
     components = [{"name": name, "title": "components"} for name in load_catalog().kinds()]
-    return sorted([*content, *components], key=lambda item: item["name"])
+    figures = [{"name": FIGURE_KIND, "title": "pictures that `gclbench figure` draws"}]
+    return sorted([*content, *components, *figures], key=lambda item: item["name"])
 
 
 def describe_kind(kind: str, content: list[Path] | tuple[Path, ...]) -> list[dict[str, Any]]:
@@ -58,11 +61,13 @@ def describe_kind(kind: str, content: list[Path] | tuple[Path, ...]) -> list[dic
         from gclbench.content import Content
 
         return [_of_content(Content(content), kind, name) for name in Content(content).names(kind)]
+    if kind == FIGURE_KIND:
+        return _figures()
     from gclbench.runtime.catalog import load_catalog
 
     registry = load_catalog()
     if kind not in registry.kinds():
-        raise UnknownNameError("kind", kind, [*CONTENT_KINDS, *registry.kinds()])
+        raise UnknownNameError("kind", kind, [*CONTENT_KINDS, FIGURE_KIND, *registry.kinds()])
     return [
         {
             "name": entry.name,
@@ -71,6 +76,21 @@ def describe_kind(kind: str, content: list[Path] | tuple[Path, ...]) -> list[dic
             "module": entry.module,
         }
         for entry in registry.entries(kind)
+    ]
+
+
+def _figures() -> list[dict[str, Any]]:
+    from gclbench.runtime.figures.registry import FIGURES
+
+    return [
+        {
+            "name": figure.name,
+            "title": figure.summary,
+            "ablation": figure.study,
+            "rows": list(figure.rows),
+            "targets": list(figure.targets),
+        }
+        for figure in FIGURES.values()
     ]
 
 

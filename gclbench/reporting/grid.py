@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from gclbench.errors import ShapeError
+
+FONT_PX, LINE_PX, GAP_PX = 12, 15, 4
+LABEL_PX = 118  # width of the column of row labels, where a grid has any
+TILE_PX = 128  # about how high a tile is drawn: small pictures are enlarged, none is reduced
 
 
 @dataclass(frozen=True)
 class ImageGrid:
     """Rows of equally large tiles, uint8 (rows, columns, H, W, 3), and a heading for each column.
 
-    An empty heading continues the group of the column before it.
+    An empty heading continues the group of the column before it. `labels`, one for each row or
+    none at all, stand to the left; an empty one leaves its place free.
     """
 
     tiles: np.ndarray
     headings: tuple[str, ...]
     title: str
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.tiles.ndim != 5 or self.tiles.shape[-1] != 3:
@@ -27,6 +35,28 @@ class ImageGrid:
             raise ShapeError(
                 f"{len(self.headings)} headings for {self.tiles.shape[1]} columns of tiles."
             )
+        if self.labels and len(self.labels) != len(self.tiles):
+            raise ShapeError(f"{len(self.labels)} labels for {len(self.tiles)} rows of tiles.")
+
+
+@dataclass(frozen=True)
+class GridPlan:
+    """Where everything stands, in px from the top left corner: what every back end draws.
+
+    `texts` (x, y, line); `rules` (x0, x1, y); tile (row, column) begins at `corner(row, column)`.
+    """
+
+    width: int
+    height: int
+    left: int
+    top: int
+    tile: tuple[int, int]  # drawn width and height
+    texts: tuple[tuple[int, int, str], ...]
+    rules: tuple[tuple[int, int, int], ...]
+
+    def corner(self, row: int, column: int) -> tuple[int, int]:
+        width, height = self.tile
+        return self.left + column * (width + GAP_PX), self.top + row * (height + GAP_PX)
 
 
 def groups(headings: tuple[str, ...]) -> list[tuple[str, int, int]]:
@@ -41,34 +71,75 @@ def groups(headings: tuple[str, ...]) -> list[tuple[str, int, int]]:
     return found
 
 
-def draw_grid(grid: ImageGrid, *, scale: int = 2, gap_px: int = 4) -> np.ndarray:
-    """Return the grid as one uint8 (H, W, 3) image with headings above the columns."""
-    from PIL import Image, ImageDraw, ImageFont
-
+def plan_grid(grid: ImageGrid, scale: int | None = None) -> GridPlan:
+    """Place tiles, title, headings and labels; texts are broken so that nothing is cut off."""
     rows, columns, height, width, _ = grid.tiles.shape
-    cell_h, cell_w = height * scale + gap_px, width * scale + gap_px
-    top = 44
-    canvas = Image.new("RGB", (columns * cell_w + gap_px, top + rows * cell_h + gap_px), "white")
-    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(13)
-    pen.text((gap_px, 3), grid.title, fill="black", font=font)
-    for text, first, last in groups(grid.headings):
-        pen.text((gap_px + first * cell_w, 21), text, fill="black", font=font)
-        pen.line(
-            [(gap_px + first * cell_w, top - 4), ((last + 1) * cell_w - gap_px, top - 4)],
-            fill="gray",
-        )
-    for row in range(rows):
-        for column in range(columns):
-            tile = Image.fromarray(grid.tiles[row, column])
-            tile = tile.resize((width * scale, height * scale), Image.Resampling.NEAREST)
-            canvas.paste(tile, (gap_px + column * cell_w, top + row * cell_h))
+    scale = scale or max(1, round(TILE_PX / height))
+    tile = (width * scale, height * scale)
+    step = tile[0] + GAP_PX
+    left = GAP_PX + (LABEL_PX if grid.labels else 0)
+    total = left + columns * step
+    title = wrap(grid.title, total - 2 * GAP_PX)
+    spans = groups(grid.headings)
+    headings = [wrap(text, (last - first + 1) * step - GAP_PX) for text, first, last in spans]
+    above = GAP_PX + len(title) * LINE_PX
+    top = above + max(len(lines) for lines in headings) * LINE_PX + 2 * GAP_PX
+    texts = list(_lines(GAP_PX, GAP_PX, title))
+    rules = []
+    for lines, (_, first, last) in zip(headings, spans, strict=True):
+        texts += _lines(left + first * step, above + 1, lines)
+        rules.append((left + first * step, left + (last + 1) * step - GAP_PX, top - GAP_PX))
+    for row, label in enumerate(grid.labels):
+        y = top + row * (tile[1] + GAP_PX)
+        texts += _lines(GAP_PX, y, wrap(label, LABEL_PX - GAP_PX))
+    whole = top + rows * (tile[1] + GAP_PX)
+    return GridPlan(total, whole, left, top, tile, tuple(texts), tuple(rules))
+
+
+def wrap(text: str, width_px: int) -> list[str]:
+    """Break a text between words into lines of at most `width_px` (a longer word stands alone)."""
+    font = _font()
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and font.getlength(longer) <= width_px:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+def draw_grid(grid: ImageGrid, *, scale: int | None = None) -> np.ndarray:
+    """Return the grid as one uint8 (H, W, 3) image with headings above the columns."""
+    from PIL import Image, ImageDraw
+
+    plan, font = plan_grid(grid, scale), _font()
+    canvas = Image.new("RGB", (plan.width, plan.height), "white")
+    pen = ImageDraw.Draw(canvas)
+    for x, y, line in plan.texts:
+        pen.text((x, y), line, fill="black", font=font)
+    for x0, x1, y in plan.rules:
+        pen.line([(x0, y), (x1, y)], fill="gray")
+    for row, column in np.ndindex(*grid.tiles.shape[:2]):
+        tile = Image.fromarray(grid.tiles[row, column])
+        canvas.paste(tile.resize(plan.tile, Image.Resampling.NEAREST), plan.corner(row, column))
     return np.asarray(canvas)
 
 
-def stack(pictures: list[np.ndarray]) -> np.ndarray:
+def stack(pictures: Sequence[np.ndarray]) -> np.ndarray:
     """Put uint8 pictures (H, W, 3) below each other, white where one is narrower."""
     width = max(picture.shape[1] for picture in pictures)
     padded = [
         np.pad(p, ((0, 0), (0, width - p.shape[1]), (0, 0)), constant_values=255) for p in pictures
     ]
     return np.concatenate(padded)
+
+
+def _lines(x: int, y: int, lines: list[str]) -> Iterator[tuple[int, int, str]]:
+    return ((x, y + number * LINE_PX, line) for number, line in enumerate(lines))
+
+
+def _font() -> Any:
+    from PIL import ImageFont
+
+    return ImageFont.load_default(FONT_PX)

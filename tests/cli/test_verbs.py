@@ -64,7 +64,14 @@ def test_version_is_printed(cli: Cli) -> None:
         (("show", "ablations", "tabel6"), "Did you mean 'table6'"),
         (("figure", "veiws", "ablation=table6"), "Did you mean 'views'"),
         (("figure", "views", "ablation=table6", "seeds=0,1"), "one of seeds"),
-        (("figure", "views", "ablation=table6", "out=grid.pdf"), "not a .png file"),
+        (
+            ("figure", "views", "ablation=table6", "out=grid.gif"),
+            "not a .png or .pdf",
+        ),
+        (("figure", "generation", "out=grid.png"), "not a .md or .csv file"),
+        (("figure", "views", "rows=rotation,multi"), "one of rows"),
+        (("figure", "views", "ablation=table6,world_check"), "one ablation, not 2"),
+        (("figure", "fig3", "ablation=table66"), "Did you mean 'table6'"),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_2(

@@ -1,0 +1,82 @@
+"""Quality of generated images as a table: lines, then Markdown or CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class GenerationLine:
+    """One generator on one dataset. SSIM in -1 ... 1, 1 the best; FID 0 or more, 0 the best.
+
+    `features` names the network whose features FID compares; None is a number not measured.
+    """
+
+    data: str
+    label: str
+    ssim: float | None
+    fid: float | None
+    images: int
+    features: str
+    node: str = ""
+    control: bool = False
+
+
+@dataclass(frozen=True)
+class GenerationTable:
+    title: str
+    lines: tuple[GenerationLine, ...]
+    footnotes: tuple[str, ...] = ()
+
+
+HEADINGS = ("Data", "Generator", "SSIM of x'_ori", "FID of x'_new", "Images", "Features")
+
+
+def to_markdown(table: GenerationTable) -> str:
+    """GitHub's dialect; controls are marked, and the best of the others is bold on each data."""
+    rows: list[tuple[str, ...]] = [HEADINGS, ("---", "---", "---:", "---:", "---:", "---")]
+    rows += [_markdown_row(line, table.lines) for line in table.lines]
+    body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    notes = "\n".join(f"- {note}" for note in table.footnotes)
+    return f"# {table.title}\n\n{body}\n\n{notes}\n"
+
+
+def to_csv(table: GenerationTable) -> str:
+    """Full precision; a number that was not measured is empty."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    names = ("data", "generator", "control", "ssim", "fid", "images", "features", "node")
+    writer.writerow(names)
+    for line in table.lines:
+        numbers = ("" if value is None else repr(value) for value in (line.ssim, line.fid))
+        kind = "1" if line.control else "0"
+        writer.writerow(
+            [line.data, line.label, kind, *numbers, line.images, line.features, line.node]
+        )
+    return out.getvalue()
+
+
+def _markdown_row(line: GenerationLine, lines: Iterable[GenerationLine]) -> tuple[str, ...]:
+    rivals = [each for each in lines if each.data == line.data and not each.control]
+    ssim = max((each.ssim for each in rivals if each.ssim is not None), default=None)
+    fid = min((each.fid for each in rivals if each.fid is not None), default=None)
+    label = f"{line.label} (control)" if line.control else line.label
+    best = not line.control and len(rivals) > 1
+    return (
+        line.data,
+        label.replace("|", "\\|"),
+        _number(line.ssim, 3, best and line.ssim == ssim),
+        _number(line.fid, 2, best and line.fid == fid),
+        str(line.images),
+        line.features,
+    )
+
+
+def _number(value: float | None, decimals: int, best: bool) -> str:
+    if value is None:
+        return "-"
+    text = f"{value:.{decimals}f}"
+    return f"**{text}**" if best else text

@@ -1,0 +1,48 @@
+"""Fig. 11 of GCL+: the frames of a tracklet before and after a rotation of the view point."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gclbench.reporting.grid import ImageGrid
+from gclbench.runtime.figures.people import tracklets
+from gclbench.runtime.figures.registry import Choice
+from gclbench.runtime.figures.trained import STEP_DEG, Trained, gray, trained
+from gclbench.runtime.session import Session
+
+PEOPLE, LENGTH = 6, 8
+# One angle for a whole tracklet: front, side and back take turns.
+ANGLES = (2, 4, 6)
+
+
+def tracklet_grids(session: Session, choice: Choice) -> list[ImageGrid]:
+    """A grid for each task; a row for each tracklet: its frames, turned meshes, generated frames.
+
+    People: evenly spaced training identities, each in the camera with most images of it.
+    Differs from the paper, whose tracklets are of MARS and DukeMTMC-VideoReID: these are
+    consecutive images of one visit in an image dataset.
+    """
+    return [
+        tracklet_grid(trained(session, choice.rows[0], task, choice.seed)) for task in choice.tasks
+    ]
+
+
+def tracklet_grid(node: Trained) -> ImageGrid:
+    train = node.dataset.train
+    series = tracklets(train.pids, train.cams, train.frames, PEOPLE, LENGTH)
+    angles = [ANGLES[number % len(ANGLES)] for number in range(len(series))]
+    rows = [_row(node, frames, angle) for frames, angle in zip(series, angles, strict=True)]
+    blank = ("",) * (len(series[0]) - 1)
+    headings = ("frames", *blank, "mesh, turned", *blank, "frames after rotation", *blank)
+    labels = tuple(
+        f"person {train.pids[frames[0]]}, camera {train.cams[frames[0]] + 1}, {angle * STEP_DEG}°"
+        for frames, angle in zip(series, angles, strict=True)
+    )
+    what = "Tracklets before and after rotation (frames of an image dataset, not of a video one)"
+    return ImageGrid(np.stack(rows), headings, node.title(what), labels)
+
+
+def _row(node: Trained, frames: np.ndarray, angle: int) -> np.ndarray:
+    images, projections = node.inputs(frames)
+    views = node.painter.turned(images, projections, (angle,))[:, 0]
+    return np.concatenate([images, gray(projections[:, angle]), views])

@@ -1,0 +1,199 @@
+"""A trained node to look through: its networks, its data, and how G is guided."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gclbench.datasets.base import Bytes, Dataset
+from gclbench.errors import CheckpointError, DataMissingError, UnknownNameError
+from gclbench.evaluation.preprocess import from_network, structure_to_network, to_network
+from gclbench.networks.generator import Generator
+from gclbench.networks.id_encoder import IdEncoder, IdOutput
+from gclbench.plan import Cell, Node
+from gclbench.registry import REGISTRY
+from gclbench.runtime.session import Session
+from gclbench.runtime.worker import choose_device, load_datasets
+from gclbench.schema import Settings, Stage
+
+STEP_DEG = 45
+
+
+@dataclass(frozen=True)
+class Painter:
+    """E_id and G of one node, in eval mode and without gradients; pictures are uint8.
+
+    `guide` says what G's structure input is: `mesh`, projections scaled by
+    `structure_to_network`, or `gray`, the channel mean of the ImageNet-normalised image.
+    """
+
+    encoder: IdEncoder
+    generator: Generator
+    guide: str = "mesh"
+    device: str | torch.device = "cpu"
+
+    @torch.no_grad()
+    def encode(self, images: Bytes) -> IdOutput:
+        """E_id of uint8 (B, H, W, 3)."""
+        output: IdOutput = self.encoder(to_network(images, self.device))
+        return output
+
+    def guides(self, images: Bytes, projections: Bytes) -> Tensor:
+        """G's structure input (B, 1, H, W) of images (B, H, W, 3) or projections (B, H, W)."""
+        if self.guide == "gray":
+            return to_network(images, self.device).mean(1, keepdim=True)
+        return structure_to_network(projections, self.device)
+
+    @torch.no_grad()
+    def draw(self, identity: Tensor, guides: Tensor) -> Bytes:
+        """Pictures uint8 (B, H, W, 3) of identity features f_id on structure inputs."""
+        return from_network(self.generator(identity, guides))
+
+    def reconstruct(self, images: Bytes, projections: Bytes) -> Bytes:
+        """x'_ori: each image's identity on its own structure."""
+        return self.draw(self.encode(images).f_id, self.guides(images, projections))
+
+    def turned(self, images: Bytes, projections: Bytes, angles: tuple[int, ...]) -> Bytes:
+        """Generated views uint8 (B, len(angles), H, W, 3); projections (B, 8, H, W)."""
+        f_id = self.encode(images).f_id
+        views = [self.draw(f_id, self.guides(images, projections[:, angle])) for angle in angles]
+        return np.stack(views, axis=1)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished node of a cell with its target's data; `view` is the class that gave s_new."""
+
+    cell: Cell
+    node: Node
+    dataset: Dataset
+    painter: Painter
+    view: Any
+
+    def title(self, what: str) -> str:
+        """`what`, then what it was made from."""
+        return (
+            f"{what}. {self.dataset.label}, {self.cell.row.key}, {self.node.stage} node "
+            f"{self.node.key[:8]}, seed {self.cell.seed}"
+        )
+
+    def inputs(self, rows: Any) -> tuple[Bytes, Bytes]:
+        """Training images (B, H, W, 3) and projections (B, 8, H, W) of some rows."""
+        return self.dataset.images("train")[rows], self.dataset.projections()[rows]
+
+
+def trained(
+    session: Session, row: str, task: str, seed: int, stage: Stage = Stage.JOINT
+) -> Trained:
+    """Load the node of a cell's `stage`.
+
+    Raises UnknownNameError for a cell that the session has not, or a stage that its row has not;
+    DataMissingError naming the command when it is not trained; CheckpointError for a damaged file.
+    """
+    cell = find_cell(session, row, task, seed)
+    node = find_node(session, cell, stage)
+    device = choose_device(session.request.device)
+    view = view_of(cell.settings, stage)
+    painter = load_painter(
+        node.resolved(), session.artifacts.path(node), getattr(view, "guide", "mesh"), device
+    )
+    dataset = load_datasets(session.run_config(), node)["target"]
+    return Trained(cell, node, dataset, painter, view)
+
+
+def find_cell(session: Session, row: str, task: str, seed: int) -> Cell:
+    """Return a cell of the session. Raises UnknownNameError."""
+    for cell in session.cells:
+        if (cell.row.key, cell.task.name, cell.seed) == (row, task, seed):
+            return cell
+    known = [f"{cell.row.key}/{cell.task.name}/{cell.seed}" for cell in session.cells]
+    raise UnknownNameError("cell", f"{row}/{task}/{seed}", known)
+
+
+def stages_of(session: Session, cell: Cell) -> dict[Stage, Node]:
+    """The nodes of a cell by stage."""
+    chain = [session.plan.node(key) for key in session.plan.chain(cell)]
+    return {node.stage: node for node in chain}
+
+
+def find_node(session: Session, cell: Cell, stage: Stage) -> Node:
+    """Return the finished node of a cell's stage that holds a generator (see `trained`)."""
+    stages = stages_of(session, cell)
+    if Stage.GAN not in stages:
+        raise UnknownNameError(f"stage of row {cell.row.key}", "gan", stages)
+    if stage not in stages:
+        raise UnknownNameError(f"stage of row {cell.row.key}", stage, stages)
+    if not session.artifacts.has(stages[stage]):
+        raise DataMissingError(
+            f"{stages[stage].label} is not trained yet.",
+            f"Run: gclbench run ablation={cell.study} rows={cell.row.key} "
+            f"tasks={cell.task.name} seeds={cell.seed}{settings_words(session)}",
+        )
+    return stages[stage]
+
+
+def view_of(settings: Settings, stage: Stage) -> Any:
+    """The class of the view augmentation that a stage's G was trained with, or None."""
+    names: tuple[str, ...] = settings.joint.augmentations
+    if stage is Stage.GAN and settings.gan.view is not None:
+        names = (settings.gan.view,)
+    components = [REGISTRY.lookup("augmentations", name).component for name in names]
+    return next((each for each in components if each.role == "view"), None)
+
+
+def load_painter(
+    settings: Settings, folder: Path, guide: str, device: str | torch.device = "cpu"
+) -> Painter:
+    """Read encoder.pt and generator.pt of a node's folder. Raises CheckpointError."""
+    encoder = IdEncoder(settings.network.id_encoder)
+    generator = Generator(
+        settings.network.generator,
+        encoder.channels,
+        settings.network.id_encoder.parts,
+        slicing=settings.gan.mlp_slicing,
+    )
+    encoder.load_state_dict(_weights(folder / "encoder.pt"))
+    generator.load_state_dict(_weights(folder / "generator.pt"))
+    return Painter(encoder.eval().to(device), generator.eval().to(device), guide, device)
+
+
+def gray(projections: Bytes) -> Bytes:
+    """Projections (..., H, W) as pictures (..., H, W, 3)."""
+    return np.repeat(projections[..., None], 3, axis=-1)
+
+
+def _weights(path: Path) -> Mapping[str, Any]:
+    try:
+        state: Mapping[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (EOFError, OSError, RuntimeError, pickle.UnpicklingError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read: it is missing or damaged.",
+            f"Delete the folder {path.parent} and train it again.",
+        ) from error
+    return state
+
+
+def settings_words(session: Session) -> str:
+    """Words of a command line that ask for the same settings: profile and overrides.
+
+    The default profile goes unsaid.
+    """
+    request = session.request
+    words = [] if request.profile == "laptop" else [f"profile={request.profile}"]
+    words += [f"{key}={_plain(value)}" for key, value in sorted(request.overrides.items())]
+    return "".join(f" {word}" for word in words)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_plain, value))}]"
+    return str(value)

@@ -129,11 +129,12 @@ def require_study(words: Words, verb: str, example: str = "ablation=table6") -> 
 
 def check_formats(formats: Iterable[str]) -> tuple[str, ...]:
     """Return the formats in order, each once. Raises UnknownNameError."""
+    from gclbench.reporting.ink import FORMATS
     from gclbench.reporting.render import SUFFIXES
 
     for name in formats:
-        if name not in SUFFIXES:
-            raise UnknownNameError("format", name, SUFFIXES)
+        if name not in (*SUFFIXES, *FORMATS):
+            raise UnknownNameError("format", name, (*SUFFIXES, *FORMATS))
     return tuple(dict.fromkeys(formats))
 
 

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
     from gclbench.claims import Verdict
     from gclbench.reporting import TableData
+    from gclbench.reporting.lines import FigureData
     from gclbench.runtime.session import Session
     from gclbench.schema import Criterion, Layout, PublishedNumber, Study, Task
 
-FILES = ("markdown", "latex", "csv", "html")
+FILES = ("markdown", "latex", "csv", "html", "pdf", "png", "svg")
 
 
 def tables_of(session: Session, study: Study) -> list[TableData]:
@@ -102,11 +103,54 @@ def write_tables(
     written: list[Path] = []
     for name in formats:
         path = out / f"{tables[0].report}{SUFFIXES[name]}"
-        beside = path.with_name(f".{path.name}.partial")
-        beside.write_text(render(name, tables, content), encoding="utf-8")
-        beside.replace(path)
-        written.append(path)
+        written.append(_replace(path, render(name, tables, content).encode()))
     return written
+
+
+def figure_of(session: Session, study: Study) -> FigureData | None:
+    """The plots of a study, from the scores of its table and the epochs of stage 3."""
+    from gclbench.reporting.lines import build_figure
+    from gclbench.reporting.scores import aggregate
+
+    cells = [cell for cell in session.cells if cell.study == study.study]
+    tasks = list({cell.task.name: cell.task for cell in cells}.values())
+    layout = session.layout(study)
+    data = {task.name: session.data_label(task.name) for task in tasks}
+    metrics = sorted({metric for plot in layout.plots for metric in plot.metrics})
+    return build_figure(
+        layout,
+        list({cell.row.key: cell.row for cell in cells}.values()),
+        headings(tasks, data),
+        aggregate(session.scores(study), metrics, data),
+        session.curves(study),
+    )
+
+
+def write_report(
+    session: Session, study: Study, tables: Sequence[TableData], formats: Sequence[str], out: Path
+) -> list[Path]:
+    """Write a study's tables and plots into `out` in the formats named; return the paths."""
+    from gclbench.reporting.ink import FORMATS
+
+    texts = [name for name in formats if name not in FORMATS]
+    written = write_tables(tables, texts, out, session.content.folders)
+    wanted = [name for name in formats if name in FORMATS]
+    figure = figure_of(session, study) if wanted else None
+    if figure is not None:
+        from gclbench.reporting.plots import draw_figure
+
+        for name, data in draw_figure(figure).items():
+            if name in wanted:
+                written.append(_replace(out / f"{figure.report}.{name}", data))
+    return written
+
+
+def _replace(path: Path, data: bytes) -> Path:
+    """Put a file into place whole."""
+    beside = path.with_name(f".{path.name}.partial")
+    beside.write_bytes(data)
+    beside.replace(path)
+    return path
 
 
 def _published(session: Session, layout: Layout) -> list[PublishedNumber]:

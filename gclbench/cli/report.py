@@ -27,7 +27,8 @@ def report(
     """Print or write the tables of what has been measured; no TABLE means everything measured.
 
     Without format and out the tables are printed for the terminal. format=NAME prints one format;
-    out=DIR writes TABLE.csv, TABLE.md, TABLE.tex, TABLE.html there (or the formats named).
+    out=DIR writes TABLE.csv, TABLE.md, TABLE.tex, TABLE.html there (or the formats named), and
+    the plots of tables that have them as TABLE.pdf, TABLE.png, TABLE.svg.
 
     \b
     Words: profile, seeds, rows, tasks, home, store, data.root and settings as in `gclbench run`.
@@ -43,6 +44,8 @@ def report(
     parsed = parse_words(rest, REPORT_WORDS, content=content or ())
     if parsed.out is None and len(parsed.formats) > 1:
         raise OverrideError("several formats need a folder.", "Add out=DIR.")
+    if parsed.out is None and {"pdf", "png", "svg"}.intersection(parsed.formats):
+        raise OverrideError("a plot needs a folder.", "Add out=DIR.")
     from rich.console import Console
 
     console = Console()
@@ -139,7 +142,7 @@ def _show(console: Console, request: Request, parsed: Words, *, everything: bool
         if parsed.out is not None:
             out = parsed.out / subfolder(request) if everything else parsed.out
             formats = parsed.formats or output.FILES
-            for path in output.write_tables(tables, formats, out, folders):
+            for path in output.write_report(session, study, tables, formats, out):
                 typer.echo(f"wrote {path}")
         elif parsed.formats:
             typer.echo(render(parsed.formats[0], tables, folders), nl=False)

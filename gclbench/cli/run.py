@@ -34,7 +34,7 @@ def run(
       data.root=DIR          real datasets instead of the built-in world
       home=DIR  store=URL    results folder and database (default: $GCLBENCH_HOME or results/)
       observers=URL,URL      more Sacred observers: mongo://..., file://...
-      format=markdown,latex,csv,html  out=DIR   which report files, and where
+      format=markdown,latex,csv,html,pdf,png,svg  out=DIR   which report files, and where
       section.setting=VALUE  any setting, such as joint.pseudo_labels.eps=0.45
 
     \b
@@ -68,7 +68,7 @@ def run(
         tables = output.tables_of(session, study)
         output.print_tables(console, tables)
         formats = parsed.formats or output.FILES
-        for path in output.write_tables(tables, formats, out, session.content.folders):
+        for path in output.write_report(session, study, tables, formats, out):
             console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)
     typer.echo(counts(outcome))
     for key, text in outcome.errors.items():

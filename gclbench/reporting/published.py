@@ -28,12 +28,16 @@ SOURCE = (
 def rows_of(rows: Sequence[Row], numbers: Sequence[PublishedNumber]) -> tuple[RowInfo, ...]:
     """Give each row of a study the extra columns of the published row with the same key.
 
-    A row that the paper does not have gets '0' in columns of 0 and 1, and '' in others.
+    A row that the paper does not have gets '0' in columns of 0 and 1, and '' in others. Where
+    nothing is published, the columns are the axes of the study's sweeps.
     """
     by_key = {number.row_key: dict(number.columns) for number in reversed(numbers)}
     names = list(numbers[0].columns) if numbers else []
     ticks = {name: {n.columns.get(name) for n in numbers} <= {"0", "1"} for name in names}
     empty = {name: "0" if ticks[name] else "" for name in names}
+    if not numbers:
+        axes = dict.fromkeys(axis for row in rows for axis in row.at)
+        by_key = {row.key: {axis: str(row.at.get(axis, "")) for axis in axes} for row in rows}
     return tuple(
         RowInfo(row.key, row.label, row.control, by_key.get(row.key, empty)) for row in rows
     )
@@ -63,7 +67,7 @@ def build_published_table(
         )
         if columns and printed:
             lines = [_line(layout, row, columns, table) for row in printed]
-            panels.append(PanelData(panel.title, columns, mark_columns(lines)))
+            panels.append(PanelData(panel.title, columns, mark_columns(lines, columns)))
     if not panels:
         return None
     return TableData(

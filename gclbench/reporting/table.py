@@ -17,6 +17,7 @@ from gclbench.schema import Layout, Panel, Task
 MISSING = "-"
 CONTROLS = "controls (ours)"
 DECIMALS = 1
+COUNTS = ("N",)  # whole numbers, of which none is the best
 
 
 @dataclass(frozen=True)
@@ -170,17 +171,25 @@ def build_table(
     )
 
 
-def number(value: float | None) -> str:
-    """Return a percentage as the tables show it."""
-    return MISSING if value is None or math.isnan(value) else f"{value:.{DECIMALS}f}"
+def number(value: float | None, metric: str = "") -> str:
+    """Return a number as the tables show it: counts are whole, percentages have one decimal."""
+    decimals = 0 if metric in COUNTS else DECIMALS
+    return MISSING if value is None or math.isnan(value) else f"{value:.{decimals}f}"
 
 
-def mark_columns(lines: Sequence[Line]) -> tuple[Line, ...]:
-    """Set best, second and tie in every column, looking only at rows that are not controls."""
+def mark_columns(lines: Sequence[Line], columns: Sequence[Column]) -> tuple[Line, ...]:
+    """Set best, second and tie in every column, looking only at rows that are not controls.
+
+    Columns of counts stay unmarked.
+    """
     if not lines:
         return ()
     by_column = zip(*(line.entries for line in lines), strict=True)
-    by_line = zip(*(_marked(column, lines) for column in by_column), strict=True)
+    marked = [
+        entries if column.metric in COUNTS else _marked(entries, lines)
+        for column, entries in zip(columns, by_column, strict=True)
+    ]
+    by_line = zip(*marked, strict=True)
     return tuple(
         replace(line, entries=entries) for line, entries in zip(lines, by_line, strict=True)
     )
@@ -202,10 +211,14 @@ def _panel(
     )
     ordered = [row for row in rows if not row.control] + [row for row in rows if row.control]
     lines = [
-        line_of(layout, row, [_entry(scores.get((row.key, c.task, c.metric))) for c in columns])
+        line_of(
+            layout,
+            row,
+            [_entry(scores.get((row.key, c.task, c.metric)), c.metric) for c in columns],
+        )
         for row in ordered
     ]
-    return PanelData(panel.title, columns, mark_columns(lines))
+    return PanelData(panel.title, columns, mark_columns(lines, columns))
 
 
 def line_of(layout: Layout, row: RowInfo, entries: Sequence[Entry]) -> Line:
@@ -221,11 +234,12 @@ def line_of(layout: Layout, row: RowInfo, entries: Sequence[Entry]) -> Line:
     )
 
 
-def _entry(cell: Cell | None) -> Entry:
+def _entry(cell: Cell | None, metric: str) -> Entry:
     if cell is None or math.isnan(cell.mean):
         return Entry(MISSING)
     spread = cell.n_seeds > 1 and cell.std is not None and not math.isnan(cell.std)
-    text = f"{number(cell.mean)} ± {number(cell.std)}" if spread else number(cell.mean)
+    mean, std = number(cell.mean, metric), number(cell.std, metric)
+    text = f"{mean} ± {std}" if spread else mean
     return Entry(text, cell=cell)
 
 

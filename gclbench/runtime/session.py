@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from gclbench.executors.local import LocalExecutor
 from gclbench.plan import ArtifactStore, Cell, Node, Plan, build_cells, build_plan
 from gclbench.runtime.catalog import load_catalog, revision, space
 from gclbench.runtime.worker import RunConfig, run_node
-from gclbench.schema import Layout, NodeRecord, Profile, Settings, Study
+from gclbench.schema import Layout, NodeRecord, Profile, Settings, Stage, Study
 from gclbench.schema.settings import WorldSettings
 from gclbench.tracking.store import RunStore
 
@@ -223,6 +224,18 @@ class Session:
         if "clusters" in record.metrics:  # only stage 3 ends with pseudo labels of its own
             metrics |= {"N": record.metrics["clusters"], "NMI": 100.0 * record.metrics["nmi"]}
         return Score(metrics, ap, node.key)
+
+    def curves(self, study: Study) -> dict[tuple[str, str], dict[int, list[dict[str, float]]]]:
+        """Metrics of each epoch of stage 3: (row key, task name) -> seed -> epochs."""
+        found: dict[tuple[str, str], dict[int, list[dict[str, float]]]] = {}
+        for cell in self.cells:
+            nodes = [self.plan.node(key) for key in self.plan.chain(cell)]
+            for node in nodes:
+                path = self.artifacts.path(node) / "epochs.json"
+                if cell.study == study.study and node.stage is Stage.JOINT and path.is_file():
+                    place = found.setdefault((cell.row.key, cell.task.name), {})
+                    place[cell.seed] = json.loads(path.read_text(encoding="utf-8"))
+        return found
 
     def record(self, node: Node) -> NodeRecord | None:
         """The record of a finished node, or None."""

@@ -1,18 +1,13 @@
-"""The ink of a search's plots: PDF, PNG and SVG for a column of a paper (85 mm).
-
-Only matplotlib's objects, no pyplot: nothing global is switched. The same data gives the same
-bytes. Colours are Okabe and Ito's, which differ for colour-blind readers too.
-"""
+"""The ink of a search's plots: PDF, PNG and SVG for a column of a paper."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from gclbench.reporting.ink import BLUE, GREEN, GREY, ORANGE, draw_grid
 from gclbench.search.figures import (
     Axis,
     Contour,
@@ -30,35 +25,6 @@ from gclbench.search.results import Importance, Results
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-WIDTH_MM, HEIGHT_MM = 85.0, 60.0
-FORMATS = ("pdf", "png", "svg")
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7F7F7F"
-_MM_PER_INCH = 25.4
-# No date and no program in a file: the same data gives the same bytes.
-_METADATA: dict[str, dict[str, Any]] = {
-    "pdf": {"CreationDate": None},
-    "png": {"Software": None},
-    "svg": {"Date": None},
-}
-_STYLE = {
-    "axes.labelsize": 8,
-    "axes.linewidth": 0.6,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "font.family": "DejaVu Sans",  # comes with matplotlib: no machine draws another one
-    "font.size": 7.5,
-    "legend.fontsize": 7,
-    "legend.frameon": False,
-    "lines.linewidth": 1.2,
-    "lines.markersize": 4,
-    "pdf.fonttype": 42,
-    "savefig.dpi": 300,
-    "svg.hashsalt": "gclbench",
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-}
 
 
 def draw_all(results: Results) -> dict[str, dict[str, bytes]]:
@@ -68,17 +34,17 @@ def draw_all(results: Results) -> dict[str, dict[str, bytes]]:
     """
     if not results.complete:
         return {}
-    drawn = {"history": _grid([partial(draw_history, data=history(results))])}
+    drawn = {"history": draw_grid([[partial(draw_history, data=history(results))]])}
     cut = slices(results)
-    drawn["slice"] = _grid([partial(draw_slice, data=data) for data in cut])
+    drawn["slice"] = draw_grid([[partial(draw_slice, data=data)] for data in cut])
     if results.importance.shares:
-        drawn["importance"] = _grid([partial(draw_importance, data=results.importance)])
+        drawn["importance"] = draw_grid([[partial(draw_importance, data=results.importance)]])
     pairs = contours(results)
     if pairs:
-        drawn["contour"] = _grid([partial(draw_contour, data=data) for data in pairs])
+        drawn["contour"] = draw_grid([[partial(draw_contour, data=data)] for data in pairs])
     pareto = front(results)
     if pareto is not None:
-        drawn["front"] = _grid([partial(draw_front, data=pareto)])
+        drawn["front"] = draw_grid([[partial(draw_front, data=pareto)]])
     return drawn
 
 
@@ -199,34 +165,3 @@ def _name_y(axes: Axes, axis: Axis) -> None:
 
 def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
     return [x for x, _ in points], [y for _, y in points]
-
-
-def _grid(draws: Sequence[Callable[[Axes], None]]) -> dict[str, bytes]:
-    """Draw panels below each other, each as high as a single plot."""
-    with _style():
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        size = (WIDTH_MM / _MM_PER_INCH, len(draws) * HEIGHT_MM / _MM_PER_INCH)
-        figure = Figure(figsize=size, layout="constrained")
-        FigureCanvasAgg(figure)
-        for place, draw in enumerate(draws):
-            draw(figure.add_subplot(len(draws), 1, place + 1))
-        return {suffix: _bytes(figure, suffix) for suffix in FORMATS}
-
-
-def _bytes(figure: Figure, suffix: str) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=suffix, metadata=_METADATA[suffix])
-    return buffer.getvalue()
-
-
-@contextmanager
-def _style() -> Iterator[None]:
-    """Our sizes for as long as a figure is drawn, over matplotlib's own defaults."""
-    import matplotlib
-
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)  # type: ignore[arg-type]
-        yield

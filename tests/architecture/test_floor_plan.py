@@ -40,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
         "schema", "content", "plan", "executors", "tracking", "stages", "evaluation", "reporting",
         "stats", "claims", *COMPONENTS,
     },
-    "search": {"schema", "plan", "executors", "tracking", "runtime"},
+    "search": {"schema", "plan", "executors", "tracking", "reporting", "runtime"},
     "testing": {
         "schema", "kernels", "plan", "executors", "augmentations", "datasets", "stages", "runtime",
     },

@@ -85,7 +85,7 @@ class FakeSession:
             self.cells,
             lambda kind, name: 1,
             lambda role, settings: role,
-            lambda name: name in ("rotation", "d_mixup"),
+            lambda name: {"rotation": "structure", "d_mixup": "identity"}.get(name, "image"),
         )
 
     def _cells(self, study: Any) -> list[Any]:
@@ -119,6 +119,9 @@ class FakeSession:
                 score = FakeScore(metrics, np.array([30.0 + i, 50.0 + i]), key)
                 found.setdefault((cell.row.key, cell.task.name), {})[cell.seed] = score
         return found
+
+    def curves(self, study: Any) -> dict[tuple[str, str], dict[int, list[dict[str, float]]]]:
+        return {}
 
     def run(self, on_event: Callable[[Any], None]) -> FakeOutcome:
         outcomes: dict[str, Outcome] = {}

@@ -149,11 +149,6 @@ def test_drawing_leaves_matplotlib_as_it_was(two: Results) -> None:
     assert dict(matplotlib.rcParams) == before
 
 
-def test_no_letter_is_smaller_than_7_points() -> None:
-    sizes = [value for name, value in plots._STYLE.items() if name.endswith("size")]
-    assert min(size for size in sizes if isinstance(size, int | float) and size != 4) >= 7
-
-
 def test_trials_are_one_tidy_line_each() -> None:
     lines = list(csv.DictReader(io.StringIO(trials_csv(made(*ROWS)))))
     assert [line["number"] for line in lines] == ["0", "1", "2", "3"]

@@ -1,0 +1,102 @@
+"""How every plot is drawn: sizes, colours, formats, and bytes that repeat.
+
+Only matplotlib's objects, no pyplot: nothing global is switched. The same data gives the same
+bytes. Colours are seaborn's "colorblind" palette, which differ for colour-blind readers too.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FORMATS = ("pdf", "png", "svg")
+COLUMN_MM, PAGE_MM = 85.0, 178.0  # one column of a paper, and both
+BLUE, ORANGE, GREEN, GREY = "#0173b2", "#d55e00", "#029e73", "#7f7f7f"
+MARKERS = "os^Dvp*X"
+_MM_PER_INCH = 25.4
+_SHORT_LEGEND = 45  # letters that fit side by side into one column
+# No date and no program in a file: the same data gives the same bytes.
+_METADATA: dict[str, dict[str, Any]] = {
+    "pdf": {"CreationDate": None},
+    "png": {"Software": None},
+    "svg": {"Date": None},
+}
+_STYLE = {
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.family": "DejaVu Sans",  # comes with matplotlib: no machine draws another one
+    "font.size": 7.5,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "pdf.fonttype": 42,
+    "savefig.dpi": 300,
+    "svg.hashsalt": "gclbench",
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+}
+
+
+def palette(count: int) -> list[Any]:
+    """Return `count` colours that stay apart for colour-blind readers."""
+    import seaborn
+
+    return list(seaborn.color_palette("colorblind", count))
+
+
+def draw_grid(
+    rows: Sequence[Sequence[Callable[[Axes], None]]],
+    *,
+    width_mm: float = COLUMN_MM,
+    height_mm: float = 60.0,
+    note: str = "",
+    shared_legend: bool = False,
+) -> dict[str, bytes]:
+    """Draw panels row by row, each row `height_mm` high; return the bytes by format.
+
+    `note` stands above them; `shared_legend` puts the first panel's legend below them all.
+    """
+    with _style():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        size = (width_mm / _MM_PER_INCH, len(rows) * height_mm / _MM_PER_INCH)
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(figure)
+        bands = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
+        for band, draws in zip(bands, rows, strict=True):
+            for place, draw in enumerate(draws):
+                draw(band.add_subplot(1, len(draws), place + 1))
+        if note:
+            figure.suptitle(note, fontsize=7)
+        if shared_legend:
+            handles, labels = figure.axes[0].get_legend_handles_labels()
+            columns = len(labels) if sum(map(len, labels)) <= _SHORT_LEGEND else 1
+            figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+        return {suffix: _bytes(figure, suffix) for suffix in FORMATS}
+
+
+def _bytes(figure: Figure, suffix: str) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=suffix, metadata=_METADATA[suffix])
+    return buffer.getvalue()
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    """Our sizes for as long as a figure is drawn, over matplotlib's own defaults."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE)  # type: ignore[arg-type]
+        yield

@@ -1,0 +1,42 @@
+"""The ink of line plots: FigureData -> PDF, PNG and SVG."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from gclbench.reporting.ink import COLUMN_MM, GREY, MARKERS, PAGE_MM, draw_grid, palette
+from gclbench.reporting.lines import FigureData, LinePanel
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def draw_figure(data: FigureData) -> dict[str, bytes]:
+    """Return the figure as bytes by format; one column wide, both where panels stand abreast."""
+    abreast = max(len(row) for row in data.panels)
+    rows = [[partial(draw_panel, data=panel) for panel in row] for row in data.panels]
+    return draw_grid(
+        rows,
+        width_mm=COLUMN_MM if abreast == 1 else PAGE_MM,
+        height_mm=65.0,
+        note=data.note,
+        shared_legend=True,
+    )
+
+
+def draw_panel(axes: Axes, data: LinePanel) -> None:
+    """Lines with their points and, over several seeds, bands; the paper's choice is dotted."""
+    if data.stated is not None:
+        axes.axvline(
+            data.stated, color=GREY, linewidth=0.8, linestyle=":", label="the paper's choice"
+        )
+    colours = palette(len(data.lines))
+    for line, colour, marker in zip(data.lines, colours, MARKERS * 9, strict=False):
+        axes.plot(line.x, line.y, marker=marker, color=colour, label=line.label)
+        if line.low:
+            axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.2, linewidth=0)
+    axes.set(xlabel=data.x_label, ylabel=data.y_label)
+    values = sorted({x for line in data.lines for x in line.x})
+    if len(values) <= 12:
+        axes.set_xticks(values, [f"{value:g}" for value in values])

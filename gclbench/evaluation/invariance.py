@@ -61,7 +61,8 @@ def factor_scores(
     Shapes    distances, match and ignored (Q, G): ascending is nearer; true matches; images that
               take no part (same camera, junk).
     AP        the step rule, whatever `evaluate.average_precision` says.
-    Bins      a value on an edge belongs to the farther bin. viewpoint: 45 degrees each; light and pose: thirds of all true pairs; clothing:
+    Bins      a value on an edge belongs to the farther bin.
+              viewpoint: 45 degrees each; light and pose: thirds of all true pairs; clothing:
               thirds of the queries by how much the nearest other person of the gallery is dressed
               like them (first bin: most alike), with all true matches in each.
     Raises    ShapeError.

@@ -23,6 +23,7 @@ from gclbench.reporting.invariance import (
     FactorAp,
     TaskInvariance,
     build_task,
+    plots,
     to_csv,
     to_object,
     to_tables,
@@ -264,6 +265,26 @@ def test_pictures_are_the_same_whenever_they_are_drawn(drawn: TaskInvariance) ->
     assert files["pdf"].startswith(b"%PDF")
     assert files["png"].startswith(b"\x89PNG")
     assert files == draw(drawn)
+
+
+def test_bands_are_drawn_for_several_seeds_only(build: Any, drawn: TaskInvariance) -> None:
+    one = build({"baseline": {0: cell([[80, 40, 20, 10], [60, 30, 20, 30]])}})
+    for found, bands in ((one, 0), (drawn, 3)):
+        panels = plots._figure(found).axes
+        assert [len(axes.collections) for axes in panels] == [bands] * 4
+        assert [len(axes.lines) for axes in panels] == [len(found.panels[0].lines)] * 4
+
+
+def test_a_picture_goes_from_easy_to_hard_and_counts_queries(drawn: TaskInvariance) -> None:
+    """Clothing: the easy queries, whose best double is least alike, stand left."""
+    view, _, _, worn = plots._figure(drawn).axes
+    shown = [label.get_text() for label in worn.get_xticklabels()]
+    counts = drawn.panels[3].queries
+    assert shown == [f"≥30\n({counts[2]})", f"22–30\n({counts[1]})", f"<22\n({counts[0]})"]
+    assert view.get_xticklabels()[0].get_text() == f"<45°\n({drawn.panels[0].queries[0]})"
+    assert list(worn.lines[0].get_ydata()) == [
+        drawn.panels[3].lines[0].bins[b].mean for b in (2, 1, 0)
+    ]
 
 
 def test_factors_are_named_as_on_disk() -> None:

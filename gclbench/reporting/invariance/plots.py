@@ -75,7 +75,6 @@ def _figure(each: TaskInvariance) -> Figure:
         _draw_panel(axes, panel, labelled=place == 0)
     for axes in grid[:, 0]:
         axes.set_ylabel("mAP (%)")
-    grid[0, 0].set_ylim(bottom=0)
     figure.legend(loc="outside lower center", ncols=_LEGEND_COLUMNS)
     return figure
 
@@ -92,7 +91,7 @@ def _draw_panel(axes: Axes, panel: FactorPanel, *, labelled: bool) -> None:
     axes.set_xlim(-0.25, len(order) - 0.75)
     axes.grid(axis="y", linewidth=0.3, color="#CCCCCC")
     axes.set_title(panel.factor.title)
-    axes.set_xlabel(f"{panel.factor.axis} (queries)")
+    axes.set_xlabel(f"{panel.factor.axis}; (number of queries)")
 
 
 def _draw_line(
@@ -105,6 +104,8 @@ def _draw_line(
         range(len(order)),
         [nan if cell is None else cell.mean for cell in cells],
         color=colour,
+        markeredgecolor="white",  # markers that lie on each other stay apart
+        markeredgewidth=0.4,
         marker=_MARKERS[place % len(_MARKERS)],
         linestyle=":" if line.control else "-" if place < len(_COLOURS) else "--",
         label=_legend(line) if labelled else None,

@@ -211,6 +211,13 @@ def test_the_table_shows_bins_drops_and_queries(drawn: TaskInvariance) -> None:
     assert "minus that of 'Baseline'" in text
 
 
+def test_nothing_is_not_shown_as_less_than_nothing(build: Any) -> None:
+    found = build({"baseline": {0: cell([[50.0, 50.0, 50.0, 50.01]] * 3)}})
+    assert line(found, "baseline").drop.mean < 0
+    assert "0.0 (0.0 to 0.0)" in render_all(found)
+    assert "-0.0" not in render_all(found)
+
+
 def test_csv_is_tidy_and_has_full_precision(drawn: TaskInvariance) -> None:
     records = list(csv.DictReader(io.StringIO(to_csv("t_invariance", [drawn]))))
     assert len(records) == 3 * (4 + 3 + 3 + 3 + 4 * 2)

@@ -152,8 +152,13 @@ def _bin(cell: Cell | None) -> Entry:
 def _interval(interval: Interval | None) -> Entry:
     if interval is None:
         return Entry(MISSING)
-    bounds = f"{number(interval.low)} to {number(interval.high)}"
-    return Entry(f"{number(interval.mean)} ({bounds})")
+    mean, low, high = map(_signed, (interval.mean, interval.low, interval.high))
+    return Entry(f"{mean} ({low} to {high})")
+
+
+def _signed(value: float) -> str:
+    text = number(value)
+    return "0.0" if text == "-0.0" else text
 
 
 def _change(line: FactorLine, reference: str) -> Entry:

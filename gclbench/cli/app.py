@@ -14,6 +14,7 @@ from gclbench import __version__
 from gclbench.cli.doctor import doctor
 from gclbench.cli.exit import ExitCode, code_of, describe, foreseen
 from gclbench.cli.figure import figure, help_text
+from gclbench.cli.invariance import invariance
 from gclbench.cli.list import list_names
 from gclbench.cli.plan import plan
 from gclbench.cli.report import report
@@ -33,6 +34,7 @@ app.command("plan")(plan)
 app.command("tune")(tune)
 app.command("report")(report)
 app.command("figure", help=help_text())(figure)
+app.command("invariance")(invariance)
 app.command("list")(list_names)
 app.command("show")(show)
 app.command("doctor")(doctor)

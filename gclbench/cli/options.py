@@ -41,6 +41,9 @@ TUNE_WORDS = (
     "trials",
     "workers",
 )
+INVARIANCE_WORDS = (
+    *("ablation", "data", "format", "home", "out", "profile", "rows", "seeds", "store", "tasks"),
+)
 REPORT_WORDS = ("data", "format", "home", "out", "profile", "rows", "seeds", "store", "tasks")
 
 

@@ -41,6 +41,14 @@ class HeldOutDataset(Dataset):
     def oracle_views(self) -> Bytes:
         return self._part("oracle", "train", self._base().oracle_views())
 
+    def factors(self, split: Split) -> Any:
+        """The base's factors of the same images; None for real data."""
+        self.table(split)
+        whole, rows = self._base().factors("train"), self.rows[split]
+        if whole is None:
+            return None
+        return replace(whole, **{f.name: getattr(whole, f.name)[rows] for f in fields(whole)})
+
     def _base(self) -> Dataset:
         if self.base is None:
             raise UsageError("a held-out dataset needs the dataset that it is a part of.")

@@ -53,6 +53,19 @@ def palette(count: int) -> list[Any]:
     return list(seaborn.color_palette("colorblind", count))
 
 
+def draw(paint: Callable[[Figure], None], width_mm: float, height_mm: float) -> dict[str, bytes]:
+    """Let `paint` fill an empty figure of this size; return its bytes by format."""
+    with _style():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        size = (width_mm / _MM_PER_INCH, height_mm / _MM_PER_INCH)
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(figure)
+        paint(figure)
+        return {suffix: _bytes(figure, suffix) for suffix in FORMATS}
+
+
 def draw_grid(
     rows: Sequence[Sequence[Callable[[Axes], None]]],
     *,
@@ -65,24 +78,20 @@ def draw_grid(
 
     `note` stands above them; `shared_legend` puts the first panel's legend below them all.
     """
-    with _style():
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
 
-        size = (width_mm / _MM_PER_INCH, len(rows) * height_mm / _MM_PER_INCH)
-        figure = Figure(figsize=size, layout="constrained")
-        FigureCanvasAgg(figure)
+    def paint(figure: Figure) -> None:
         bands = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
         for band, draws in zip(bands, rows, strict=True):
-            for place, draw in enumerate(draws):
-                draw(band.add_subplot(1, len(draws), place + 1))
+            for place, fill in enumerate(draws):
+                fill(band.add_subplot(1, len(draws), place + 1))
         if note:
             figure.suptitle(note, fontsize=7)
         if shared_legend:
             handles, labels = figure.axes[0].get_legend_handles_labels()
             columns = len(labels) if sum(map(len, labels)) <= _SHORT_LEGEND else 1
             figure.legend(handles, labels, loc="outside lower center", ncols=columns)
-        return {suffix: _bytes(figure, suffix) for suffix in FORMATS}
+
+    return draw(paint, width_mm, len(rows) * height_mm)
 
 
 def _bytes(figure: Figure, suffix: str) -> bytes:

@@ -1,0 +1,117 @@
+"""`gclbench invariance`: mAP by view, light, pose and clothing gap; nothing is trained."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gclbench.cli.options import INVARIANCE_WORDS, Words, parse_words, require_study, to_request
+from gclbench.errors import OverrideError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gclbench.reporting.invariance import TaskInvariance
+    from gclbench.runtime.session import Request, Session
+    from gclbench.schema import Study
+
+
+def invariance(
+    words: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    content: Annotated[
+        list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
+    ] = None,
+) -> None:
+    """Show which invariance each row of an ablation bought; reads finished runs, never trains.
+
+    Retrieval (mAP) by viewpoint, light and pose gap and by how alike the best double is dressed,
+    its drop from easy to hard, and each row's drop against the baseline's, with 95 % intervals.
+    Built-in world only: nobody knows the factors of real images.
+
+    \b
+    Words:
+      ablation=NAME          what was run
+      profile=NAME           sizes: smoke, laptop (default), paper
+      seeds=0,1,2            default: all seeds that were run
+      rows=a,b  tasks=a,b    only a part of the study
+      home=DIR  store=URL    results folder and database (default: $GCLBENCH_HOME or results/)
+      format=markdown,latex,csv,html  out=DIR   which tables, and where (default: HOME/reports)
+      section.setting=VALUE  settings as in the run
+
+    \b
+    Examples:
+      gclbench invariance ablation=table6
+      gclbench invariance ablation=table6 rows=baseline,multi,rotation tasks=market1501 out=paper/
+      gclbench invariance ablation=table6 --json
+    """
+    parsed = parse_words(words or (), INVARIANCE_WORDS, content=content or ())
+    require_study(parsed, "invariance")
+    if len(parsed.studies) > 1:
+        raise OverrideError(
+            f"{len(parsed.studies)} ablations are named.", "Name one: each has files of its own."
+        )
+    from rich.console import Console
+
+    from gclbench.reporting.invariance import to_object
+    from gclbench.runtime.invariance import measured_invariance, refuse_real
+    from gclbench.runtime.session import open_session
+
+    request = _request(parsed)
+    refuse_real(request.overrides.get("data.root"))  # before its folders are looked for
+    session = open_session(request)
+    (study,) = session.studies
+    tasks = measured_invariance(session, study)
+    _show(Console(quiet=as_json), session, study, tasks, parsed)
+    if as_json:
+        found = to_object(study.study, request.profile, tasks)
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+def _request(parsed: Words) -> Request:
+    """The request with all seeds that were asked for, where none is named."""
+    request = to_request(parsed)
+    database = parsed.home / "store.db"
+    if parsed.seeds is not None or (parsed.store is None and not database.is_file()):
+        return request
+    from gclbench.tracking import RunStore
+
+    store = RunStore(parsed.store or f"sqlite:///{database.resolve()}")
+    seeds = store.seeds_of(parsed.studies[0], request.profile, request.overrides)
+    store.close()
+    return replace(request, seeds=tuple(seeds) or None)
+
+
+def _show(
+    console: Console, session: Session, study: Study, tasks: list[TaskInvariance], parsed: Words
+) -> None:
+    from gclbench.cli import output
+    from gclbench.reporting.invariance import to_csv, to_tables
+    from gclbench.reporting.invariance.plots import draw
+
+    name = f"{study.study}_invariance"
+    tables = to_tables(name, study.title, tasks, session.request.profile)
+    output.print_tables(console, tables)
+    out = parsed.out or session.request.home / "reports"
+    formats = parsed.formats or output.FILES
+    drawn = [each for each in formats if each != "csv"]
+    written = output.write_tables(tables, drawn, out, session.content.folders)
+    files = {out / f"{name}.csv": to_csv(name, tasks).encode()} if "csv" in formats else {}
+    for each in tasks:
+        for suffix, data in draw(each).items():
+            files[out / f"{name}_{each.task.name}.{suffix}"] = data
+    for path in [*written, *_write(files)]:
+        console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _write(files: dict[Path, bytes]) -> list[Path]:
+    """Write every file, each moved into place whole."""
+    for path, data in files.items():
+        beside = path.with_name(f".{path.name}.partial")
+        beside.write_bytes(data)
+        beside.replace(path)
+    return list(files)

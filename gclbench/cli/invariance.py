@@ -90,28 +90,26 @@ def _show(
     console: Console, session: Session, study: Study, tasks: list[TaskInvariance], parsed: Words
 ) -> None:
     from gclbench.cli import output
+    from gclbench.reporting.ink import FORMATS
     from gclbench.reporting.invariance import to_csv, to_tables
     from gclbench.reporting.invariance.plots import draw
+    from gclbench.reporting.render import SUFFIXES
 
     name = f"{study.study}_invariance"
     tables = to_tables(name, study.title, tasks, session.request.profile)
     output.print_tables(console, tables)
     out = parsed.out or session.request.home / "reports"
     formats = parsed.formats or output.FILES
-    drawn = [each for each in formats if each != "csv"]
-    written = output.write_tables(tables, drawn, out, session.content.folders)
-    files = {out / f"{name}.csv": to_csv(name, tasks).encode()} if "csv" in formats else {}
-    for each in tasks:
+    out.mkdir(parents=True, exist_ok=True)
+    texts = [each for each in formats if each in SUFFIXES and each != "csv"]
+    written = output.write_tables(tables, texts, out, session.content.folders)
+    if "csv" in formats:
+        text = to_csv(name, tasks).encode()
+        written.append(output.put_in_place(out / f"{name}.csv", text))
+    for each in tasks if {*formats} & {*FORMATS} else ():
         for suffix, data in draw(each).items():
-            files[out / f"{name}_{each.task.name}.{suffix}"] = data
-    for path in [*written, *_write(files)]:
+            if suffix in formats:
+                path = out / f"{name}_{each.task.name}.{suffix}"
+                written.append(output.put_in_place(path, data))
+    for path in written:
         console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)
-
-
-def _write(files: dict[Path, bytes]) -> list[Path]:
-    """Write every file, each moved into place whole."""
-    for path, data in files.items():
-        beside = path.with_name(f".{path.name}.partial")
-        beside.write_bytes(data)
-        beside.replace(path)
-    return list(files)

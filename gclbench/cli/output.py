@@ -103,7 +103,7 @@ def write_tables(
     written: list[Path] = []
     for name in formats:
         path = out / f"{tables[0].report}{SUFFIXES[name]}"
-        written.append(_replace(path, render(name, tables, content).encode()))
+        written.append(put_in_place(path, render(name, tables, content).encode()))
     return written
 
 
@@ -141,11 +141,11 @@ def write_report(
 
         for name, data in draw_figure(figure).items():
             if name in wanted:
-                written.append(_replace(out / f"{figure.report}.{name}", data))
+                written.append(put_in_place(out / f"{figure.report}.{name}", data))
     return written
 
 
-def _replace(path: Path, data: bytes) -> Path:
+def put_in_place(path: Path, data: bytes) -> Path:
     """Put a file into place whole."""
     beside = path.with_name(f".{path.name}.partial")
     beside.write_bytes(data)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from gclbench.errors import UsageError
 from gclbench.reporting import RowInfo
@@ -274,17 +275,23 @@ def test_pictures_are_the_same_whenever_they_are_drawn(drawn: TaskInvariance) ->
     assert files == draw(drawn)
 
 
+def painted(task: TaskInvariance) -> Figure:
+    figure = Figure()
+    plots._paint(task, figure)
+    return figure
+
+
 def test_bands_are_drawn_for_several_seeds_only(build: Any, drawn: TaskInvariance) -> None:
     one = build({"baseline": {0: cell([[80, 40, 20, 10], [60, 30, 20, 30]])}})
     for found, bands in ((one, 0), (drawn, 3)):
-        panels = plots._figure(found).axes
+        panels = painted(found).axes
         assert [len(axes.collections) for axes in panels] == [bands] * 4
         assert [len(axes.lines) for axes in panels] == [len(found.panels[0].lines)] * 4
 
 
 def test_a_picture_goes_from_easy_to_hard_and_counts_queries(drawn: TaskInvariance) -> None:
     """Clothing: the easy queries, whose best double is least alike, stand left."""
-    view, _, _, worn = plots._figure(drawn).axes
+    view, _, _, worn = painted(drawn).axes
     shown = [label.get_text() for label in worn.get_xticklabels()]
     counts = drawn.panels[3].queries
     assert shown == [f"≥30\n({counts[2]})", f"22–30\n({counts[1]})", f"<22\n({counts[0]})"]

@@ -17,6 +17,8 @@ def content() -> Content:
 def test_every_study_has_a_layout_that_shows_all_its_tasks_once() -> None:
     for name in content().names("ablations"):
         study = content().study(name)
+        if study.report is None:  # a search writes files of its own
+            continue
         layout = content().layout(study.report)
         shown = [task for panel in layout.panels for task in panel.tasks]
         assert sorted(shown) == sorted(task.name for task in study.tasks), name

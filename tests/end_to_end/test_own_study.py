@@ -22,7 +22,8 @@ EXAMPLE = ROOT / "examples" / "own_study"
 RUN = (
     *("run", "ablation=own", "profile=smoke", "tasks=market1501"),
     *("rows=patch_gray,patch_gray_cosine,memory_0.4_0.06", "data.world.people_train=8"),
-    *("data.world.people_test=6", "pretrain.epochs=1", "warmup.epochs=1", "joint.batch_size=4"),
+    *("data.world.people_test=6", "pretrain.epochs=1", "pretrain.people=8", "warmup.epochs=1"),
+    *("joint.epochs=1", "joint.batch_size=4"),
 )
 
 

@@ -332,7 +332,8 @@ def _schema_error(
 def _fields(model: type[BaseModel], at: Path_) -> list[str]:
     """Return the keys that the schema allows at a place such as ("rows", 3)."""
     for part in at:
-        if isinstance(part, int):
+        # A place in a list, or a name that the file chose itself (a setting of a search space).
+        if isinstance(part, int) or part not in model.model_fields:
             continue
         annotation = model.model_fields[part].annotation
         inner = [annotation, *getattr(annotation, "__args__", ())]

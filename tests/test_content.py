@@ -96,6 +96,126 @@ def test_a_wrong_study_names_file_line_key_and_the_nearest_word(
         assert text.startswith(f"{path}:{line}: ")
 
 
+SWEPT = """\
+study: mini
+title: A study
+recipe: gcl_plus
+report: mini
+tasks:
+  - {name: market1501, setting: usl, label: Market, target: market1501}
+rows:
+  - {key: full, label: Full}
+sweeps:
+  - set: {joint.augmentations: [rotation]}
+    axes:
+      - name: memory
+        settings: [joint.memory_momentum, joint.temperature]
+        values:
+          - [0.4, 0.06]
+          - [0.6, 0.08]
+        key: "memory_{0[0]}"
+        label: "beta {0[0]}, tau {0[1]}"
+criteria:
+  - {name: gain, row: memory_0.6, minus: full, at_least: 0}
+"""
+SEARCH = """\
+study: mini
+title: A search
+recipe: gcl_plus
+tasks:
+  - {name: market1501, setting: usl, label: Market, target: market1501}
+rows:
+  - {key: full, label: Full}
+search:
+  space:
+    joint.temperature: {low: 0.01, high: 0.2, log: true}
+    joint.batch_size: {choices: [8, 16]}
+"""
+
+
+def test_a_swept_row_can_be_named_by_a_criterion(tmp_path: Path) -> None:
+    study = load_study(write(tmp_path, "ablations/mini.yaml", SWEPT))
+    assert [row.key for row in study.rows] == ["full", "memory_0.4", "memory_0.6"]
+    assert study.rows[2].set == {
+        "joint.augmentations": ["rotation"],
+        "joint.memory_momentum": 0.6,
+        "joint.temperature": 0.08,
+    }
+
+
+@pytest.mark.parametrize(
+    "old, new, line, words",
+    [
+        (
+            "joint.temperature]",
+            "joint.temprature]",
+            15,
+            ["sweeps[1].axes[1].values[1]: unknown setting", "Did you mean 'joint.temperature'?"],
+        ),
+        (
+            "[0.6, 0.08]",
+            "[0.6, warm]",
+            16,
+            ["sweeps[1].axes[1].values[2]: joint.temperature: 'warm'", "valid number"],
+        ),
+        ("[0.6, 0.08]", "[1.6, 0.08]", 16, ["values[2]: joint.memory_momentum: 1.6", "less than"]),
+        ("[0.6, 0.08]", "[0.6, true]", 16, ["values[2]: joint.temperature: true", "not a switch"]),
+        ("[0.6, 0.08]", "[0.6]", 12, ["sweeps[1].axes[1]: [0.6] does not set 2 settings"]),
+        (
+            "settings:",
+            "setings:",
+            13,
+            ["axes[1].setings: unknown key", "mean 'settings'?"],
+        ),
+        ("    axes:", "    axis:", 11, ["sweeps[1].axis: unknown key", "Did you mean 'axes'?"]),
+        (
+            "{joint.augmentations:",
+            "{joint.augmentation:",
+            10,
+            ["sweeps[1].set", "augmentations'?"],
+        ),
+        ("{joint.augmentations: [rotation]}", "{joint.temperature: 0.1}", 10, ["stands twice"]),
+        ("key: full", "key: memory_0.4", 1, ["two rows have the same name, 'memory_0.4'"]),
+        ('"memory_{0[0]}"', '"memory"', 12, ["two values of memory have the same key"]),
+        ('"memory_{0[0]}"', '"memory_{0.x}"', 12, ["cannot be written as 'memory_{0.x}'"]),
+        ("row: memory_0.6", "row: memory_06", 20, ["unknown row", "Did you mean 'memory_0.6'?"]),
+    ],
+)
+def test_a_wrong_sweep_names_file_line_key_and_the_nearest_word(
+    tmp_path: Path, old: str, new: str, line: int, words: list[str]
+) -> None:
+    assert SWEPT.count(old) == 1
+    path = write(tmp_path, "ablations/mini.yaml", SWEPT.replace(old, new))
+    with pytest.raises(ContentError) as caught:
+        load_study(path)
+    assert str(caught.value).startswith(f"{path}:{line}: ")
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "old, new, line, words",
+    [
+        ("joint.temperature", "joint.temprature", 10, ["Did you mean 'joint.temperature'?"]),
+        ("low: 0.01", "lwo: 0.01", 10, ["joint.temperature.lwo: unknown key", "mean 'low'?"]),
+        ("low: 0.01", "low: 0.5", 10, ["joint.temperature: low must be below high"]),
+        ("[8, 16]", "[8, many]", 11, ["joint.batch_size: 'many'", "valid integer"]),
+        ("search:", "serach:", 8, ["serach: unknown key", "Did you mean 'search'?"]),
+        ("  space:", "  spaces:", 9, ["search.spaces: unknown key", "Did you mean 'space'?"]),
+    ],
+)
+def test_a_wrong_search_names_file_line_key_and_the_nearest_word(
+    tmp_path: Path, old: str, new: str, line: int, words: list[str]
+) -> None:
+    assert SEARCH.count(old) == 1
+    path = write(tmp_path, "ablations/mini.yaml", SEARCH.replace(old, new))
+    with pytest.raises(ContentError) as caught:
+        load_study(path)
+    assert str(caught.value).startswith(f"{path}:{line}: ")
+    for word in words:
+        assert word in str(caught.value)
+
+
 def test_a_uda_task_without_a_source_is_refused(tmp_path: Path) -> None:
     path = study_with(tmp_path, ", source: dukemtmc_reid", "")
     with pytest.raises(ContentError, match=r"tasks\[2\]: a uda task names a source"):

@@ -53,7 +53,8 @@ class Generator(nn.Module):
               -> image (B, 3, H, W), ImageNet-normalised, unbounded (clamp for display only).
     Slicing   `code`: f_id is flattened channel-major and cut into decoder_blocks equal chunks, one
               for each block's MLPs, which loads the public checkpoints; `stripe`: block r reads
-              stripe r, as the text reads (needs as many blocks as stripes).
+              stripe r, as the text reads. With fewer blocks than stripes each block reads its
+              share of neighbouring stripes, top to bottom.
     Gradient  reaches f_id, f_str and every weight.
     Raises    UsageError when the slices do not come out even, ShapeError naming a wrong axis.
     Weights   from `generator` when given, else zero until a checkpoint fills them.
@@ -70,7 +71,7 @@ class Generator(nn.Module):
     ) -> None:
         super().__init__()
         blocks, total = settings.decoder_blocks, id_channels * parts
-        if (slicing == "stripe" and blocks != parts) or total % blocks:
+        if (slicing == "stripe" and parts % blocks) or total % blocks:
             raise UsageError(
                 f"{parts} parts of {id_channels} channels cannot feed {blocks} decoder blocks "
                 f"({slicing} slicing).",
@@ -107,7 +108,8 @@ class Generator(nn.Module):
         if self.slicing == "code":
             slices = identity.reshape(len(identity), self.blocks, -1).unbind(1)
         else:
-            slices = identity[..., 0].unbind(2)
+            stripes = identity[..., 0].transpose(1, 2)
+            slices = stripes.reshape(len(identity), self.blocks, -1).unbind(1)
         styles = []
         for index, part in enumerate(slices, start=1):
             scales = self.get_submodule(f"mlp_w{index}")(part).split(self.width, 1)

@@ -62,6 +62,7 @@ class Node:
             settings=self.settings,
             parents=self.parents,
             datasets=self.fingerprints,
+            components=self.components,
             metrics=dict(metrics or {}),
             seconds=seconds,
             versions=dict(versions or {}),

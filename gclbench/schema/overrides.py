@@ -15,8 +15,21 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from gclbench.errors import OverrideError, suggestion
+from gclbench.schema.dotted import flatten, nest
 from gclbench.schema.settings import Settings
 from gclbench.schema.study import Profile, Recipe, Row, Study
+
+__all__ = [
+    "RUN_WORDS",
+    "check_overrides",
+    "flatten",
+    "nest",
+    "parse_overrides",
+    "problems",
+    "resolve_settings",
+    "setting_types",
+    "unknown_key",
+]
 
 RUN_WORDS = ("rows", "seeds", "tasks")
 
@@ -33,29 +46,6 @@ def _leaves(model: type[BaseModel], prefix: str) -> Iterable[tuple[str, Any]]:
             yield from _leaves(field.annotation, f"{prefix}{name}.")
         else:
             yield prefix + name, field.annotation
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Turn nested or dotted mappings into one level of dotted keys; order is kept."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat.update(flatten(value, f"{prefix}{key}."))
-        else:
-            flat[prefix + key] = value
-    return flat
-
-
-def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """The inverse of `flatten`: dotted keys become nested dictionaries."""
-    nested: dict[str, Any] = {}
-    for key, value in flat.items():
-        *sections, name = key.split(".")
-        place = nested
-        for section in sections:
-            place = place.setdefault(section, {})
-        place[name] = value
-    return nested
 
 
 def unknown_key(key: str) -> str | None:

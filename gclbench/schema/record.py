@@ -18,7 +18,10 @@ class RunStatus(StrEnum):
 
 
 class NodeRecord(Model):
-    """The manifest of an artifact: identity, final metrics, files with their SHA-256."""
+    """The manifest of an artifact: identity, final metrics, files with their SHA-256.
+
+    `components` maps "kind/name" to the revision that was at work.
+    """
 
     key: str
     stage: str
@@ -27,6 +30,7 @@ class NodeRecord(Model):
     settings: dict[str, Any]
     parents: dict[str, str] = Field(default_factory=dict)
     datasets: dict[str, str] = Field(default_factory=dict)
+    components: dict[str, int] = Field(default_factory=dict)
     metrics: dict[str, float] = Field(default_factory=dict)
     seconds: float = 0.0
     files: dict[str, str] = Field(default_factory=dict)

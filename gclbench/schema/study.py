@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from gclbench.schema.dotted import flatten
 from gclbench.schema.model import Model
 
 Role = Literal["market1501", "dukemtmc_reid"]
@@ -75,14 +76,17 @@ class Axis(Model):
 
     @model_validator(mode="after")
     def _every_value_fits(self) -> Axis:
+        if len(set(self.settings)) != len(self.settings):
+            raise ValueError(f"{self.name} moves one setting twice")
         for value in self.values:
             moves = value if isinstance(value, list | tuple) else [value]
             if len(self.settings) > 1 and len(moves) != len(self.settings):
                 raise ValueError(f"{value} does not set {len(self.settings)} settings")
-            try:
-                self.key.format(value), self.label.format(value)
-            except (IndexError, KeyError, TypeError, ValueError) as error:
-                raise ValueError(f"{value} cannot be written as '{self.key}'") from error
+            for form in (self.key, self.label):
+                try:
+                    form.format(value)
+                except (AttributeError, LookupError, TypeError, ValueError) as error:
+                    raise ValueError(f"{value} cannot be written as '{form}'") from error
         if len({self.key.format(value) for value in self.values}) != len(self.values):
             raise ValueError(f"two values of {self.name} have the same key")
         return self
@@ -95,10 +99,25 @@ class Axis(Model):
 
 
 class Sweep(Model):
-    """A grid over one or more axes: a row for every combination of their values."""
+    """A grid over one or more axes: a row for every combination of their values.
+
+    `set` holds for all of its rows. No two axes have one name or move one setting.
+    """
 
     axes: Annotated[tuple[Axis, ...], Field(min_length=1)]
     set: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _axes_do_not_overlap(self) -> Sweep:
+        moved = [name for axis in self.axes for name in axis.settings]
+        for what, names in (
+            ("axis", [axis.name for axis in self.axes]),
+            ("setting", [*flatten(self.set), *moved]),
+        ):
+            twice = sorted(name for name in dict.fromkeys(names) if names.count(name) > 1)
+            if twice:
+                raise ValueError(f"the {what} {twice[0]} stands twice in one sweep")
+        return self
 
     def rows(self) -> Iterator[Row]:
         for values in product(*(axis.values for axis in self.axes)):
@@ -208,8 +227,10 @@ class Study(Model):
 
     @model_validator(mode="after")
     def _rows_of_sweeps(self) -> Study:
-        swept = tuple(row for sweep in self.sweeps for row in sweep.rows())
-        object.__setattr__(self, "rows", (*self.rows, *swept))
+        # A study that was dumped and is read back lists the rows of its sweeps already.
+        swept = [row for sweep in self.sweeps for row in sweep.rows()]
+        new = [row for row in swept if row not in self.rows]
+        object.__setattr__(self, "rows", (*self.rows, *new))
         return self
 
     @model_validator(mode="after")
@@ -220,8 +241,9 @@ class Study(Model):
         ):
             if not names:
                 raise ValueError(f"a study has {field}")
-            if len(set(names)) != len(names):
-                raise ValueError(f"two {field} have the same name")
+            twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+            if twice:
+                raise ValueError(f"two {field} have the same name, '{twice[0]}'")
         return self
 
     @model_validator(mode="after")

@@ -28,6 +28,8 @@ _SPACES = {"view": {"image", "structure", "oracle"}, "mix": {"image", "identity"
 def example_input(augmentation: Any, dtype: torch.dtype = torch.float32) -> Tensor:
     """Return a batch of the augmentation's space, every value different in every row."""
     shape = _SHAPES[augmentation.space]
+    if getattr(augmentation, "guide", "mesh") == "gray":
+        shape = (BATCH, 1, *shape[2:])
     return torch.randn(shape, generator=torch.Generator().manual_seed(20)).to(dtype)
 
 

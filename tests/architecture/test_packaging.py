@@ -20,6 +20,12 @@ def test_the_wheel_takes_every_content_folder() -> None:
     assert all((ROOT / folder).is_dir() for folder in wheel)
 
 
+def test_the_sdist_takes_the_examples_and_only_what_is_there() -> None:
+    taken = SETTINGS["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    assert "/examples" in taken
+    assert [path for path in taken if not list(ROOT.glob(path.removeprefix("/")))] == []
+
+
 def test_content_folders_hold_no_python() -> None:
     found = [path for folder in ("ablations", "baselines", "reports")
              for path in (ROOT / folder).rglob("*.py")]  # fmt: skip

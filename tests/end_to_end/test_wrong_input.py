@@ -6,9 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 RUN = ("run", "ablation=table6", "profile=smoke")
 # The shortest chain that reads images: no pre-training, one epoch of stage 1.
@@ -104,25 +102,6 @@ def test_missing_meshes_of_real_data_are_named(cli: Any, market: Path) -> None:
     answer = cli(*words)
     assert answer.code == 2
     assert re.search(r"data\.mesh\.source=oracle needs the rendered world", only_line(answer))
-
-
-@pytest.fixture
-def market(tmp_path: Path) -> Path:
-    """A Market-1501 in its own folders and file names: four people, three images each."""
-    root, rng = tmp_path / "Market-1501-v15.09.15", np.random.default_rng(0)
-    names = {
-        "bounding_box_train": [f"{p:04d}_c{c}s1_{100 * p + c:06d}_01.jpg" for p in (2, 7, 9, 11)
-                               for c in (1, 2, 3)],
-        "query": ["0001_c1s1_001051_00.jpg", "0003_c2s1_000301_00.jpg"],
-        "bounding_box_test": ["-1_c1s1_000401_03.jpg", "0000_c1s2_000010_01.jpg",
-                              "0001_c2s3_000020_02.jpg", "0003_c1s3_000040_02.jpg"],
-    }  # fmt: skip
-    for folder, files in names.items():
-        (root / folder).mkdir(parents=True)
-        for file in files:
-            pixels = rng.integers(0, 256, (128, 64, 3), np.uint8)
-            Image.fromarray(pixels).save(root / folder / file, "JPEG")
-    return root
 
 
 @pytest.mark.parametrize("damage", ["truncated", "not an image", "empty"])

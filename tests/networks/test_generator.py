@@ -87,6 +87,18 @@ def test_stripe_slicing_gives_a_block_its_own_stripe() -> None:
     assert _moved_blocks(generator, identity, changed) == [False, False, True, False]
 
 
+def test_with_fewer_blocks_than_stripes_each_block_reads_its_share_from_top_to_bottom() -> None:
+    generator = _generator(LAPTOP.model_copy(update={"decoder_blocks": 2}), slicing="stripe")
+    identity = _draw(2, 8, 4, 1)
+    for stripe, moved in enumerate([[True, False], [True, False], [False, True], [False, True]]):
+        changed = identity.clone()
+        changed[:, :, stripe] += 1.0
+        assert _moved_blocks(generator, identity, changed) == moved
+    lower = torch.cat([identity[:, :, 2, 0], identity[:, :, 3, 0]], dim=1)
+    scales = generator.mlp_w2(lower)
+    assert torch.equal(generator.styles(identity)[1][0][0], scales[:, : generator.width])
+
+
 def _moved_blocks(generator: Generator, before: Tensor, after: Tensor) -> list[bool]:
     pairs = zip(generator.styles(before), generator.styles(after), strict=True)
     return [not torch.equal(one[0][0], two[0][0]) for one, two in pairs]
@@ -145,7 +157,7 @@ def test_uneven_slices_and_widths_are_refused_by_name() -> None:
     with pytest.raises(UsageError, match="decoder_blocks"):
         Generator(LAPTOP.model_copy(update={"decoder_blocks": 3}), 8, 4)
     with pytest.raises(UsageError, match="stripe"):
-        Generator(LAPTOP.model_copy(update={"decoder_blocks": 2}), 8, 4, slicing="stripe")
+        Generator(LAPTOP.model_copy(update={"decoder_blocks": 8}), 8, 4, slicing="stripe")
     with pytest.raises(UsageError, match="multiple of 4"):
         StructureEncoder(LAPTOP.model_copy(update={"decoder_width": 18}))
 

@@ -453,3 +453,12 @@ def test_the_shipped_table_6_has_28_cells_and_shares_warm_ups() -> None:
     assert (summary["cells"], summary["controls"]) == (28, 8)
     assert summary["unique"]["warmup"] == 4
     assert summary["unique"]["gan"] == 4
+
+
+def test_the_record_of_a_node_says_which_revisions_were_at_work() -> None:
+    world = World()
+    world.revisions["augmentations", "rotation"] = 4
+    plan = world.plan(build_cells(STUDY, RECIPE, rows=["rotation"], tasks=["market1501"]))
+    node = next(node for node in plan.nodes if node.stage is Stage.JOINT)
+    assert node.record().components == node.components
+    assert node.record().components["augmentations/rotation"] == 4

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -96,6 +98,27 @@ def test_view_invariance_of_a_batch_equals_a_loop_over_rows() -> None:
             expected[loss, row] = torch.log(1 + negatives / torch.exp(similarity / 0.5))
     got = [losses[name].item() for name in ("l_vi", "l_vi_prime", "l_vi_dprime")]
     assert got == pytest.approx(expected.mean(1).tolist(), abs=1e-6)
+
+
+def test_with_l_vi_alone_the_total_is_its_weight_times_a_loop_over_rows() -> None:
+    views, labels, bank = make_batch(mixed=False)
+    settings = JointSettings(losses=("l_vi",), lambda_vi=2.5, lambda_mix=7.0, temperature=0.3)
+    losses = contrastive_losses(views, labels, bank, settings, draws())
+    assert list(losses) == ["l_vi"]
+    positives = sample_positives(LABELS, views.indices, draws().positives, exclude_self=False)
+    expected = 0.0
+    for row, image in enumerate(views.indices.tolist()):
+        similarity = cosine(views.view[row].tolist(), bank[positives[row]].tolist())
+        others = [n for n in range(len(LABELS)) if LABELS[n] != LABELS[image]]
+        negatives = sum(
+            math.exp(cosine(views.generated[row].tolist(), bank[n].tolist()) / 0.3) for n in others
+        )
+        expected += math.log(1 + negatives / math.exp(similarity / 0.3)) / len(views.indices)
+    assert weighted_total(losses, settings).item() == pytest.approx(2.5 * expected, rel=1e-5)
+
+
+def cosine(a: list[float], b: list[float]) -> float:
+    return sum(x * y for x, y in zip(a, b, strict=True)) / (math.hypot(*a) * math.hypot(*b))
 
 
 def test_l_mix_of_a_batch_equals_equation_14_over_rows() -> None:

@@ -1,0 +1,1 @@
+"""Components for gclbench that live outside of it."""

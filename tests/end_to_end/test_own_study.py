@@ -1,0 +1,170 @@
+"""examples/own_study as its user runs it: components by entry point, content from a folder."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gclbench.testing.augmentations import AugmentationContract
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "own_study"
+RUN = (
+    *("run", "ablation=own", "profile=smoke", "tasks=market1501"),
+    *("rows=patch_gray,patch_gray_cosine,memory_0.4_0.06", "data.world.people_train=8"),
+    *("data.world.people_test=6", "pretrain.epochs=1", "pretrain.people=8", "warmup.epochs=1"),
+    *("joint.epochs=1", "joint.batch_size=4"),
+)
+
+
+@dataclass(frozen=True)
+class Installed:
+    """The example as pip would leave it (source beside its metadata), and a results folder."""
+
+    site: Path
+    home: Path
+
+    def python(self, *words: str) -> subprocess.CompletedProcess[str]:
+        paths = [str(self.site), str(ROOT), os.environ.get("PYTHONPATH", "")]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        return subprocess.run(
+            [sys.executable, *words],
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd=self.site,
+            timeout=300,
+            check=False,
+        )
+
+    def cli(self, *words: str) -> subprocess.CompletedProcess[str]:
+        start = "import sys; from gclbench.cli.app import main; sys.exit(main(sys.argv[1:]))"
+        return self.python("-c", start, *words, "--content", str(EXAMPLE / "content"))
+
+    def manifests(self) -> dict[str, dict[str, Any]]:
+        paths = (self.home / "artifacts").glob("*/*/manifest.json")
+        return {path.parent.name: json.loads(path.read_text()) for path in paths}
+
+
+def install(folder: Path) -> Installed:
+    """Lay the example out under `folder` as a wheel would; nothing is fetched or built."""
+    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    site = folder / "site"
+    shutil.copytree(
+        EXAMPLE / "own_study", site / "own_study", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    info = site / f"own_study-{project['version']}.dist-info"
+    info.mkdir()
+    header = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    (info / "METADATA").write_text(header, encoding="utf-8")
+    lines = []
+    for group, points in project["entry-points"].items():
+        lines += [f"[{group}]", *(f"{name} = {module}" for name, module in points.items())]
+    (info / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return Installed(site, folder / "results")
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[Installed, Any]:
+    """The example after its first run, in worker processes as the profile says."""
+    installed = install(tmp_path_factory.mktemp("own"))
+    return installed, installed.cli(*RUN, f"home={installed.home}")
+
+
+def rows_of(installed: Installed) -> list[dict[str, str]]:
+    with (installed.home / "reports" / "own.csv").open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_the_study_runs_and_its_table_has_the_listed_and_the_swept_rows(own: Any) -> None:
+    installed, answer = own
+    assert (answer.returncode, answer.stderr) == (0, "")
+    for label in ("Patch gray", "Patch gray + view cosine", "beta 0.4, tau 0.06"):
+        assert label in answer.stdout
+    measured = {(row["row_key"], row["metric"]): float(row["value"]) for row in rows_of(installed)}
+    keys = ("patch_gray", "patch_gray_cosine", "memory_0.4_0.06")
+    assert set(measured) == {(key, metric) for key in keys for metric in ("mAP", "R1")}
+    assert all(0 <= value <= 100 for value in measured.values())
+
+
+def test_the_records_name_the_components_and_what_each_row_set(own: Any) -> None:
+    joint = [m for m in own[0].manifests().values() if m["stage"] == "joint"]
+    assert len(joint) == 3
+    assert all(record["components"]["augmentations/patch_gray"] == 1 for record in joint)
+    assert sum("losses/view_cosine" in record["components"] for record in joint) == 2
+    moved = {
+        (r["settings"]["joint"]["memory_momentum"], r["settings"]["joint"]["temperature"])
+        for r in joint
+    }
+    assert moved == {(0.2, 0.04), (0.4, 0.06)}
+
+
+def test_the_own_loss_is_tracked_and_changes_the_encoder(own: Any) -> None:
+    joint = [m for m in own[0].manifests().values() if m["stage"] == "joint"]
+    default = [m for m in joint if m["settings"]["joint"]["temperature"] == 0.04]
+    assert len({m["files"]["encoder.pt"] for m in default}) == 2
+
+
+def test_a_raised_revision_retrains_stage_3_of_its_rows_and_nothing_else(own: Any) -> None:
+    installed, _ = own
+    before = installed.manifests()
+    source = installed.site / "own_study" / "view_cosine.py"
+    text = source.read_text(encoding="utf-8")
+    assert text.count("revision=1") == 1
+    source.write_text(text.replace("revision=1", "revision=2"), encoding="utf-8")
+    answer = installed.cli(*RUN, "executor=inline", f"home={installed.home}")
+    assert answer.returncode == 0, answer.stderr
+    new = {key: m for key, m in installed.manifests().items() if key not in before}
+    assert sorted(m["stage"] for m in new.values()) == ["evaluate"] * 2 + ["joint"] * 2
+    trained = [m for m in new.values() if m["stage"] == "joint"]
+    assert {m["components"]["losses/view_cosine"] for m in trained} == {2}
+
+
+def test_the_examples_own_tests_pass(own: Any) -> None:
+    answer = own[0].python("-m", "pytest", str(EXAMPLE), "-p", "no:cacheprovider", "-v")
+    assert answer.returncode == 0, answer.stdout
+    held = [name for name in vars(AugmentationContract) if name.startswith("test_")]
+    for name in held:
+        assert f"TestPatchGray::{name} PASSED" in answer.stdout
+
+
+def test_the_components_are_listed_with_their_summaries(own: Any) -> None:
+    for kind, line in (
+        ("augmentations", "patch_gray       Patch gray: a random rectangle"),
+        ("losses", "view_cosine  View cosine: mean of 1 - cos(g, f)"),
+        ("ablations", "own "),
+    ):
+        assert line in own[0].cli("list", kind).stdout
+
+
+def test_without_the_package_its_names_are_unknown(tmp_path: Path) -> None:
+    answer = Installed(tmp_path, tmp_path / "results").cli("plan", "ablation=own", "profile=smoke")
+    assert answer.returncode == 2
+    assert "unknown augmentations 'patch_gray'" in answer.stderr
+
+
+def test_a_broken_package_is_named_and_the_rest_still_works(tmp_path: Path) -> None:
+    installed = install(tmp_path)
+    (installed.site / "own_study" / "view_cosine.py").write_text("import no_such_module\n")
+    answer = installed.cli("plan", "ablation=own", "profile=smoke", "rows=patch_gray")
+    assert answer.returncode == 0, answer.stderr
+    assert "plug-in 'view_cosine' is left out: No module named 'no_such_module'" in answer.stderr
+
+
+def test_the_same_study_in_two_folders_names_both_files(own: Any, tmp_path: Path) -> None:
+    twice = tmp_path / "mine"
+    shutil.copytree(EXAMPLE / "content", twice)
+    answer = own[0].cli("plan", "ablation=own", "--content", str(twice))
+    assert answer.returncode == 2
+    assert str(twice / "ablations" / "own.yaml") in answer.stderr
+    assert str(EXAMPLE / "content" / "ablations" / "own.yaml") in answer.stderr

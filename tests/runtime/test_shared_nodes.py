@@ -1,0 +1,141 @@
+"""What the shipped studies share: rows that mean the same are the same node, on all profiles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gclbench.content import Content
+from gclbench.reporting import build_published_table, rows_of
+from gclbench.runtime.session import Request, Session, open_session
+from gclbench.schema.overrides import flatten
+
+STUDIES = (
+    *("table4", "table5", "table6", "table7"),
+    *("fig5", "fig6", "fig7", "fig8", "deviations"),
+)
+BOTH, ONE = ("duke2market", "market2duke"), ("duke2market",)
+# Settings that state what the default is already.
+SAME_AS_FULL = (
+    ("fig5", "alpha_0.6", BOTH),
+    ("table4", "mesh_rotation", BOTH),
+    ("table5", "eps_0.50", BOTH),
+    ("table7", "vi_vi1_vi2_proto_mix", BOTH),
+    ("fig6", "beta_0.2", ONE),
+    ("fig6", "tau_0.04", ONE),
+    ("fig7", "lambda_recon_5", ONE),
+    ("fig7", "lambda_vi_1", ONE),
+    ("fig7", "lambda_mix_1", ONE),
+    ("deviations", "default", ONE),
+)
+
+
+@pytest.fixture(scope="module")
+def every(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """All studies in one plan, at laptop sizes; nothing runs."""
+    home = tmp_path_factory.mktemp("plan") / "results"
+    return open_session(Request(STUDIES, home, profile="laptop"))
+
+
+def chain(session: Session, study: str, row: str, task: str) -> tuple[str, ...]:
+    return session.plan.chains[f"{study}/{row}/{task}/0"]
+
+
+@pytest.mark.parametrize("study, row, tasks", SAME_AS_FULL)
+def test_the_papers_choice_in_every_study_is_table_6s_last_row(
+    every: Session, study: str, row: str, tasks: tuple[str, ...]
+) -> None:
+    for task in tasks:
+        assert chain(every, study, row, task) == chain(every, "table6", "rotation_dmixup", task)
+
+
+@pytest.mark.parametrize("task", BOTH)
+def test_table_7s_third_row_is_table_6s_rotation(every: Session, task: str) -> None:
+    ours = chain(every, "table7", "vi_vi1_vi2", task)
+    assert ours == chain(every, "table6", "rotation", task)
+
+
+@pytest.mark.parametrize(
+    "row, other", [("trad", "multi"), ("rot", "rotation"), ("full", "rotation_dmixup")]
+)
+def test_figure_8s_rows_are_table_6s_on_market(every: Session, row: str, other: str) -> None:
+    ours = chain(every, "fig8", row, "market1501")
+    assert ours == chain(every, "table6", other, "market1501")
+
+
+def test_rows_share_a_run_only_where_they_mean_the_same(every: Session) -> None:
+    groups: dict[str, set[tuple[str, str]]] = {}
+    for cell in every.cells:
+        groups.setdefault(every.plan.evaluate_key(cell), set()).add((cell.study, cell.row.key))
+    full = {("table6", "rotation_dmixup"), *((study, row) for study, row, _ in SAME_AS_FULL)}
+    shared = {frozenset(group - full) for group in groups.values() if len(group) > 1}
+    assert shared - {frozenset(), frozenset({("fig8", "full")})} == {
+        frozenset({("table6", "rotation"), ("table7", "vi_vi1_vi2")}),
+        frozenset({("table6", "rotation"), ("fig8", "rot")}),
+        frozenset({("table6", "multi"), ("fig8", "trad")}),
+        frozenset({("table5", "eps_0.55"), ("deviations", "d15_eps_055")}),
+    }
+
+
+def test_sharing_leaves_about_a_third_of_the_stage_runs(every: Session) -> None:
+    unique, requested = every.plan.unique, every.plan.requested
+    assert (sum(unique.values()), sum(requested.values())) == (204, 626)
+    assert sum(unique.values()) / sum(requested.values()) <= 0.55
+    assert (unique["pretrain"], unique["source"], unique["warmup"]) == (1, 2, 4)
+
+
+def test_figure_5_and_table_5_train_no_generator_of_their_own(every: Session) -> None:
+    gans = {study: set() for study in STUDIES}
+    by_key = {node.key: node for node in every.plan.nodes}
+    for cell in every.cells:
+        gans[cell.study] |= {key for key in every.plan.chain(cell) if by_key[key].stage == "gan"}
+    assert gans["fig5"] == gans["table5"] == gans["table7"] <= gans["table6"]
+    assert len(gans["fig7"] - gans["table6"]) == 3  # lambda_recon weighs L_gan in stage 2 too
+    assert len(gans["table4"] - gans["table6"]) == 4  # two switches, two tasks
+
+
+def test_every_deviation_is_one_setting_away_from_the_default(every: Session) -> None:
+    cells = {cell.row.key: cell for cell in every.cells if cell.study == "deviations"}
+    default = cells.pop("default")
+    before = flatten(default.settings.model_dump(mode="json"))
+    for key, cell in cells.items():
+        after = flatten(cell.settings.model_dump(mode="json"))
+        moved = [name for name in after if after[name] != before[name]]
+        assert len(moved) == 1, (key, moved)
+        assert moved == list(cell.row.set), key
+        assert every.plan.evaluate_key(cell) != every.plan.evaluate_key(default), key
+    assert len(cells) == 14
+
+
+def test_no_two_deviations_are_the_same_run(every: Session) -> None:
+    keys = [every.plan.evaluate_key(c) for c in every.cells if c.study == "deviations"]
+    assert len(set(keys)) == len(keys) == 15
+
+
+def shipped() -> list[str]:
+    content = Content(environment={}, shipped=Path(__file__).resolve().parents[2])
+    return [name for name in content.names("ablations") if content.study(name).report is not None]
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_layout_shows_the_studys_tasks_and_the_papers_rows(name: str) -> None:
+    content = Content(environment={}, shipped=Path(__file__).resolve().parents[2])
+    study = content.study(name)
+    layout = content.layout(str(study.report))
+    tasks = [task.name for task in study.tasks]
+    assert sorted(task for panel in layout.panels for task in panel.tasks) == sorted(tasks)
+    axes = {axis.name for sweep in study.sweeps for axis in sweep.axes} | {"epoch"}
+    assert {plot.axis for plot in layout.plots} <= axes
+    if layout.published is None:
+        return
+    numbers = content.published(layout.published)
+    rows = {row.key for row in study.rows if not row.control}
+    assert {number.row_key for number in numbers} == rows
+    assert {number.dataset for number in numbers} == set(tasks)
+    assert set(layout.metrics) == {number.metric for number in numbers}
+    known = rows_of(study.rows, numbers)
+    table = build_published_table(layout, known, study.tasks, numbers)
+    assert table is not None
+    printed = [e.text for panel in table.panels for line in panel.lines for e in line.entries]
+    assert sorted(printed) == sorted(number.printed for number in numbers)

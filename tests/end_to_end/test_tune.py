@@ -33,8 +33,9 @@ def start(home: Path, *words: str) -> subprocess.Popen[str]:
 
 
 def manifests(home: Path) -> dict[str, bytes]:
+    """Manifests of finished nodes; a folder `<key>.partial` is not finished, whatever it holds."""
     found = (home / "artifacts").glob("*/*/manifest.json")
-    return {path.parent.name: path.read_bytes() for path in found}
+    return {p.parent.name: p.read_bytes() for p in found if not p.parent.suffix}
 
 
 def wait_for(home: Path, pattern: str, process: subprocess.Popen[str]) -> None:

@@ -52,7 +52,8 @@ def help_text() -> str:
 
 _EXAMPLES = (
     "\b",
-    "Default: the full method (rotation_dmixup) of table6, seed 0; fig2: three rows of table4.",
+    "Default: the full method (rotation_dmixup) of table6, seed 0; fig2: three rows of table4,",
+    "table12: the study msmt17.",
     "Docs: docs/figures.md says who is shown, and where a figure departs from the paper's.",
     "",
     "\b",

@@ -22,12 +22,18 @@ Builder = Callable[[Bytes, Progress | None], None]
 
 @dataclass(frozen=True)
 class ImageTable:
-    """Images sorted by path (relative to the root); pids, cams (0-based), frames: int64 (N,)."""
+    """Images sorted by path (relative to the root); pids, cams (0-based), frames: int64 (N,).
+
+    clock_frames: 0 where all frames count on one clock. Otherwise clocks start anew: images with
+    different frames // clock_frames were filmed in different sessions, and how far their frames
+    lie apart means nothing.
+    """
 
     paths: tuple[str, ...]
     pids: NDArray[np.int64] = field(repr=False)
     cams: NDArray[np.int64] = field(repr=False)
     frames: NDArray[np.int64] = field(repr=False)
+    clock_frames: int = 0
 
     def __len__(self) -> int:
         return len(self.paths)

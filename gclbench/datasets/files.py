@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from gclbench.datasets.reader import FOLDERS
 from gclbench.digest import digest, file_digest
 
 
-def folder_fingerprint(root: Path, cache_dir: Path | None = None) -> str:
-    """Return a digest over every image file's relative name, size and bytes.
+def folder_fingerprint(root: Path, members: Sequence[str], cache_dir: Path | None = None) -> str:
+    """Return a digest over the name, size and bytes of `members`, files relative to `root`.
 
     With `cache_dir` the digests of files are kept there by (size, modification time), so that
     only new or changed files are read again.
@@ -22,17 +22,14 @@ def folder_fingerprint(root: Path, cache_dir: Path | None = None) -> str:
         known_file = Path(cache_dir) / "fingerprints" / f"{digest(str(root.resolve()))[:16]}.json"
         known = _remembered(known_file)
     now: dict[str, list[object]] = {}
-    for folder in FOLDERS.values():
-        for path in sorted((root / folder).iterdir()):
-            if not path.is_file():
-                continue
-            status = path.stat()
-            name = f"{folder}/{path.name}"
-            old = known.get(name)
-            if old is not None and old[:2] == [status.st_size, status.st_mtime_ns]:
-                now[name] = old
-            else:
-                now[name] = [status.st_size, status.st_mtime_ns, file_digest(path)]
+    for name in members:
+        path = root / name
+        status = path.stat()
+        old = known.get(name)
+        if old is not None and old[:2] == [status.st_size, status.st_mtime_ns]:
+            now[name] = old
+        else:
+            now[name] = [status.st_size, status.st_mtime_ns, file_digest(path)]
     if known_file is not None and now != known:
         known_file.parent.mkdir(parents=True, exist_ok=True)
         beside = known_file.with_name(f"{known_file.name}.{os.getpid()}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -15,12 +15,14 @@ from gclbench.datasets.cache import cached_folder
 from gclbench.datasets.dukemtmc_reid import dukemtmc_reid
 from gclbench.datasets.files import folder_fingerprint
 from gclbench.datasets.market1501 import market1501
-from gclbench.datasets.reader import ImageReader
+from gclbench.datasets.msmt17 import msmt17
+from gclbench.datasets.reader import Reader
 from gclbench.datasets.synthetic.factors import Factors, true_factors
+from gclbench.datasets.synthetic.naming import named_shots
 from gclbench.datasets.synthetic.render import ALL_ANGLES, Renderer
 from gclbench.datasets.synthetic.shots import World, plan_world
 from gclbench.datasets.synthetic.spec import TwinSpec, world_spec
-from gclbench.datasets.synthetic.write import named_shots, write_world
+from gclbench.datasets.synthetic.write import write_world
 from gclbench.digest import digest
 from gclbench.errors import DataMissingError, UnknownNameError, UsageError
 from gclbench.meshes.projections import resolve_renderer
@@ -32,10 +34,14 @@ from gclbench.seeding import numpy_generator
 WORLD_REVISION = 3
 # The same for projections.
 PROJECTION_REVISION = 1
-_READERS = {"market1501": market1501, "dukemtmc_reid": dukemtmc_reid}
+_READERS: dict[str, Callable[[], Reader]] = {
+    "market1501": market1501,
+    "dukemtmc_reid": dukemtmc_reid,
+    "msmt17": msmt17,
+}
 
 
-def _reader(role: str) -> ImageReader:
+def _reader(role: str) -> Reader:
     if role not in _READERS:
         raise UnknownNameError("dataset", role, _READERS)
     return _READERS[role]()
@@ -80,8 +86,9 @@ def dataset_fingerprint(
     if data.root is None:
         images = _world_fingerprint(role, data.world, data)
     else:
-        root = _reader(role).find_root(Path(data.root))
-        images = digest([role, folder_fingerprint(root, cache_dir)])
+        reader = _reader(role)
+        root = reader.find_root(Path(data.root))
+        images = digest([role, folder_fingerprint(root, reader.members(root), cache_dir)])
     if data.validation_share > 0:
         images = held_out.fingerprint(images, data.validation_share)
     return digest([images, _mesh_identity(data)]) if meshes else images
@@ -116,7 +123,7 @@ def _load_whole(
     return Dataset(
         name=role,
         role=role,
-        label=role,
+        label=reader.label(root),
         root=root,
         fingerprint=fingerprint,
         synthetic=False,
@@ -142,7 +149,7 @@ def load_pretrain_set(
 ) -> Dataset:
     """Return the rendered pre-training set; only its `train` holds images.
 
-    Its people, cameras and palette are those of neither twin.
+    Its people, cameras and palette are those of no twin.
     """
     sizes = WorldSettings.model_construct(
         seed=data.world.seed,
@@ -156,7 +163,7 @@ def load_pretrain_set(
 
 def _load_world(
     role: str,
-    reader: ImageReader,
+    reader: Reader,
     data: DataSettings,
     sizes: WorldSettings,
     cache_dir: Path,

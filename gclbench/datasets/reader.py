@@ -1,4 +1,4 @@
-"""What the readers of image datasets share: find the root, parse names, compare counts."""
+"""What the readers of image datasets share: the contract, three-folder layouts, counts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -32,6 +33,34 @@ class Expected:
 
     images: int
     identities: int | None
+
+
+class Reader(Protocol):
+    """What a dataset's file offers: where it lies, what it consists of, its tables."""
+
+    @property
+    def role(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+    def find_root(self, root: Path) -> Path:
+        """Return the dataset's folder in or below `root`. Raises DataMissingError."""
+
+    def label(self, root: Path) -> str:
+        """Return what results carry as the name of these images."""
+
+    def members(self, root: Path) -> list[str]:
+        """Return the files that make up the dataset, relative to its folder.
+
+        Raises DataMissingError where the dataset itself says that one is missing.
+        """
+
+    def read(self, root: Path) -> Tables:
+        """Return the tables of train, query and gallery, sorted. Raises DataMissingError."""
+
+    def warnings(self, tables: Tables) -> list[str]:
+        """Say where the tables differ from the published counts; empty when all agree."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +94,19 @@ class ImageReader:
         names = (entry.name for entry in (candidate / FOLDERS["train"]).iterdir())
         return any(self.pattern.match(name) for name in names)
 
+    def label(self, root: Path) -> str:
+        """Return the role."""
+        return self.role
+
+    def members(self, root: Path) -> list[str]:
+        """Return every file of the three folders, relative to `root`."""
+        return [
+            f"{folder}/{path.name}"
+            for folder in FOLDERS.values()
+            for path in sorted((root / folder).iterdir())
+            if path.is_file()
+        ]
+
     def read(self, root: Path) -> Tables:
         """Return the tables of train, query and gallery: sorted, junk dropped, frames cumulative.
 
@@ -88,20 +130,21 @@ class ImageReader:
 
     def warnings(self, tables: Tables) -> list[str]:
         """Say where the tables differ from the published counts; empty when all agree."""
-        found = []
-        for split, expected in self.expected.items():
-            table = tables[split]
-            identities = len(np.unique(table.pids))
-            if len(table) != expected.images:
-                found.append(
-                    f"{self.title} {split}: {len(table)} images, published {expected.images}."
-                )
-            if expected.identities is not None and identities != expected.identities:
-                found.append(
-                    f"{self.title} {split}: {identities} identities, published "
-                    f"{expected.identities}."
-                )
-        return found
+        return count_warnings(self.title, self.expected, tables)
+
+
+def count_warnings(title: str, expected: Mapping[str, Expected], tables: Tables) -> list[str]:
+    """Say where tables differ from the published counts; empty when all agree."""
+    found = []
+    for split, sizes in expected.items():
+        images, identities = len(tables[split]), len(np.unique(tables[split].pids))
+        if images != sizes.images:
+            found.append(f"{title} {split}: {images} images, published {sizes.images}.")
+        if sizes.identities is not None and identities != sizes.identities:
+            found.append(
+                f"{title} {split}: {identities} identities, published {sizes.identities}."
+            )
+    return found
 
 
 def _sequence_offsets(train: Sequence[Parsed]) -> dict[tuple[int, int], int]:

@@ -86,14 +86,16 @@ def read_archive(
 ) -> None:
     """Fill `out` uint8 (N, 8, H, W) from GCL's folders of rendered bodies.
 
-    Layout: <root>/train/render/<name> and <root>/train/render_<deg>/<name> for 45 ... 315. Raises
-    DataMissingError naming the first file that is missing or cannot be read.
+    Layout: <root>/train/render/<rel> and <root>/train/render_<deg>/<rel> for 45 ... 315, where
+    <rel> is the path below the images' own folder (a file name; in MSMT17 with the folder of the
+    identity). Raises DataMissingError naming the first file that is missing or cannot be read.
     """
     size = (out.shape[3], out.shape[2])
     for index, path in enumerate(paths):
+        below = Path(*Path(path).parts[1:])
         for angle in range(ANGLES):
             folder = "render" if angle == 0 else f"render_{45 * angle}"
-            out[index, angle] = _read_gray(root / "train" / folder / Path(path).name, size)
+            out[index, angle] = _read_gray(root / "train" / folder / below, size)
         if progress is not None:
             progress("projections", index + 1, len(paths))
 

@@ -23,10 +23,14 @@ _BLOCK = 1024
 @dataclass(frozen=True)
 class CameraTime:
     """probability[to, from, bin]: (C, C, bins) float64, `to` the later camera, bins of `bin_width`
-    frames; each pair sums to 1, or to 0 where it was never seen."""
+    frames; each pair sums to 1, or to 0 where it was never seen.
+
+    Where frames // `clock_frames` differ, p is 0 (0: all frames are on one clock).
+    """
 
     probability: NDArray[np.float64]
     bin_width: int
+    clock_frames: int = 0
 
     def between(
         self, q_cams: Any, q_frames: Any, g_cams: Any, g_frames: Any
@@ -69,6 +73,8 @@ class CameraTime:
         later = difference > 0
         slot = np.abs(difference) // self.bin_width
         inside = slot < self.probability.shape[2]
+        if self.clock_frames:
+            inside &= q_frame // self.clock_frames == g_frame // self.clock_frames
         to, origin = np.where(later, q_cam, g_cam), np.where(later, g_cam, q_cam)
         return self.probability[to, origin, slot * inside] * inside
 
@@ -82,17 +88,23 @@ def camera_time(
     smoothing_bins: float = 50.0,
     cameras: int | None = None,
     bins: int | None = None,
+    clock_frames: int = 0,
 ) -> CameraTime:
     """Fit the model to training images: labels, cams, frames (N,) integers; label -1 is left out.
 
     `bins` defaults to what the frames span; give the span of train and test together to keep true
-    zeros apart from 'never asked'. `cameras` defaults to the largest camera + 1.
+    zeros apart from 'never asked'. `cameras` defaults to the largest camera + 1. With
+    `clock_frames`, the images of a label from different clocks count as different labels.
     """
+    if clock_frames:
+        labels, frames = _one_clock_each(labels, frames, clock_frames)
     votes = camera_time_votes(
         labels, cams, frames, bin_width=bin_width, cameras=cameras, bins=bins
     )
     smooth = _smoothed(votes, smoothing_bins)
-    return CameraTime(smooth / (smooth.sum(axis=2, keepdims=True) + _TINY), bin_width)
+    return CameraTime(
+        smooth / (smooth.sum(axis=2, keepdims=True) + _TINY), bin_width, clock_frames
+    )
 
 
 def camera_time_votes(
@@ -144,6 +156,18 @@ def joint_similarity(scores: Any, probability: Any) -> NDArray[np.float32]:
     if s.shape != p.shape:
         raise ShapeError(f"scores are {s.shape}, probabilities {p.shape}.")
     return np.asarray(expit(5 * s) / (1 + 2 * np.exp(-5 * p)), dtype=np.float32)
+
+
+def _one_clock_each(
+    labels: Any, frames: Any, clock_frames: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split labels by clock and let every clock's frames begin at 0; -1 stays."""
+    y, t = _integers(labels), _integers(frames)
+    if y.shape != t.shape:
+        raise ShapeError(f"labels are {y.shape}, frames {t.shape}.")
+    pairs = np.stack([y, t // clock_frames], axis=1)
+    apart = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(y.shape)
+    return np.where(y < 0, -1, apart), t % clock_frames
 
 
 def _integers(values: Any) -> NDArray[np.int64]:

@@ -60,10 +60,12 @@ def refresh_labels(
     frames: Any,
     mode: Mode,
     settings: RefreshSettings | None = None,
+    clock_frames: int = 0,
 ) -> RefreshedLabels:
     """Cluster bank rows (N, D) of any length.
 
-    cams (N,), 0-based, and frames (N,) are read in joint mode only.
+    cams (N,), 0-based, and frames (N,) are read in joint mode only; `clock_frames` says which
+    frames lie on one clock (see `camera_time`).
 
     visual    squared distances, re-ranked (mix 0.3), connected clusters.
     joint     the same, then the camera/time model of those labels: distance 1 - J with dot
@@ -80,7 +82,12 @@ def refresh_labels(
     labels, eps = connected_clusters(graph, s.rho, s.eps_factor)
     if mode == "joint":
         model = camera_time(
-            labels, cams, frames, bin_width=s.frame_bin, smoothing_bins=s.smoothing_bins
+            labels,
+            cams,
+            frames,
+            bin_width=s.frame_bin,
+            smoothing_bins=s.smoothing_bins,
+            clock_frames=clock_frames,
         )
         seen = np.asarray(cams), np.asarray(frames)
         graph = reranked_graph(JointDistances(rows, model, *seen), s.k1, s.k2, _JOINT_MIX)

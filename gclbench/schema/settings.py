@@ -90,7 +90,7 @@ class NetworkSettings(Model):
 class PretrainSettings(Model):
     """What E_id knows before it sees the training set.
 
-    `rendered`: identities of a rendered set disjoint from both twins, in ImageNet's place;
+    `rendered`: identities of a rendered set disjoint from all twins, in ImageNet's place;
     `imagenet`: a ResNet-50 file in torchvision's layout (`weights`); `random`: nothing.
     """
 

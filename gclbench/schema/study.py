@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from gclbench.schema.dotted import flatten
 from gclbench.schema.model import Model
 
-Role = Literal["market1501", "dukemtmc_reid"]
+Role = Literal["market1501", "dukemtmc_reid", "msmt17"]
 
 
 class Stage(StrEnum):
@@ -29,7 +29,7 @@ class Stage(StrEnum):
 class Task(Model):
     """A dataset to learn without labels, and for UDA the labelled source.
 
-    `name` is as in baselines/published/*.csv: market1501, dukemtmc-reid, duke2market, market2duke.
+    `name` is as in baselines/published/*.csv: market1501, dukemtmc-reid, msmt17, duke2market ...
     """
 
     name: str

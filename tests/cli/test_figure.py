@@ -96,20 +96,19 @@ def test_generation_writes_markdown_and_csv_side_by_side(
     assert asked == [Choice((), (), 0)]
 
 
-def test_what_no_task_learns_is_exit_3_and_says_what_to_use_meanwhile(
+def test_what_no_task_of_the_study_learns_is_exit_3_and_says_so(
     cli: Cli, asked: list[Choice]
 ) -> None:
-    code, out, err = cli("figure", "table12")
+    code, out, err = cli("figure", "table12", "ablation=table6")
     assert (code, out, err.count("\n")) == (3, "", 1)
-    assert "msmt17" in err
-    assert "gclbench figure table3" in err
+    assert "msmt17, which no task of table6 learns" in err
+    assert asked == []
 
 
-def test_table12_works_once_a_study_learns_msmt17() -> None:
-    study = Content().study("table6")
-    task = study.tasks[0].model_copy(update={"name": "msmt17", "target": "msmt17"})
-    wider = study.model_copy(update={"tasks": (*study.tasks, task)})
-    assert choose(find_figure("table12"), wider).tasks == ("msmt17",)
+def test_table12_shows_the_study_of_its_dataset() -> None:
+    figure = find_figure("table12")
+    chosen = choose(figure, Content().study(figure.study))
+    assert chosen == Choice(FULL, ("msmt17",), 0)
 
 
 def test_a_study_of_uda_tasks_alone_shows_its_first_task_of_the_target() -> None:

@@ -80,3 +80,15 @@ def test_generation_measures_both_stages_and_the_true_renders(
     text = out.read_text(encoding="utf-8")
     assert "true renders (control)" in text
     assert "Not trained: dukemtmc-reid, duke2market, market2duke." in text
+
+
+def test_table12_shows_what_the_study_of_msmt17_trained(cli: Any, tmp_path: Path) -> None:
+    words = ("rows=rotation_dmixup", "joint.epochs=1", "gan.epochs=1")
+    answer = cli("run", "ablation=msmt17", *words, *SMOKE)
+    assert answer.code == 0, answer.err
+    assert "synthetic_msmt17" in answer.out
+    out = tmp_path / "table12.png"
+    answer = cli("figure", "table12", *words[1:], f"out={out}", *SMOKE)
+    assert answer.code == 0, answer.err
+    with Image.open(out) as image:
+        assert image.size[0] >= COLUMNS["table3"] * 64

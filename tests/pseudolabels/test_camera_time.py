@@ -103,6 +103,32 @@ def test_pairs_take_the_later_camera_first_and_nothing_beyond_the_bins():
     assert CameraTime(probability, 10).between([0], [30], [1], [0])[0, 0] == 0
 
 
+def test_clocks_vote_for_themselves_and_are_never_compared():
+    rng = np.random.default_rng(3)
+    labels, cams = rng.integers(-1, 6, 60), rng.integers(0, 3, 60)
+    clocks, times = rng.integers(2, 5, 60), rng.integers(0, 90, 60)
+    frames = 100 * clocks + times
+    # Sigma 0.3 bins reaches no neighbour, so that shares are votes over their sum.
+    model = camera_time(
+        labels, cams, frames, bin_width=10, smoothing_bins=0.3, cameras=3, bins=9, clock_frames=100
+    )
+    votes = sum(
+        votes_by_loop(labels[one], cams[one], times[one], 10, 3, 9)
+        for one in (clocks == clock for clock in (2, 3, 4))
+    )
+    sums = votes.sum(axis=2, keepdims=True)
+    np.testing.assert_allclose(model.probability, votes / np.maximum(sums, 1), atol=1e-6)
+    p = model.between(cams, frames, cams, frames)
+    apart = clocks[:, None] != clocks[None]
+    assert (p[apart] == 0).all()
+    within = clocks == 2
+    one_clock = CameraTime(model.probability, 10).between(
+        cams[within], times[within], cams[within], times[within]
+    )
+    assert one_clock.max() > 0
+    np.testing.assert_array_equal(p[np.ix_(within, within)], one_clock)
+
+
 def test_outliers_do_not_vote():
     with_outlier = camera_time_votes([*LABELS, -1], [*CAMS, 2], [*FRAMES, 200])
     np.testing.assert_array_equal(with_outlier, camera_time_votes(LABELS, CAMS, FRAMES))
@@ -120,5 +146,7 @@ def test_wrong_input_is_an_error():
         camera_time(LABELS, CAMS, FRAMES).between([3], [0], [0], [0])
     with pytest.raises(UsageError, match="smoothing"):
         camera_time(LABELS, CAMS, FRAMES, smoothing_bins=0)
+    with pytest.raises(ShapeError):
+        camera_time([0], [0], [0, 1], clock_frames=10)
     with pytest.raises(ShapeError):
         joint_similarity([0.1], [0.1, 0.2])

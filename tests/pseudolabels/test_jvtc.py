@@ -52,19 +52,26 @@ def test_camera_and_time_tell_people_apart_who_look_alike(seed):
     np.testing.assert_array_equal(joint.labels, truth)
 
 
-def test_the_refresh_is_its_stated_steps():
+@pytest.mark.parametrize("clock_frames", [0, 10_200])
+def test_the_refresh_is_its_stated_steps(clock_frames):
     rows, cams, frames, _ = walk(4)
     first = reranked_graph(SquaredDistances(torch.from_numpy(rows)), 6, 3, 0.3)
     labels, eps = connected_clusters(first, 0.05, 2.0)
     visual = refresh_labels(rows, cams, frames, "visual", SETTINGS)
     np.testing.assert_array_equal(visual.labels, labels)
     assert visual.eps == eps
-    model = camera_time(labels, cams, frames, smoothing_bins=2.0)
+    model = camera_time(labels, cams, frames, smoothing_bins=2.0, clock_frames=clock_frames)
     second = JointDistances(torch.from_numpy(rows), model, cams, frames)
     labels, eps = connected_clusters(reranked_graph(second, 6, 3, 0.5), 0.05, 2.0)
-    joint = refresh_labels(rows, cams, frames, "joint", SETTINGS)
+    joint = refresh_labels(rows, cams, frames, "joint", SETTINGS, clock_frames)
     np.testing.assert_array_equal(joint.labels, labels)
     assert joint.eps == eps
+
+
+def test_clocks_that_divide_visits_change_the_refresh():
+    rows, cams, frames, _ = walk(4)
+    eps = {refresh_labels(rows, cams, frames, "joint", SETTINGS, c).eps for c in (0, 10_200)}
+    assert len(eps) == 2
 
 
 def test_squared_distances_equal_a_loop_over_pairs():

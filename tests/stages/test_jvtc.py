@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,9 @@ def refreshes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
     """Note each refresh as (mode, settings) and answer with one class for everybody."""
     seen: list[tuple[str, Any]] = []
 
-    def refresh(rows: Any, cams: Any, frames: Any, mode: str, settings: Any) -> RefreshedLabels:
+    def refresh(
+        rows: Any, cams: Any, frames: Any, mode: str, settings: Any, clock_frames: int
+    ) -> RefreshedLabels:
         seen.append((mode, settings))
         return RefreshedLabels(np.zeros(len(rows), np.int64), 0.5, 1)
 
@@ -59,6 +62,26 @@ def test_the_papers_schedule_refreshes_at_10_15_20_25_and_jointly_from_30(
             schedule[epoch + 1] = refreshes[-1][0]
     visual, joint = dict.fromkeys((10, 15, 20, 25), "visual"), (30, 35, 40, 45)
     assert schedule == visual | dict.fromkeys(joint, "joint")
+
+
+def test_the_refresh_learns_which_frames_lie_on_one_clock(
+    bench: Any, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+
+    def refresh(rows: Any, *others: Any) -> RefreshedLabels:
+        told.append(others[-1])
+        return RefreshedLabels(np.zeros(len(rows), np.int64), 0.5, 1)
+
+    monkeypatch.setattr(jvtc, "refresh_labels", refresh)
+    training = make_training(bench, tiny(warmup={"global_from_epoch": 1}))
+    training.begin_epoch(0)
+    # Frozen, and its tables are made when it is.
+    slotted = replace(bench.dataset.train, clock_frames=10_000)
+    object.__setattr__(bench.dataset, "train", slotted)
+    training = make_training(bench, tiny(warmup={"global_from_epoch": 1}))
+    training.begin_epoch(0)
+    assert told == [0, 10_000]
 
 
 def test_labels_change_at_a_refresh_only_and_it_is_logged(

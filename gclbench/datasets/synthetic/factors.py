@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gclbench.datasets.synthetic.naming import named_shots
 from gclbench.datasets.synthetic.people import Person
 from gclbench.datasets.synthetic.shots import World
-from gclbench.datasets.synthetic.write import named_shots
 
 Floats = NDArray[np.float64]
 
@@ -20,9 +20,9 @@ class Factors:
     """True factors of N images, in the order of the split's table.
 
     yaw_deg (N,): the body's direction, 0 faces the camera; light (N,): natural logarithm of the
-    mean brightness that camera and exposure multiply with; pose (N, 23, 3): joint rotations as
-    axis-angle vectors in radians, the body's own direction left out; clothes (N, 6): mean RGB,
-    0-255, of what is worn above and below the waist.
+    mean brightness that camera, time slot and exposure multiply with; pose (N, 23, 3): joint
+    rotations as axis-angle vectors in radians, the body's own direction left out; clothes (N, 6):
+    mean RGB, 0-255, of what is worn above and below the waist.
     """
 
     yaw_deg: Floats
@@ -36,7 +36,7 @@ def true_factors(world: World, split: str, names: Sequence[str]) -> Factors:
     by_name = dict(named_shots(world, split))
     shots = [by_name[name] for name in names]
     clothes = np.stack([_clothes(person) for person in world.people])
-    gain = [float(np.mean(world.cameras[shot.camera].gain)) * shot.exposure for shot in shots]
+    gain = [float(np.mean(world.camera_of(shot).gain)) * shot.exposure for shot in shots]
     return Factors(
         yaw_deg=np.array([shot.yaw_deg for shot in shots]),
         light=np.log(np.array(gain)),

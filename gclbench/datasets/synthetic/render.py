@@ -62,7 +62,7 @@ class Renderer:
         return self._looks[person]
 
     def _draw(self, shot: Shot, mesh: Single, angles: Sequence[int]) -> NDArray[np.uint8]:
-        camera = self.world.cameras[shot.camera]
+        camera = self.world.camera_of(shot)
         colours, faces = self._look(shot.person)
         normals = vertex_normals(mesh, faces)
         pivot = mesh[: self.body.body_vertices].mean(axis=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,8 @@ from scipy.spatial.transform import Rotation
 from gclbench.datasets.synthetic.cameras import SceneCamera, make_cameras
 from gclbench.datasets.synthetic.gait import walking_pose
 from gclbench.datasets.synthetic.people import Person, make_people
-from gclbench.datasets.synthetic.spec import TwinSpec
+from gclbench.datasets.synthetic.slots import lit, slots_of_visits
+from gclbench.datasets.synthetic.spec import SlottedSpec, TwinSpec
 from gclbench.datasets.synthetic.walk import Visit, travel_times, walk
 from gclbench.schema.settings import WorldSettings
 from gclbench.seeding import derive_seed, numpy_generator
@@ -23,7 +24,10 @@ _DISTRACTOR_IMAGES = 5
 
 @dataclass(frozen=True)
 class Shot:
-    """One image to draw. Angles degrees, framing in image heights; pid -1 junk, 0 distractor."""
+    """One image to draw. Angles degrees, framing in image heights; pid -1 junk, 0 distractor.
+
+    Only in the grammar "msmt" is 0 an identity like any other, and `slot` an index of slots.
+    """
 
     split: str
     pid: int
@@ -41,6 +45,7 @@ class Shot:
     scene_lift: float
     noise_seed: int
     empty: bool = False  # a bad box without a person
+    slot: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,13 @@ class World:
 
     def split(self, name: str) -> list[Shot]:
         return [shot for shot in self.shots if shot.split == name]
+
+    def camera_of(self, shot: Shot) -> SceneCamera:
+        """Return the camera of a shot, in the light of its slot where the twin has slots."""
+        camera, spec = self.cameras[shot.camera], self.spec
+        if not isinstance(spec, SlottedSpec) or shot.camera in spec.indoor:
+            return camera
+        return lit(camera, spec.slots[shot.slot])
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,7 @@ def plan_world(spec: TwinSpec, sizes: WorldSettings) -> World:
     counts = {
         "train": sizes.people_train,
         "test": sizes.people_test,
-        "distractors": sizes.distractor_people,
+        "distractors": 0 if spec.grammar == "msmt" else sizes.distractor_people,
     }
     streams = {
         name: numpy_generator(sizes.seed, "world", spec.role, name)
@@ -84,6 +96,8 @@ def plan_world(spec: TwinSpec, sizes: WorldSettings) -> World:
         first = len(people)
         people += make_people(count, spec, rng)
         pids = tuple(sorted(numbers[first : first + count]))
+        if spec.grammar == "msmt":  # identities begin at 0 in training and again in test
+            pids = tuple(range(count))
         groups.append(_Group(name, range(first, first + count), pids))
     cameras = make_cameras(spec, streams["cameras"])
     times = travel_times(spec, streams["network"])
@@ -119,18 +133,29 @@ class _Planner:
         else:
             images, training = self.sizes.images_per_person, group == "train"
             visits = walk(images, self.spec, self.times, rng, training=training)
-        for visit in visits:
+        slots = self._slots(group, person, len(visits))
+        for visit, slot in zip(visits, slots, strict=True):
             phase = rng.random()
             for index, frame in enumerate(visit.frames):
                 split = "train" if group == "train" else "gallery"
                 if group == "test" and index == 0:
                     split = "query"
-                yield self._shot(split, pid, person, visit, frame, phase, rng)
+                shot = self._shot(split, pid, person, visit, frame, phase, rng)
+                yield replace(shot, slot=slot)
         if group == "test" and self.spec.grammar == "market":
             for _ in range(int(rng.poisson(self.spec.junk_per_person))):
                 visit = visits[int(rng.integers(len(visits)))]
                 shot = self._shot("gallery", -1, person, visit, visit.frames[-1], 0.0, rng)
                 yield _spoiled(shot, rng)
+
+    def _slots(self, group: str, person: int, visits: int) -> list[int]:
+        """The slot of each visit, from a stream of the person's own; 0 where there are none."""
+        spec = self.spec
+        if not isinstance(spec, SlottedSpec):
+            return [0] * visits
+        names = ("world", spec.role, group, "slots", person)
+        rng = numpy_generator(self.sizes.seed, *names)
+        return slots_of_visits(visits, len(spec.slots), spec.return_share, rng)
 
     def _shot(
         self,

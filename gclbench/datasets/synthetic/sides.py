@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gclbench.datasets.synthetic.naming import named_shots, path_of
 from gclbench.datasets.synthetic.people import Person
 from gclbench.datasets.synthetic.shots import plan_world
 from gclbench.datasets.synthetic.spec import world_spec
-from gclbench.datasets.synthetic.write import FOLDERS, named_shots
 from gclbench.schema.settings import WorldSettings
 
 
@@ -34,7 +34,7 @@ def train_appearances(role: str, sizes: WorldSettings) -> dict[str, Appearance]:
     """
     world = plan_world(world_spec(role), sizes)
     return {
-        f"{FOLDERS['train']}/{name}": Appearance(world.people[shot.person], shot.yaw_deg)
+        path_of(world, "train", name): Appearance(world.people[shot.person], shot.yaw_deg)
         for name, shot in named_shots(world, "train")
     }
 

@@ -37,7 +37,7 @@ class TwinSpec:
 
     role: str
     name: str
-    grammar: Literal["market", "duke"]
+    grammar: Literal["market", "duke", "msmt"]
     # Views: one entry per camera, the direction in which most people cross its picture.
     yaw_centres_deg: tuple[float, ...]
     yaw_spread_deg: float = 14.0  # between the people whom one camera sees
@@ -91,6 +91,50 @@ class TwinSpec:
         return len(self.yaw_centres_deg)
 
 
+@dataclass(frozen=True)
+class Slot:
+    """A part of a day. `sun_deg` turns the light about the vertical, `height` scales its height.
+
+    exposure multiplies all colours; warmth raises red and lowers blue by this factor.
+    """
+
+    name: str
+    exposure: float
+    warmth: float
+    sun_deg: float
+    height: float
+
+
+def _days(weather: dict[str, tuple[float, float]]) -> tuple[Slot, ...]:
+    """Return morning, noon and afternoon of each day, given its (exposure, warmth) by MMDD."""
+    parts = (
+        ("morning", 0.84, -0.05, -50.0, 0.7),
+        ("noon", 1.12, 0.0, 0.0, 1.5),
+        ("afternoon", 0.94, 0.07, 50.0, 0.6),
+    )
+    return tuple(
+        Slot(f"{day}{part}", exposure * bright, warmth + tint, sun, height)
+        for day, (exposure, warmth) in weather.items()
+        for part, bright, tint, sun, height in parts
+    )
+
+
+@dataclass(frozen=True)
+class SlottedSpec(TwinSpec):
+    """A twin that is filmed in time slots, in the grammar "msmt".
+
+    Its knobs are here because a field of TwinSpec would change the fingerprint of every twin.
+    """
+
+    # Real MSMT17's days; two are overcast.
+    slots: tuple[Slot, ...] = _days(
+        {"0113": (0.86, -0.04), "0114": (1.04, 0.0), "0302": (0.94, 0.03), "0303": (1.10, 0.02)}
+    )
+    indoor: tuple[int, ...] = (12, 13, 14)  # cameras (0-based) whose light no slot changes
+    return_share: float = 0.25  # people whose later visits are in another slot
+    frames_per_number: int = 25  # names count in these
+
+
 _SPECS: dict[str, TwinSpec] = {
     "market1501": TwinSpec(
         role="market1501",
@@ -116,6 +160,30 @@ _SPECS: dict[str, TwinSpec] = {
         backpack_share=0.38,
         start_span_frames=110_000,
         travel_frames=(2_500, 18_000),
+    ),
+    "msmt17": SlottedSpec(
+        role="msmt17",
+        name="synthetic_msmt17",
+        grammar="msmt",
+        yaw_centres_deg=(
+            *(0.0, 175.0, 95.0, 265.0, 30.0, 210.0, 330.0, 150.0),
+            *(60.0, 240.0, 120.0, 300.0, 10.0, 190.0, 80.0),
+        ),
+        pitch_deg=(1.0, 9.0),
+        brightness=0.88,
+        warmth=-0.02,
+        camera_colour_sd=0.05,
+        camera_exposure_sd=0.08,
+        ground=(144, 140, 130),
+        wall=(158, 164, 160),
+        background_colour_sd=14.0,
+        coat_share=0.30,
+        skirt_share=0.06,
+        shorts_share=0.04,
+        backpack_share=0.40,
+        hat_share=0.16,
+        start_span_frames=60_000,
+        travel_frames=(1_500, 9_000),
     ),
     "pretrain": TwinSpec(
         role="pretrain",
@@ -154,7 +222,7 @@ _SPECS: dict[str, TwinSpec] = {
 
 
 def world_spec(role: str) -> TwinSpec:
-    """Return the twin of a role (market1501, dukemtmc_reid) or the disjoint `pretrain` set.
+    """Return the twin of a role (market1501, dukemtmc_reid, msmt17) or the `pretrain` set.
 
     Raises UnknownNameError.
     """

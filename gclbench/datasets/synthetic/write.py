@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import csv
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from gclbench.datasets.synthetic.naming import folder_of, named_shots, path_of, write_lists
 from gclbench.datasets.synthetic.render import Renderer, parameters
 from gclbench.datasets.synthetic.shots import Shot, World
 
 Progress = Callable[[str, int, int], None]
-FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
+SPLITS = ("train", "query", "gallery")
 _COLUMNS = (
     "split",
     "path",
@@ -32,28 +32,10 @@ _COLUMNS = (
 )
 
 
-def named_shots(world: World, split: str) -> list[tuple[str, Shot]]:
-    """Return (file name, shot) of a split, sorted by name."""
-    taken: dict[str, int] = defaultdict(int)
-    named = []
-    for shot in world.split(split):
-        if world.spec.grammar == "duke":
-            name = f"{shot.pid:04d}_c{shot.camera + 1}_f{shot.frame:07d}.jpg"
-        else:
-            sequence, frame = divmod(shot.frame, world.spec.sequence_frames)
-            who = "-1" if shot.pid < 0 else f"{shot.pid:04d}"
-            stem = f"{who}_c{shot.camera + 1}s{sequence + 1}_{frame:06d}"
-            taken[stem] += 1
-            number = taken[stem] - 1 if split == "query" else taken[stem]
-            name = f"{stem}_{number:02d}.jpg"
-        named.append((name, shot))
-    return sorted(named, key=lambda pair: pair[0])
-
-
 def write_world(
     world: World, folder: Path, height_px: int, width_px: int, progress: Progress | None = None
 ) -> None:
-    """Write the image folders, `factors.csv` and `parameters.npz` under `folder`.
+    """Write images, lists, `factors.csv` and `parameters.npz` under `folder`.
 
     parameters.npz holds <split>_pose (N, 72), <split>_betas (N, 10) and <split>_camera (N, 3), the
     translation into the space of `gclbench.meshes.rasteriser.CAMERA`; rows as sorted file names.
@@ -61,19 +43,24 @@ def write_world(
     renderer = Renderer(world, height_px, width_px)
     arrays: dict[str, np.ndarray] = {}
     rows: list[list[object]] = []
-    for split, name in FOLDERS.items():
-        target = folder / name
-        target.mkdir(parents=True, exist_ok=True)
+    write_lists(world, folder)
+    for split in SPLITS:
+        (folder / folder_of(world, split)).mkdir(parents=True, exist_ok=True)
         named = named_shots(world, split)
+        paths = [path_of(world, split, name) for name, _ in named]
         shots = [shot for _, shot in named]
         if not shots:
             continue
         for index, view in enumerate(renderer.views(shots)):
             image = Image.fromarray(view[0])
-            image.save(target / named[index][0], "JPEG", quality=95, subsampling=0)
+            target = folder / paths[index]
+            target.parent.mkdir(exist_ok=True)
+            image.save(target, "JPEG", quality=95, subsampling=0)
             if progress is not None:
                 progress(f"{world.spec.name} {split}", index + 1, len(shots))
-        rows += [_factors(world, split, f"{name}/{file}", shot) for file, shot in named]
+        rows += [
+            _factors(world, split, path, shot) for path, shot in zip(paths, shots, strict=True)
+        ]
         for key, value in _parameter_arrays(renderer, shots).items():
             arrays[f"{split}_{key}"] = value
     with (folder / "factors.csv").open("w", newline="", encoding="utf-8") as handle:

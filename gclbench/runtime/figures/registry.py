@@ -26,7 +26,7 @@ class Figure:
     `source` is module:function, called with a session and a `Choice`: grids, or where `table` is
     True a `GenerationTable`. `rows`: what is shown by default; one row allows one row, none means
     all of the study. `targets`: roles whose usl task (else first task) is shown; none means all
-    tasks. `meanwhile`: what to do where the study learns no such role.
+    tasks.
     """
 
     name: str
@@ -35,7 +35,6 @@ class Figure:
     study: str = "table6"
     rows: tuple[str, ...] = ("rotation_dmixup",)
     targets: tuple[str, ...] = ("market1501",)
-    meanwhile: str = "Choose a task of the study: tasks=NAME."
     table: bool = False
 
 
@@ -49,10 +48,6 @@ class Choice:
 
 
 _HERE = "gclbench.runtime.figures"
-_INSTEAD = (
-    "Its twin is not in this version: use gclbench figure table3 (Market-1501) or table11 "
-    "(DukeMTMC-reID) meanwhile."
-)
 FIGURES: dict[str, Figure] = {
     figure.name: figure
     for figure in (
@@ -112,10 +107,10 @@ FIGURES: dict[str, Figure] = {
         ),
         Figure(
             "table12",
-            "the same, MSMT17 (its twin is not in this version)",
+            "the same, MSMT17 (study msmt17)",
             f"{_HERE}.rotations:rotation_grids",
+            study="msmt17",
             targets=("msmt17",),
-            meanwhile=_INSTEAD,
         ),
         Figure(
             "views",
@@ -179,7 +174,7 @@ def _tasks(figure: Figure, study: Study) -> tuple[str, ...]:
         if not known:
             raise DataMissingError(
                 f"figure {figure.name} shows {target}, which no task of {study.study} learns.",
-                figure.meanwhile,
+                "Choose a task of the study: tasks=NAME.",
             )
         # usl comes before uda, and otherwise the study's own order holds.
         chosen.append(min(known, key=lambda task: task.setting == "uda").name)

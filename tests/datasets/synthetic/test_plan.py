@@ -133,7 +133,7 @@ def test_more_test_people_leave_the_training_people_alone() -> None:
         assert (one.frame, one.camera, one.yaw_deg) == (other.frame, other.camera, other.yaw_deg)
 
 
-@pytest.mark.parametrize("role", ["market1501", "dukemtmc_reid"])
+@pytest.mark.parametrize("role", ["market1501", "dukemtmc_reid", "msmt17"])
 def test_each_camera_sees_a_narrow_range_of_views_and_all_together_every_side(role: str) -> None:
     # Enough people that a few who walk the other way do not decide about a camera.
     crowd = WorldSettings(people_train=400)

@@ -103,7 +103,9 @@ def pair_similarities(matrix: Tensor, ids: Ints) -> NDArray[np.float64]:
     """Return x_i . x_ids[i, a], summed in float64: matrix (N, D) float32, ids (N, M) -> (N, M)."""
     if not matrix.is_cuda:
         out = np.empty(ids.shape, dtype=np.float64)
-        over_rows(_dots, len(ids), matrix.numpy(), ids, out)
+        # Rows that share others come one after the other: what they share is still in the cache.
+        order = np.argsort(ids.min(axis=1), kind="stable")
+        over_rows(_dots, len(ids), matrix.numpy(), order, ids, out)
         return out
     step = max(1, _GPU_BLOCK_BYTES // (8 * ids.shape[1] * matrix.shape[1]))
     parts = []
@@ -159,8 +161,10 @@ def dot(x: Floats, y: Floats) -> float:
 
 
 @jit
-def _dots(start: int, stop: int, matrix: Floats, ids: Ints, out: NDArray[np.float64]) -> None:
-    for i in range(start, stop):
+def _dots(
+    start: int, stop: int, matrix: Floats, order: Ints, ids: Ints, out: NDArray[np.float64]
+) -> None:
+    for i in order[start:stop]:
         for a in range(ids.shape[1]):
             out[i, a] = dot(matrix[i], matrix[ids[i, a]])
 

@@ -24,7 +24,7 @@ from gclbench.kernels.similarity import (
     dot,
     farthest_distances,
     finite_rows,
-    nearest,
+    nearest_of,
 )
 
 Neighbours = Literal["faiss", "classic"]
@@ -93,7 +93,7 @@ def jaccard_distances(
     """
     check_neighbourhood(k1, k2, neighbours)
     matrix = finite_rows(features)
-    table, near = nearest(matrix, k1 + (neighbours == "classic"))
+    table, near = nearest_of(matrix, k1 + (neighbours == "classic"))
     scale = np.ones(len(matrix))
     if neighbours == "classic":
         scale = np.maximum(farthest_distances(matrix).astype(np.float64), 1e-12)
@@ -177,7 +177,9 @@ def _sparse_jaccard(weights: _Rows) -> SparseDistances:
         (weights.values, weights.indices, weights.indptr), shape=(n, n)
     ).tocsc()
     arrays = weights.indptr, weights.indices, weights.values, held.indptr, held.indices, held.data
-    counts, columns, values = _joined(results_over_rows(_overlaps, n, *arrays))
+    # The first rows have the most pairs to their right: small parts, so that no thread waits long.
+    chunk = max(64, min(1024, n // 16))
+    counts, columns, values = _joined(results_over_rows(_overlaps, n, *arrays, chunk=chunk))
     return SparseDistances(_offsets(counts), columns, values, n)
 
 

@@ -52,7 +52,11 @@ def nearest(features: Any, k: int, backend: Backend = "auto") -> tuple[Ints, Flo
               have collapsed into one point.
     Raises    ShapeError, UsageError; MissingExtraError where faiss is asked for and absent.
     """
-    matrix = finite_rows(features)
+    return nearest_of(finite_rows(features), k, backend)
+
+
+def nearest_of(matrix: Tensor, k: int, backend: Backend = "auto") -> tuple[Ints, Floats]:
+    """As `nearest`, for a matrix that `finite_rows` has checked already."""
     if k < 1:
         raise UsageError(f"k is {k}, it must be at least 1.")
     if backend not in ("auto", "torch", "faiss"):

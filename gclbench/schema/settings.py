@@ -17,6 +17,9 @@ NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
+# Datasets whose samples are tracklets.
+VIDEO_ROLES = ("mars", "dukemtmc_videoreid")
+
 
 class WorldSettings(Model):
     """Sizes of the built-in rendered world (per twin)."""
@@ -37,6 +40,23 @@ class MeshSettings(Model):
     renderer: Literal["auto", "pyrender", "raster"] = "auto"
 
 
+class VideoSettings(Model):
+    """Tracklets of MARS and DukeMTMC-VideoReID: the frames that are kept, and those of a step.
+
+    Of each training tracklet evenly spaced frames are kept, because every one costs 8 projections
+    (all of MARS: 4 million); of test tracklets all, as the paper pools. 0 keeps all.
+    """
+
+    train_frames_kept: Count = 16
+    test_frames_kept: Count = 0
+    mars_frames: PositiveInt = 2
+    dukemtmc_videoreid_frames: PositiveInt = 8
+
+    def step_frames(self, role: str) -> int:
+        """Return how many frames of a sample a step of stage 3 sees; 1 for image datasets."""
+        return int(getattr(self, f"{role}_frames")) if role in VIDEO_ROLES else 1
+
+
 class DataSettings(Model):
     """`root` unset answers a role with its synthetic twin; set, with the real dataset under it.
 
@@ -50,6 +70,7 @@ class DataSettings(Model):
     width_px: PositiveInt = 128
     world: WorldSettings = WorldSettings()
     mesh: MeshSettings = MeshSettings()
+    video: VideoSettings = VideoSettings()
 
 
 class IdEncoderSettings(Model):

@@ -14,7 +14,7 @@ from filelock import FileLock
 from pydantic import ValidationError
 
 from gclbench.digest import file_digest
-from gclbench.errors import GclbenchError, UnknownNameError
+from gclbench.errors import DataMissingError, GclbenchError, UsageError
 from gclbench.plan.checkpoints import Checkpoints
 from gclbench.plan.files import (
     full_disk_errors,
@@ -54,14 +54,22 @@ class ArtifactStore:
     def find(self, key: str) -> NodeRecord:
         """Return the record of the one finished node whose key starts with `key` (6 or more).
 
-        Raises UnknownNameError when there is none or more than one, GclbenchError for a damaged
-        manifest.
+        Raises DataMissingError when there is none, UsageError when there are several,
+        GclbenchError for a damaged manifest.
         """
         plain = len(key) >= 6 and key.isalnum()
         found = sorted(self.home.glob(f"artifacts/*/{key}*/{MANIFEST}")) if plain else []
         found = [path for path in found if path.parent.name.isalnum()]  # no `.partial`
-        if len(found) != 1:
-            raise UnknownNameError("node", key, (path.parent.name[:12] for path in found))
+        if not found:
+            raise DataMissingError(
+                f"no node that is finished in {self.home} has a key that starts with '{key}'.",
+                "Keys are the names of folders in HOME/artifacts/STAGE; name HOME by home=DIR.",
+            )
+        if len(found) > 1:
+            names = ", ".join(path.parent.name[:16] for path in found)
+            raise UsageError(
+                f"'{key}' starts the keys of {len(found)} nodes: {names}.", "Say more."
+            )
         return _read_record(found[0])
 
     def folder(self, stage: str, key: str) -> Path:

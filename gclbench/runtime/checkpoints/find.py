@@ -55,8 +55,9 @@ def names_a_node(text: str) -> bool:
 def find_node(home: Path, store: str | None, text: str) -> TrainedNode:
     """Return the node of a run's id, a key, or the start of a key (6 characters or more).
 
-    An evaluation stands for the encoder that it evaluated. Raises UsageError, UnknownNameError
-    where nothing of that name is finished in `home`, DataMissingError for a node without E_id.
+    An evaluation stands for the encoder that it evaluated. Raises UsageError for another word,
+    UnknownNameError for a run that the store does not have, DataMissingError where nothing of that
+    name is finished in `home`, or the node has no E_id.
     """
     if not names_a_node(text):
         raise UsageError(

@@ -11,7 +11,9 @@ from typing import Annotated
 import typer
 
 from gclbench import __version__
+from gclbench.cli.checkpoint import checkpoint
 from gclbench.cli.doctor import doctor
+from gclbench.cli.embed import embed
 from gclbench.cli.exit import ExitCode, code_of, describe, foreseen
 from gclbench.cli.figure import figure, help_text
 from gclbench.cli.invariance import invariance
@@ -35,6 +37,8 @@ app.command("tune")(tune)
 app.command("report")(report)
 app.command("figure", help=help_text())(figure)
 app.command("invariance")(invariance)
+app.add_typer(checkpoint, name="checkpoint")
+app.command("embed")(embed)
 app.command("list")(list_names)
 app.command("show")(show)
 app.command("doctor")(doctor)

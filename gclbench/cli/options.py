@@ -98,6 +98,21 @@ def parse_words(
     return replace(parsed, overrides=tuple(overrides))
 
 
+def split_words(
+    words: Sequence[str], own: Sequence[str], shared: Sequence[str]
+) -> tuple[dict[str, str], list[str]]:
+    """Take out the words that one verb alone knows; the rest goes to `parse_words`.
+
+    Raises OverrideError as `parse_words` does, and for a word of the verb's without value.
+    """
+    pairs = _pairs(words, (*own, *shared))
+    for key, value in pairs:
+        if key in own and not value:
+            raise OverrideError(f"{key}= has no value.", "Give one, or leave the word out.")
+    mine = {key: value for key, value in pairs if key in own}
+    return mine, [f"{key}={value}" for key, value in pairs if key not in own]
+
+
 def to_request(words: Words) -> Request:
     """Type the overrides and return what the runtime takes."""
     from gclbench.content import parse_overrides
@@ -186,17 +201,18 @@ def _names(field: str) -> Callable[[str, str], dict[str, Any]]:
 
 def _seeds(key: str, value: str) -> dict[str, Any]:
     items = _names("seeds")(key, value)["seeds"]
-    seeds = tuple(_whole(key, item, least=0) for item in items)
+    seeds = tuple(whole(key, item, least=0) for item in items)
     if len(set(seeds)) != len(seeds):
         raise OverrideError(f"{key}={value} names something twice.", "Name it once.")
     return {"seeds": seeds}
 
 
 def _count(key: str, value: str) -> dict[str, Any]:
-    return {key: _whole(key, value, least=1)}
+    return {key: whole(key, value, least=1)}
 
 
-def _whole(key: str, text: str, least: int) -> int:
+def whole(key: str, text: str, least: int = 1) -> int:
+    """Read a whole number of `least` or more. Raises OverrideError."""
     if not text.isascii() or not text.isdigit() or int(text) < least:
         raise OverrideError(f"{key}: '{text}' is not a whole number of {least} or more.")
     return int(text)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from gclbench.digest import canonical_json, file_digest
-from gclbench.errors import DataMissingError, UnknownNameError
+from gclbench.digest import canonical_json
+from gclbench.errors import UnknownNameError
 from gclbench.plan.cells import Cell
 from gclbench.plan.node import Node, node_key
+from gclbench.plan.weights import weight_digests
 from gclbench.schema import Settings, Stage
 from gclbench.schema.settings import MeshSettings
 
@@ -123,7 +123,8 @@ class _Builder:
         """Make the nodes of one cell and return their keys."""
         done: dict[Stage, str] = {}
         stages = [Stage.PRETRAIN, Stage.SOURCE, Stage.WARMUP, Stage.GAN, Stage.JOINT]
-        for stage in stages[: stages.index(cell.stop) + 1]:
+        first = Stage.WARMUP if _from_file(cell) else Stage.PRETRAIN
+        for stage in stages[stages.index(first) : stages.index(cell.stop) + 1]:
             if stage is Stage.SOURCE and cell.source is None:
                 continue
             if stage is Stage.GAN and not self.generative(cell):
@@ -156,13 +157,12 @@ class _Builder:
             name: self.data(role, cell.settings, meshes, name == "target" and validated)
             for name, role in roles.items()
         }
-        if stage is Stage.PRETRAIN:
-            prints |= _weights(cell.settings)
+        prints |= weight_digests(stage, cell.settings)
         used = self.revisions(stage, resolved, meshes)
         key = node_key(stage, cell.seed, settings, parents, prints, used)
         if key not in self.nodes:
             label = _label(stage, cell)
-            places = _places(cell.settings)
+            places = _places(stage, cell.settings)
             self.nodes[key] = Node(
                 stage, key, cell.seed, label, settings, parents, roles, prints, used, places
             )
@@ -201,11 +201,12 @@ def stage_settings(stage: Stage, settings: Settings, *, generative: bool) -> dic
 
     Every stage reads the image size and E_id's size. `generative` stages also read L_gan, the
     sizes of E_str, G and D, and where meshes come from. Places (`data.root`, `mesh.root`,
-    `renderer`, `pretrain.weights`) and the world's sizes are left out: fingerprints stand for
-    them.
+    `renderer`, weight files and checkpoints) and the world's sizes are left out: fingerprints
+    stand for them.
     """
     full = settings.model_dump(mode="json")
     data, network = full["data"], full["network"]
+    del full["gan"]["checkpoint"], full["warmup"]["checkpoint"]["path"]
     read: dict[str, Any] = {
         "data": {"height_px": data["height_px"], "width_px": data["width_px"]},
         "network": {"id_encoder": network["id_encoder"]},
@@ -215,6 +216,8 @@ def stage_settings(stage: Stage, settings: Settings, *, generative: bool) -> dic
         rendered = settings.pretrain.kind == "rendered"
         names = [n for n in full["pretrain"] if n != "weights"] if rendered else ["kind"]
         read["pretrain"] = {name: full["pretrain"][name] for name in names}
+    elif stage is Stage.WARMUP:
+        read["warmup"] = _warmup_settings(full["warmup"])
     elif stage is not Stage.GAN:
         read[stage.value] = full[stage.value]
     if stage is Stage.JOINT:
@@ -227,8 +230,23 @@ def stage_settings(stage: Stage, settings: Settings, *, generative: bool) -> dic
     return read
 
 
+def _warmup_settings(warmup: dict[str, Any]) -> dict[str, Any]:
+    """What a method reads: the section of its name, or the plain fields where it has none."""
+    method = warmup["method"]
+    sections = {name for name, value in warmup.items() if isinstance(value, dict)}
+    if method in sections:
+        return {"method": method, method: warmup[method]}
+    return {name: value for name, value in warmup.items() if name not in sections}
+
+
+def _from_file(cell: Cell) -> bool:
+    """Whether stage 1 is a file of the user's: what would lead up to it is then not trained."""
+    early = cell.stop in (Stage.PRETRAIN, Stage.SOURCE)
+    return cell.settings.warmup.method == "checkpoint" and not early
+
+
 def _parents(stage: Stage, done: dict[Stage, str]) -> dict[str, str]:
-    if stage is Stage.PRETRAIN:
+    if not done:
         return {}
     if stage is Stage.JOINT:
         return {s.value: done[s] for s in (Stage.WARMUP, Stage.GAN) if s in done}
@@ -243,29 +261,20 @@ def _roles(stage: Stage, cell: Cell) -> dict[str, str]:
     if stage is Stage.SOURCE:
         return source
     # A warm-up may go on reading the labelled source beside the target (JVTC does).
-    return {"target": cell.task.target, **(source if stage is Stage.WARMUP else {})}
+    beside = stage is Stage.WARMUP and not _from_file(cell)
+    return {"target": cell.task.target, **(source if beside else {})}
 
 
-def _places(settings: Settings) -> dict[str, Any]:
-    return {
+def _places(stage: Stage, settings: Settings) -> dict[str, Any]:
+    places: dict[str, Any] = {
         "data": settings.data.model_dump(mode="json"),
         "pretrain": {"weights": settings.pretrain.weights},
     }
-
-
-def _weights(settings: Settings) -> dict[str, str]:
-    weights = settings.pretrain.weights
-    if settings.pretrain.kind != "imagenet" or weights is None:
-        return {}
-    if "://" in weights:
-        return {"weights": weights}
-    path = Path(weights).expanduser()
-    if not path.is_file():
-        raise DataMissingError(
-            f"the weight file {weights} does not exist.",
-            "Set pretrain.weights to an existing file.",
-        )
-    return {"weights": file_digest(path)}
+    if stage is Stage.WARMUP:
+        places["warmup"] = {"checkpoint": {"path": settings.warmup.checkpoint.path}}
+    if stage is Stage.GAN:
+        places["gan"] = {"checkpoint": settings.gan.checkpoint.model_dump(mode="json")}
+    return places
 
 
 def _label(stage: Stage, cell: Cell) -> str:

@@ -14,7 +14,7 @@ from filelock import FileLock
 from pydantic import ValidationError
 
 from gclbench.digest import file_digest
-from gclbench.errors import GclbenchError
+from gclbench.errors import DataMissingError, GclbenchError, UsageError
 from gclbench.plan.checkpoints import Checkpoints
 from gclbench.plan.files import (
     full_disk_errors,
@@ -38,7 +38,7 @@ class ArtifactStore:
 
     def path(self, node: Node) -> Path:
         """Return the folder of a node's finished artifact, whether or not it exists."""
-        return self.home / "artifacts" / node.stage.value / node.key
+        return self.folder(node.stage.value, node.key)
 
     def has(self, node: Node) -> bool:
         """Say whether the node is finished."""
@@ -49,13 +49,32 @@ class ArtifactStore:
 
         Raises GclbenchError when it is not finished or its manifest is damaged.
         """
-        path = self.path(node) / MANIFEST
-        try:
-            return NodeRecord.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
-            raise GclbenchError(
-                f"cannot read {path}.", "Delete its folder and run the same command again."
-            ) from error
+        return _read_record(self.path(node) / MANIFEST)
+
+    def find(self, key: str) -> NodeRecord:
+        """Return the record of the one finished node whose key starts with `key` (6 or more).
+
+        Raises DataMissingError when there is none, UsageError when there are several,
+        GclbenchError for a damaged manifest.
+        """
+        plain = len(key) >= 6 and key.isalnum()
+        found = sorted(self.home.glob(f"artifacts/*/{key}*/{MANIFEST}")) if plain else []
+        found = [path for path in found if path.parent.name.isalnum()]  # no `.partial`
+        if not found:
+            raise DataMissingError(
+                f"no node that is finished in {self.home} has a key that starts with '{key}'.",
+                "Keys are the names of folders in HOME/artifacts/STAGE; name HOME by home=DIR.",
+            )
+        if len(found) > 1:
+            names = ", ".join(path.parent.name[:16] for path in found)
+            raise UsageError(
+                f"'{key}' starts the keys of {len(found)} nodes: {names}.", "Say more."
+            )
+        return _read_record(found[0])
+
+    def folder(self, stage: str, key: str) -> Path:
+        """Return the folder of a node's artifact by its stage's name and its whole key."""
+        return self.home / "artifacts" / stage / key
 
     def damaged(self, node: Node) -> list[str]:
         """Return the names of files that are missing or whose bytes are not those committed."""
@@ -148,3 +167,12 @@ class Workspace:
             sync_file(path)
             files[name.as_posix()] = file_digest(path)
         return files
+
+
+def _read_record(path: Path) -> NodeRecord:
+    try:
+        return NodeRecord.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise GclbenchError(
+            f"cannot read {path}.", "Delete its folder and run the same command again."
+        ) from error

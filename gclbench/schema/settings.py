@@ -135,8 +135,24 @@ class SourceSettings(Model):
     weight_decay: NonNegative = 5e-4
 
 
+class CheckpointSettings(Model):
+    """`warmup.method=checkpoint`: a file takes the place of training; see docs/checkpoints.md.
+
+    `head`: "file" takes the file's embedding head, "fresh" draws a new one, "auto" is "file" but
+    for ACT, whose head does not fit what it is applied to. `refit`: which running statistics are
+    taken anew from one pass over the training set; "auto": what the file's layout asks for.
+    """
+
+    path: str | None = None
+    head: Literal["auto", "file", "fresh"] = "auto"
+    refit: Literal["auto", "none", "head", "all"] = "auto"
+
+
 class WarmupSettings(Model):
-    """Stage 1. Defaults are JVTC's (Li and Zhang, ECCV 2020; official code)."""
+    """Stage 1. Defaults are JVTC's (Li and Zhang, ECCV 2020; official code).
+
+    A field that is a section belongs to the method of its name, which reads nothing else.
+    """
 
     method: str = "jvtc"
     epochs: PositiveInt = 45
@@ -162,6 +178,26 @@ class WarmupSettings(Model):
     memory_momentum_max: Share = 0.8
     frame_bin: PositiveInt = 100
     smoothing_bins: PositiveFloat = 50.0
+    checkpoint: CheckpointSettings = CheckpointSettings()
+
+    @model_validator(mode="after")
+    def _file_is_asked_for(self) -> WarmupSettings:
+        if self.checkpoint.path is not None and self.method != "checkpoint":
+            raise ValueError("a file is read by warmup.method=checkpoint only; set that too")
+        return self
+
+
+class GanCheckpointSettings(Model):
+    """Files in the place of stage 2's training, in GCL's layout: `gen_*.pt` and `dis_*.pt`."""
+
+    generator: str | None = None
+    discriminator: str | None = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> GanCheckpointSettings:
+        if (self.generator is None) != (self.discriminator is None):
+            raise ValueError("name both a generator and a discriminator, stage 3 needs the two")
+        return self
 
 
 class GanSettings(Model):
@@ -185,6 +221,7 @@ class GanSettings(Model):
     angles: Literal[7, 6] = 7  # D-08
     adversarial_mix: bool = True  # Eq. 6 has L_adv_mix in stage 2 too (D-22)
     mix_alpha: PositiveFloat = 0.6
+    checkpoint: GanCheckpointSettings = GanCheckpointSettings()
 
 
 class PseudoLabelSettings(Model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from gclbench.augmentations.d_mixup import DMixup
 from gclbench.errors import UsageError
 from gclbench.evaluation.preprocess import to_network
+from gclbench.networks.checkpoints import load_generator_checkpoint
 from gclbench.registry import REGISTRY, register
 from gclbench.schema.settings import GanSettings
 from gclbench.stages.context import StageContext
@@ -36,6 +38,21 @@ class GanTraining:
         self.guides = Guides(_structure_view(self.settings), context.datasets["target"])
         self.d_mixup = DMixup(alpha=self.settings.mix_alpha)
         self.history: dict[str, list[float]] = {"recon_x": [], "recon_f": []}
+        self._load_files()
+
+    def _load_files(self) -> None:
+        """Take G and D from files, where they are named, and train nothing."""
+        files = self.settings.checkpoint
+        if files.generator is None or files.discriminator is None:
+            return
+        pairs = (
+            (self.module.generator, files.generator),
+            (self.module.discriminator, files.discriminator),
+        )
+        for network, path in pairs:
+            report = load_generator_checkpoint(network, Path(path).expanduser())
+            self.context.notice(f"{path}: {len(report.matched)} tensors taken, nothing trained.")
+        self.epochs = 0
 
     def begin_epoch(self, epoch: int) -> Sequence[Tensor]:
         decayed = 0 < self.settings.lr_decay_epoch <= epoch
@@ -106,7 +123,7 @@ def _structure_view(settings: GanSettings) -> Any:
 
 @register("stages", "gan", revision=2)
 def gan_warmup(context: StageContext) -> dict[str, float]:
-    """Stage 2: warm up E_str, G and D with L_gan while E_id stays frozen."""
+    """Stage 2: warm up E_str, G and D with L_gan while E_id stays frozen; or take files."""
     training = GanTraining(context)
     train(training, context)
     torch.save(training.encoder.state_dict(), context.folder / "encoder.pt")

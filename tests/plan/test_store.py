@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gclbench.digest import file_digest
-from gclbench.errors import GclbenchError, StorageFullError
+from gclbench.errors import DataMissingError, GclbenchError, StorageFullError, UsageError
 from gclbench.plan import ArtifactStore, Node
 from gclbench.schema import Stage
 
@@ -165,3 +165,23 @@ def test_a_home_that_is_a_file_is_one_clear_error(tmp_path: Path, node: Node) ->
     store = ArtifactStore(tmp_path / "home")
     with pytest.raises(GclbenchError, match="cannot write to"), store.workspace(node):
         pass
+
+
+def test_a_node_is_found_by_the_start_of_its_key(store: ArtifactStore, node: Node) -> None:
+    twin = Node(Stage.JOINT, "abab" + "cd" * 30, 0, "joint", {})
+    for each in (node, twin):
+        with store.workspace(each) as space:
+            space.commit(each.record())
+    (store.path(node).with_name("ababff.partial")).mkdir()
+    (store.path(node).with_name("ababff.partial") / "manifest.json").write_text("{}")
+    assert store.find("ababab").key == node.key
+    assert store.find(twin.key).label == "joint"
+    with pytest.raises(DataMissingError, match="ababff"):
+        store.find("ababff")
+    with pytest.raises(DataMissingError):
+        store.find("abab")  # too short to mean one
+    near = Node(Stage.JOINT, "ababab" + "ef" * 29, 0, "near", {})
+    with store.workspace(near) as space:
+        space.commit(near.record())
+    with pytest.raises(UsageError, match="2 nodes"):
+        store.find("ababab")

@@ -1,0 +1,173 @@
+"""`gclbench checkpoint show|export`: look at a file of weights; take E_id out of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gclbench.cli.options import parse_words, split_words
+from gclbench.errors import OverrideError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gclbench.runtime.checkpoints.describe import Description
+    from gclbench.runtime.checkpoints.sizes import Sizes
+
+SIZE_WORDS = ("profile",)
+EXPORT_WORDS = ("home", "store")
+
+checkpoint = typer.Typer(
+    help="Look at a file of weights, or export E_id of a finished run.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+Content = Annotated[
+    list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON object.")]
+
+
+@checkpoint.command("show")
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    words: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...")] = None,
+    as_json: AsJson = False,
+    tensors: Annotated[bool, typer.Option("--tensors", help="List every tensor.")] = False,
+    content: Content = None,
+) -> None:
+    """Show what a file of weights holds, and whether E_id (G, D) of these sizes takes it.
+
+    Known: torchvision, JVTC, GCL (id, gen, dis, model_best), MMCL, ACT, UDA-TP, BUC, and the files
+    of gclbench. Nothing in a file is run.
+
+    \b
+    Words:
+      profile=NAME           sizes: smoke, laptop (default), paper; or as `export` wrote beside it
+      network.SETTING=VALUE  other sizes
+
+    \b
+    Examples:
+      gclbench checkpoint show resnet50_market075_epoch00045.pth profile=paper
+      gclbench checkpoint show mmcl.pth profile=paper network.id_encoder.embedding_dim=2048
+      gclbench checkpoint show gen_00030000.pt profile=paper --tensors
+    """
+    from gclbench.runtime.checkpoints.describe import describe
+
+    found = describe(file.expanduser(), sizes_from(words or (), SIZE_WORDS, content or ()))
+    if as_json:
+        typer.echo(json.dumps(found.as_object(), indent=2))
+        return
+    from rich.console import Console
+
+    _print(Console(), found, tensors)
+
+
+@checkpoint.command("export")
+def export(
+    node: Annotated[str, typer.Argument(metavar="RUN_OR_KEY")],
+    words: Annotated[list[str] | None, typer.Argument(metavar="out=FILE [KEY=VALUE...]")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write E_id of a finished node to a file, and what it is to FILE.json.
+
+    RUN_OR_KEY is the id of a tracked run, or the key of a node (6 characters or more of its
+    folder's name in HOME/artifacts/STAGE); an evaluation stands for what it evaluated.
+
+    \b
+    Words:
+      out=FILE               where to
+      format=state_dict      torchvision's names plus feat and feat_bn (default)
+      format=torchscript     a program: uint8 pictures (N, H, W, 3) to unit features (N, E)
+      format=onnx            the same for ONNX; needs gclbench[onnx]
+      home=DIR  store=URL    results folder and database (default: $GCLBENCH_HOME or results/)
+
+    \b
+    Examples:
+      gclbench checkpoint export 3fb0c1d2 out=e_id.pth
+      gclbench checkpoint export 3fb0c1d2 out=e_id.ts format=torchscript home=/scratch/results
+    """
+    own, rest = split_words(words or (), ("out", "format"), EXPORT_WORDS)
+    if "out" not in own:
+        raise OverrideError("no file to write is named.", "Add out=FILE.")
+    parsed = parse_words(rest, EXPORT_WORDS)
+    from gclbench.runtime.checkpoints.export import export as write
+    from gclbench.runtime.checkpoints.find import find_node
+
+    found = find_node(parsed.home, parsed.store, node)
+    written = write(found, Path(own["out"]).expanduser(), own.get("format", "state_dict"))
+    if as_json:
+        typer.echo(json.dumps({"node": found.record.key, "files": list(map(str, written))}))
+        return
+    typer.echo(f"{found.record.label} ({found.record.key[:12]})")
+    for path in written:
+        typer.echo(f"wrote {path}")
+
+
+def sizes_from(words: Sequence[str], allowed: Sequence[str], content: Sequence[Path]) -> Sizes:
+    """The settings of `profile=` and dotted words, and those of every profile there is."""
+    from gclbench.content import Content as Folders
+    from gclbench.content import parse_overrides, resolve_settings
+    from gclbench.runtime.checkpoints.sizes import Sizes
+
+    parsed = parse_words(words, allowed, content=content)
+    folders = Folders(parsed.content_dirs)
+    overrides = parse_overrides(list(parsed.overrides))
+    profiles = {
+        name: resolve_settings(folders.profile(name), None, None, None)
+        for name in folders.names("profiles")
+    }
+    settings = resolve_settings(folders.profile(parsed.profile), None, None, None, overrides)
+    named = any(word.startswith("profile=") for word in words)
+    return Sizes(settings, profiles, given=named or bool(overrides))
+
+
+def _print(console: Console, found: Description, every_tensor: bool) -> None:
+    lines = [f"{found.file}: {found.title}"]
+    if found.wrappers:
+        lines.append(f"inside: {' > '.join(found.wrappers)}")
+    if found.beside:
+        lines.append(f"beside the weights, not read: {', '.join(found.beside)}")
+    if found.sizes:
+        sizes = ", ".join(f"{name} {value}" for name, value in found.sizes.items())
+        lines.append(f"made with: {sizes} ({found.words or 'the default sizes'})")
+    if found.exported:
+        lines.append(f"exported from: {found.exported['label']}, node {found.exported['node']}")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if found.tensors:
+        console.print(_tensors(found) if every_tensor else _parts(found))
+    if found.missing:
+        text = f"not in the file: {len(found.missing)}, first {found.missing[0]}"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    verdict = "loads" if found.loads else "does not load"
+    console.print(f"{verdict}: {found.outcome}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _parts(found: Description) -> object:
+    from rich.table import Table
+
+    from gclbench.runtime.checkpoints.describe import parts
+
+    table = Table("part", *("tensors", "numbers", "fit", "differ", "not used"), box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for part in parts(found.tensors):
+        counts = (part.tensors, part.numbers, part.fits, part.differs, part.unused)
+        table.add_row(part.name, *(f"{count:,}" if count else "" for count in counts))
+    return table
+
+
+def _tensors(found: Description) -> object:
+    from rich.table import Table
+
+    table = Table("in the file", "shape", "type", "in the network", "", box=None)
+    for line in found.tensors:
+        said = {"fits": "fits", "differs": f"differs: {line.expected}", "unused": "not used"}
+        row = (line.name, str(line.shape), line.dtype, line.own, said[line.verdict])
+        table.add_row(*row)
+    return table

@@ -1,0 +1,60 @@
+"""Weight files of the user's: their bytes enter the keys of the stages that read them."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from gclbench.digest import file_digest
+from gclbench.errors import DataMissingError, UsageError
+from gclbench.schema import Settings, Stage
+
+
+def weight_digests(stage: Stage, settings: Settings) -> dict[str, str]:
+    """Return what a stage's weight files hold, by name: "weights", "checkpoint", ...
+
+    SHA-256 of the bytes; `pretrain.weights` may be a URL, which stands for itself. Raises
+    DataMissingError naming the setting whose file is not there, UsageError for one left out.
+    """
+    return {name: _digest(*place) for name, place in _files(stage, settings).items()}
+
+
+def _files(stage: Stage, settings: Settings) -> dict[str, tuple[str, str]]:
+    """Name -> (setting, path) of the files that `stage` reads."""
+    if stage is Stage.PRETRAIN:
+        weights = settings.pretrain.weights
+        if settings.pretrain.kind == "imagenet" and weights is not None:
+            return {"weights": ("pretrain.weights", weights)}
+    if stage is Stage.WARMUP and settings.warmup.method == "checkpoint":
+        path = settings.warmup.checkpoint.path
+        if path is None:
+            raise UsageError(
+                "warmup.method=checkpoint needs a file.", "Name it: warmup.checkpoint.path=FILE."
+            )
+        return {"checkpoint": ("warmup.checkpoint.path", path)}
+    if stage is Stage.GAN:
+        given: dict[str, str | None] = settings.gan.checkpoint.model_dump()
+        return {
+            name: (f"gan.checkpoint.{name}", path)
+            for name, path in given.items()
+            if path is not None
+        }
+    return {}
+
+
+def _digest(setting: str, place: str) -> str:
+    if setting == "pretrain.weights" and "://" in place:
+        return place
+    path = Path(place).expanduser()
+    if not path.is_file():
+        raise DataMissingError(
+            f"the weight file {place} does not exist.", f"Set {setting} to an existing file."
+        )
+    status = path.stat()
+    return _remembered(path, status.st_size, status.st_mtime_ns)
+
+
+@cache
+def _remembered(path: Path, size: int, mtime_ns: int) -> str:
+    """Every cell of a study asks for the same file: it is read once, unless it changes."""
+    return file_digest(path)

@@ -1,0 +1,1 @@
+"""Trained encoders in and out: look at files, export nodes, embed images."""

@@ -1,4 +1,4 @@
-"""What the readers of image datasets share: the contract, three-folder layouts, counts."""
+"""What the readers of image datasets share: the contract and three-folder layouts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from gclbench.datasets.base import ImageTable
+from gclbench.datasets.counts import Difference, Expected, differences
 from gclbench.errors import DataMissingError
 
 FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
@@ -25,14 +26,6 @@ class Parsed:
     cam: int
     sequence: int
     frame: int
-
-
-@dataclass(frozen=True)
-class Expected:
-    """Published sizes of one split: images, identities (None where id 0 confuses the count)."""
-
-    images: int
-    identities: int | None
 
 
 class Reader(Protocol):
@@ -59,7 +52,7 @@ class Reader(Protocol):
     def read(self, root: Path) -> Tables:
         """Return the tables of train, query and gallery, sorted. Raises DataMissingError."""
 
-    def warnings(self, tables: Tables) -> list[str]:
+    def differences(self, tables: Tables) -> list[Difference]:
         """Say where the tables differ from the published counts; empty when all agree."""
 
 
@@ -128,23 +121,9 @@ class ImageReader:
                 rows.append((f"{FOLDERS[split]}/{name}", parsed))
         return rows
 
-    def warnings(self, tables: Tables) -> list[str]:
+    def differences(self, tables: Tables) -> list[Difference]:
         """Say where the tables differ from the published counts; empty when all agree."""
-        return count_warnings(self.title, self.expected, tables)
-
-
-def count_warnings(title: str, expected: Mapping[str, Expected], tables: Tables) -> list[str]:
-    """Say where tables differ from the published counts; empty when all agree."""
-    found = []
-    for split, sizes in expected.items():
-        images, identities = len(tables[split]), len(np.unique(tables[split].pids))
-        if images != sizes.images:
-            found.append(f"{title} {split}: {images} images, published {sizes.images}.")
-        if sizes.identities is not None and identities != sizes.identities:
-            found.append(
-                f"{title} {split}: {identities} identities, published {sizes.identities}."
-            )
-    return found
+        return differences(self.title, self.expected, tables)
 
 
 def _sequence_offsets(train: Sequence[Parsed]) -> dict[tuple[int, int], int]:

@@ -34,5 +34,6 @@ def dukemtmc_reid() -> ImageReader:
                 17_661, 1_110, cameras=(2704, 2798, 828, 1139, 1209, 3308, 1255, 4420)
             ),
         },
+        on_disk={"bounding_box_train": 16_522, "query": 2_228, "bounding_box_test": 17_661},
         source="whoever may share it with you (its authors withdrew it)",
     )

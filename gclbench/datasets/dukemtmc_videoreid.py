@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gclbench.datasets.counts import Difference, Expected, differences
+from gclbench.datasets.layout import Layout, Rules
 from gclbench.datasets.reader import Tables
 from gclbench.datasets.tracklet_folders import Frame, scan, table_of, tracklet_folders
 from gclbench.errors import DataMissingError
@@ -15,6 +16,7 @@ from gclbench.registry import register
 SPLITS = ("train", "query", "gallery")
 # 0001_C6_F0099_X30823.jpg; an older release writes 0001C6F0099X30823.jpg. D marks distractors.
 _NAME = re.compile(r"\d{4}_?C(?P<cam>[1-8])_?F(?P<place>\d{4})_?[XD](?P<frame>\d+)\.jpg")
+_PATH = re.compile(rf"({'|'.join(SPLITS)})/\d+/\d+/[^/]+")
 TEST_FRAMES = 445_764
 
 
@@ -35,6 +37,16 @@ class DukeVideoReader:
         "dukemtmc-videoreid",
         "dukemtmc_videoreid/DukeMTMC-VideoReID",
     )
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """The three folders of tracklets."""
+        return (Layout("tracklet folders", SPLITS, _knows),)
+
+    @property
+    def rules(self) -> Rules:
+        """One tracklet of each person is a query."""
+        return Rules(one_query="person")
 
     @property
     def expected(self) -> dict[str, Expected]:
@@ -93,6 +105,10 @@ def parse_frame(name: str) -> Frame | None:
     if match is None:
         return None
     return Frame(int(match["cam"]) - 1, int(match["place"]), int(match["frame"]))
+
+
+def _knows(path: str) -> bool:
+    return _PATH.fullmatch(path) is not None and parse_frame(path.rpartition("/")[2]) is not None
 
 
 def _fits(folder: Path) -> bool:

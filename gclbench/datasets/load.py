@@ -18,6 +18,7 @@ from gclbench.datasets.files import folder_fingerprint
 from gclbench.datasets.market1501 import market1501
 from gclbench.datasets.mars import mars
 from gclbench.datasets.msmt17 import msmt17
+from gclbench.datasets.origin import made_name
 from gclbench.datasets.reader import Reader, Tables
 from gclbench.datasets.synthetic.factors import Factors, true_factors
 from gclbench.datasets.synthetic.naming import named_shots, path_of
@@ -57,6 +58,16 @@ def _world_fingerprint(role: str, world: WorldSettings, data: DataSettings) -> s
     spec = asdict(world_spec(role))
     size = [data.height_px, data.width_px]
     return digest([WORLD_REVISION, spec, world.model_dump(mode="json"), size])
+
+
+def is_rendered(role: str, data: DataSettings) -> bool:
+    """Whether a role is played by rendered people: a twin, also one written out as files.
+
+    Raises DataMissingError when `data.root` holds no such dataset.
+    """
+    if data.root is None:
+        return True
+    return made_name(reader_of(role, data).find_root(Path(data.root))) is not None
 
 
 def _kept(role: str, tables: Tables, data: DataSettings) -> Tables:
@@ -152,7 +163,7 @@ def _load_whole(
     return Dataset(
         name=role,
         role=role,
-        label=reader.label(root),
+        label=made_name(root) or reader.label(root),
         root=root,
         fingerprint=fingerprint,
         synthetic=False,
@@ -162,7 +173,7 @@ def _load_whole(
         projections_file=_projections_file(data),
         project_with=partial(_draw_meshes, data, kept["train"].paths, None),
         progress=progress,
-        verify_with=partial(reader.differences, tables),
+        verify_with=None if made_name(root) else partial(reader.differences, tables),
         train=kept["train"],
         query=kept["query"],
         gallery=kept["gallery"],

@@ -31,4 +31,5 @@ def market1501() -> ImageReader:
             "gallery": Expected(15_913, 751, cameras=(2738, 2224, 3199, 1365, 2762, 3625)),
         },
         source="its authors (Liang Zheng)",
+        on_disk={"bounding_box_train": 12_936, "query": 3_368, "bounding_box_test": 19_732},
     )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gclbench.datasets.counts import Difference, Expected, differences
+from gclbench.datasets.layout import Layout, Rules
 from gclbench.datasets.reader import Tables
 from gclbench.datasets.tracklet_folders import Frame, Tracklet, scan, table_of
 from gclbench.errors import DataMissingError
@@ -48,6 +49,20 @@ class MarsReader:
     role: str = "mars"
     title: str = "MARS"
     folders: tuple[str, ...] = ("", "MARS", "mars", "Mars", "mars/MARS")
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """The official layout and the packaged one."""
+        images = {"bbox_train": 509_914, "bbox_test": 681_089}
+        return (
+            Layout("official", PARTS, _knows_official, INFO, images),
+            Layout("packaged", tuple(PACKAGED.values()), _knows_packaged),
+        )
+
+    @property
+    def rules(self) -> Rules:
+        """One tracklet of each person and camera is a query."""
+        return Rules()
 
     @property
     def expected(self) -> dict[str, Expected]:
@@ -130,6 +145,17 @@ def parse_frame(name: str) -> Frame | None:
     """What a frame's name says; None where it is not in MARS's grammar."""
     match = _NAME.fullmatch(name)
     return None if match is None else Frame(int(match["cam"]) - 1, int(match["place"]))
+
+
+def _knows_official(path: str) -> bool:
+    folder, _, name = path.rpartition("/")
+    return folder in {f"{part}/{name[:4]}" for part in PARTS} and parse_frame(name) is not None
+
+
+def _knows_packaged(path: str) -> bool:
+    parts = path.split("/")
+    fits = len(parts) == 4 and parts[1].isdecimal() and parts[2].isdecimal()
+    return fits and parse_frame(parts[3]) is not None
 
 
 def _packaged(root: Path) -> dict[str, list[Tracklet]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from gclbench.datasets.base import ImageTable
 from gclbench.datasets.counts import Difference, Expected, differences
+from gclbench.datasets.layout import Layout, Rules
 from gclbench.errors import DataMissingError
 
 FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
@@ -36,6 +37,22 @@ class Reader(Protocol):
 
     @property
     def title(self) -> str: ...
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Folders below a root where the dataset may lie; "" is the root itself."""
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """The ways in which it may lie there."""
+
+    @property
+    def rules(self) -> Rules:
+        """What else holds in it."""
+
+    @property
+    def expected(self) -> Mapping[str, Expected]:
+        """Published sizes of the splits."""
 
     def find_root(self, root: Path) -> Path:
         """Return the dataset's folder in or below `root`. Raises DataMissingError."""
@@ -67,12 +84,27 @@ class ImageReader:
     folders: tuple[str, ...]
     expected: Mapping[str, Expected]
     source: str
+    rules: Rules = field(default_factory=Rules)
+    on_disk: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """The three folders."""
+        return (
+            Layout(
+                "three folders", tuple(FOLDERS.values()), self._knows, images=dict(self.on_disk)
+            ),
+        )
+
+    def _knows(self, path: str) -> bool:
+        folder, _, name = path.rpartition("/")
+        return folder in FOLDERS.values() and self.pattern.match(name) is not None
 
     def find_root(self, root: Path) -> Path:
         """Return the folder that holds the three image folders. Raises DataMissingError."""
         tried = [root / name if name else root for name in self.folders]
         for candidate in tried:
-            if self._fits(candidate):
+            if self.fits(candidate):
                 return candidate
         raise DataMissingError(
             f"{self.title} is not under {root} (looked in {', '.join(str(t) for t in tried)} for "
@@ -81,7 +113,8 @@ class ImageReader:
             "rendered twin.",
         )
 
-    def _fits(self, candidate: Path) -> bool:
+    def fits(self, candidate: Path) -> bool:
+        """Whether a folder holds the three, and training images with names like these."""
         if not all((candidate / name).is_dir() for name in FOLDERS.values()):
             return False
         names = (entry.name for entry in (candidate / FOLDERS["train"]).iterdir())

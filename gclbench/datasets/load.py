@@ -15,18 +15,18 @@ from gclbench.datasets.cache import cached_folder
 from gclbench.datasets.dukemtmc_reid import dukemtmc_reid
 from gclbench.datasets.dukemtmc_videoreid import dukemtmc_videoreid
 from gclbench.datasets.files import folder_fingerprint
+from gclbench.datasets.kept import kept_fingerprint, kept_tables
 from gclbench.datasets.market1501 import market1501
 from gclbench.datasets.mars import mars
 from gclbench.datasets.msmt17 import msmt17
 from gclbench.datasets.origin import made_name
-from gclbench.datasets.reader import Reader, Tables
+from gclbench.datasets.reader import Reader
 from gclbench.datasets.synthetic.factors import Factors, true_factors
 from gclbench.datasets.synthetic.naming import named_shots, path_of
 from gclbench.datasets.synthetic.render import ALL_ANGLES, Renderer
 from gclbench.datasets.synthetic.shots import World, plan_world
 from gclbench.datasets.synthetic.spec import TwinSpec, world_spec
 from gclbench.datasets.synthetic.write import parameter_rows, write_world
-from gclbench.datasets.tracklets import thinned
 from gclbench.digest import digest
 from gclbench.errors import DataMissingError, UnknownNameError, UsageError
 from gclbench.meshes.projections import resolve_renderer
@@ -58,37 +58,6 @@ def _world_fingerprint(role: str, world: WorldSettings, data: DataSettings) -> s
     spec = asdict(world_spec(role))
     size = [data.height_px, data.width_px]
     return digest([WORLD_REVISION, spec, world.model_dump(mode="json"), size])
-
-
-def is_rendered(role: str, data: DataSettings) -> bool:
-    """Whether a role is played by rendered people: a twin, also one written out as files.
-
-    Raises DataMissingError when `data.root` holds no such dataset.
-    """
-    if data.root is None:
-        return True
-    return made_name(reader_of(role, data).find_root(Path(data.root))) is not None
-
-
-def _kept(role: str, tables: Tables, data: DataSettings) -> Tables:
-    """The tables with the frames of each tracklet that `data.video` keeps; images all stay."""
-    if role not in VIDEO_ROLES:
-        return tables
-    video = data.video
-    kept = {"train": video.train_frames_kept}
-    return {
-        split: thinned(table, kept.get(split, video.test_frames_kept))
-        for split, table in tables.items()
-    }
-
-
-def _kept_fingerprint(role: str, images: str, data: DataSettings) -> str:
-    """The digest of what `data.video` leaves of a role's images."""
-    if role not in VIDEO_ROLES:
-        return images
-    video = data.video
-    chosen: list[object] = [images, "kept", video.train_frames_kept, video.test_frames_kept]
-    return digest([*chosen, video.mars_gallery] if role == "mars" else chosen)
 
 
 def _mesh_identity(data: DataSettings) -> dict[str, object]:
@@ -127,10 +96,20 @@ def dataset_fingerprint(
         reader = reader_of(role, data)
         root = reader.find_root(Path(data.root))
         images = digest([role, folder_fingerprint(root, reader.members(root), cache_dir)])
-    images = _kept_fingerprint(role, images, data)
+    images = kept_fingerprint(role, images, data.video)
     if data.validation_share > 0:
         images = held_out.fingerprint(images, data.validation_share)
     return digest([images, _mesh_identity(data)]) if meshes else images
+
+
+def is_rendered(role: str, data: DataSettings) -> bool:
+    """Whether a role is played by rendered people: a twin, also one written out as files.
+
+    Raises DataMissingError when `data.root` holds no such dataset.
+    """
+    if data.root is None:
+        return True
+    return made_name(reader_of(role, data).find_root(Path(data.root))) is not None
 
 
 def load_dataset(
@@ -158,7 +137,7 @@ def _load_whole(
     for split, table in tables.items():
         if len(table) == 0:
             raise DataMissingError(f"{reader.title} under {root} has no {split} images.")
-    kept = _kept(role, tables, data)
+    kept = kept_tables(role, tables, data.video)
     fingerprint = dataset_fingerprint(role, data, cache_dir, meshes=False)
     return Dataset(
         name=role,
@@ -211,14 +190,14 @@ def _load_world(
 ) -> Dataset:
     spec = world_spec(role)
     whole = _world_fingerprint(role, sizes, data)
-    fingerprint = _kept_fingerprint(role, whole, data)
+    fingerprint = kept_fingerprint(role, whole, data.video)
     folder = Path(cache_dir) / "worlds" / whole[:16]
 
     def build(target: Path) -> None:
         write_world(plan_world(spec, sizes), target, data.height_px, data.width_px, progress)
 
     cached_folder(folder, build)
-    tables = _kept(role, reader.read(folder), data)
+    tables = kept_tables(role, reader.read(folder), data.video)
     paths = tables["train"].paths
     # Factors are told of images; a tracklet has no single pose.
     factors = None if role in VIDEO_ROLES else partial(_factors, spec, sizes, tables)

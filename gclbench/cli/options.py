@@ -70,6 +70,9 @@ class Words:
     formats: tuple[str, ...] = ()
     out: Path | None = None
     content_dirs: tuple[Path, ...] = ()
+    dataset: str | None = None
+    archive: Path | None = None
+    weights: Path | None = None
 
 
 def parse_words(
@@ -221,7 +224,9 @@ def _data(key: str, value: str) -> dict[str, Any]:
 
 _READERS: dict[str, Callable[[str, str], dict[str, Any]]] = {
     "ablation": _names("studies"),
+    "archive": _path,
     "data": _data,
+    "dataset": _text,
     "device": _text,
     "executor": _text,
     "format": lambda key, value: {
@@ -237,5 +242,6 @@ _READERS: dict[str, Callable[[str, str], dict[str, Any]]] = {
     "study": lambda key, value: {"studies": (value,)},
     "tasks": _names("tasks"),
     "trials": _count,
+    "weights": _path,
     "workers": _count,
 }

@@ -58,7 +58,7 @@ def missing_renders(
     )
 
 
-def require_renders(found: Sequence[Missing], root: Path, command: str = IMPORT) -> None:
+def require_renders(found: Sequence[Missing], root: Path, remedy: str) -> None:
     """Raise DataMissingError with counts by view and the first ten names, if any is missing."""
     incomplete = [each for each in found if each.names]
     if not incomplete:
@@ -68,16 +68,18 @@ def require_renders(found: Sequence[Missing], root: Path, command: str = IMPORT)
     raise DataMissingError(
         f"{len(names)} rendered bodies are missing under {root} ({counts}): "
         f"{', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''}.",
-        f"Complete the mesh archive (data.mesh.root), get the whole one with: {command} , or "
-        "choose another data.mesh.source.",
+        remedy,
     )
 
 
 def check_archive(root: Path, paths: Sequence[str], command: str = IMPORT) -> None:
     """Raise DataMissingError unless all training images `paths` have their 8 renders."""
     names = [below(path) for path in paths]
+    found = missing_renders(lambda name: (root / name).is_file(), "train", names)
     require_renders(
-        missing_renders(lambda name: (root / name).is_file(), "train", names), root, command
+        found,
+        root,
+        f"Complete the mesh archive (data.mesh.root), or get the whole one with: {command}",
     )
 
 
@@ -115,7 +117,7 @@ def _read_gray(file: Path, size: tuple[int, int], command: str) -> Bytes:
     ) as error:
         raise DataMissingError(
             f"the rendered body {file} cannot be read ({type(error).__name__}).",
-            f"Get it anew, for example with: {command} , or choose another data.mesh.source.",
+            f"Get it anew, for example with: {command}",
         ) from error
     if image.size != size:
         image = image.resize(size, Image.Resampling.BICUBIC)

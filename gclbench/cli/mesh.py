@@ -75,9 +75,7 @@ def estimate(words: Words_ = None, content: Content_ = None) -> None:
     typer.echo(f"wrote {file}: the bodies of {count} images")
     body = request.settings().data.mesh.body_model
     if body is None:
-        typer.echo(
-            "They pose the stand-in body: SMPL's shapes mean others there (docs/meshes.md)."
-        )
+        typer.echo("They pose the stand-in body, whose shapes are not SMPL's (docs/meshes.md).")
     model = "" if body is None else f" data.mesh.body_model={body}"
     typer.echo(f"Use it: data.mesh.source=params data.mesh.root={file}{model}")
 

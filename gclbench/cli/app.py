@@ -17,6 +17,7 @@ from gclbench.cli.exit import ExitCode, code_of, describe, foreseen
 from gclbench.cli.figure import figure, help_text
 from gclbench.cli.invariance import invariance
 from gclbench.cli.list import list_names
+from gclbench.cli.mesh import mesh
 from gclbench.cli.plan import plan
 from gclbench.cli.report import report
 from gclbench.cli.run import run
@@ -36,6 +37,7 @@ app.command("tune")(tune)
 app.command("report")(report)
 app.command("figure", help=help_text())(figure)
 app.command("invariance")(invariance)
+app.add_typer(mesh, name="mesh")
 app.command("list")(list_names)
 app.command("show")(show)
 app.add_typer(data, name="data")

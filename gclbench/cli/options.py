@@ -74,6 +74,9 @@ class Words:
     role: str = ""
     deep: bool = False
     content_dirs: tuple[Path, ...] = ()
+    dataset: str | None = None
+    archive: Path | None = None
+    weights: Path | None = None
 
 
 def parse_words(
@@ -231,7 +234,9 @@ def _data(key: str, value: str) -> dict[str, Any]:
 
 _READERS: dict[str, Callable[[str, str], dict[str, Any]]] = {
     "ablation": _names("studies"),
+    "archive": _path,
     "data": _data,
+    "dataset": _text,
     "deep": _switch,
     "device": _text,
     "executor": _text,
@@ -249,5 +254,6 @@ _READERS: dict[str, Callable[[str, str], dict[str, Any]]] = {
     "study": lambda key, value: {"studies": (value,)},
     "tasks": _names("tasks"),
     "trials": _count,
+    "weights": _path,
     "workers": _count,
 }

@@ -7,8 +7,6 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from gclbench.datasets import held_out
 from gclbench.datasets.base import Bytes, Dataset, ImageTable, Progress, Split
 from gclbench.datasets.cache import cached_folder
@@ -18,6 +16,12 @@ from gclbench.datasets.files import folder_fingerprint
 from gclbench.datasets.kept import kept_fingerprint, kept_tables
 from gclbench.datasets.market1501 import market1501
 from gclbench.datasets.mars import mars
+from gclbench.datasets.mesh_sources import (
+    check_meshes,
+    drawing,
+    mesh_identity,
+    projections_file,
+)
 from gclbench.datasets.msmt17 import msmt17
 from gclbench.datasets.origin import made_name
 from gclbench.datasets.reader import Reader
@@ -26,18 +30,13 @@ from gclbench.datasets.synthetic.naming import named_shots, path_of
 from gclbench.datasets.synthetic.render import ALL_ANGLES, Renderer
 from gclbench.datasets.synthetic.shots import World, plan_world
 from gclbench.datasets.synthetic.spec import TwinSpec, world_spec
-from gclbench.datasets.synthetic.write import parameter_rows, write_world
+from gclbench.datasets.synthetic.write import write_world
 from gclbench.digest import digest
-from gclbench.errors import DataMissingError, UnknownNameError, UsageError
-from gclbench.meshes.projections import resolve_renderer
-from gclbench.meshes.sources import disturbed, draw_parameters, read_archive, read_parameters
+from gclbench.errors import DataMissingError, UnknownNameError
 from gclbench.schema.settings import VIDEO_ROLES, DataSettings, WorldSettings
-from gclbench.seeding import numpy_generator
 
 # Rises whenever the same settings would give other pixels.
 WORLD_REVISION = 3
-# The same for projections.
-PROJECTION_REVISION = 1
 _READERS: dict[str, Callable[[], Reader]] = {
     "market1501": market1501,
     "dukemtmc_reid": dukemtmc_reid,
@@ -60,28 +59,6 @@ def _world_fingerprint(role: str, world: WorldSettings, data: DataSettings) -> s
     return digest([WORLD_REVISION, spec, world.model_dump(mode="json"), size])
 
 
-def _mesh_identity(data: DataSettings) -> dict[str, object]:
-    mesh = data.mesh
-    renderer = "" if mesh.source == "archive" else resolve_renderer(mesh.renderer)
-    noise = mesh.noise_deg if mesh.source == "oracle" else 0.0
-    root = "" if mesh.root is None else _mesh_root_identity(Path(mesh.root))
-    return {
-        "revision": PROJECTION_REVISION,
-        "source": mesh.source,
-        "renderer": renderer,
-        "noise_deg": noise,
-        "root": root,
-    }
-
-
-def _mesh_root_identity(root: Path) -> str:
-    # An archive has 8 files per image: names and sizes identify it, bytes would take minutes.
-    if root.is_file():
-        return digest([root.name, root.stat().st_size])
-    files = sorted(path for path in root.rglob("*") if path.is_file()) if root.is_dir() else []
-    return digest([[str(path.relative_to(root)), path.stat().st_size] for path in files])
-
-
 def dataset_fingerprint(
     role: str, data: DataSettings, cache_dir: Path | None = None, *, meshes: bool = True
 ) -> str:
@@ -96,10 +73,13 @@ def dataset_fingerprint(
         reader = reader_of(role, data)
         root = reader.find_root(Path(data.root))
         images = digest([role, folder_fingerprint(root, reader.members(root), cache_dir)])
+        if meshes and data.mesh.source != "oracle":  # known missing before anything is trained
+            kept = kept_tables(role, reader.read(root), data.video)
+            check_meshes(role, data, kept["train"].paths)
     images = kept_fingerprint(role, images, data.video)
     if data.validation_share > 0:
         images = held_out.fingerprint(images, data.validation_share)
-    return digest([images, _mesh_identity(data)]) if meshes else images
+    return digest([images, mesh_identity(role, data)]) if meshes else images
 
 
 def is_rendered(role: str, data: DataSettings) -> bool:
@@ -139,6 +119,7 @@ def _load_whole(
             raise DataMissingError(f"{reader.title} under {root} has no {split} images.")
     kept = kept_tables(role, tables, data.video)
     fingerprint = dataset_fingerprint(role, data, cache_dir, meshes=False)
+    arrays = Path(cache_dir) / "arrays" / fingerprint[:16]
     return Dataset(
         name=role,
         role=role,
@@ -148,9 +129,9 @@ def _load_whole(
         synthetic=False,
         height_px=data.height_px,
         width_px=data.width_px,
-        arrays=Path(cache_dir) / "arrays" / fingerprint[:16],
-        projections_file=_projections_file(data),
-        project_with=partial(_draw_meshes, data, kept["train"].paths, None),
+        arrays=arrays,
+        projections_file=projections_file(role, data),
+        project_with=drawing(role, data, kept["train"].paths, root, arrays),
         progress=progress,
         verify_with=None if made_name(root) else partial(reader.differences, tables),
         train=kept["train"],
@@ -201,6 +182,7 @@ def _load_world(
     paths = tables["train"].paths
     # Factors are told of images; a tracklet has no single pose.
     factors = None if role in VIDEO_ROLES else partial(_factors, spec, sizes, tables)
+    arrays = Path(cache_dir) / "arrays" / fingerprint[:16]
 
     def oracle(out: Bytes, report: Progress | None) -> None:
         _draw_oracle_views(plan_world(spec, sizes), paths, out, report)
@@ -214,9 +196,9 @@ def _load_world(
         synthetic=True,
         height_px=data.height_px,
         width_px=data.width_px,
-        arrays=Path(cache_dir) / "arrays" / fingerprint[:16],
-        projections_file=_projections_file(data),
-        project_with=partial(_draw_meshes, data, paths, folder),
+        arrays=arrays,
+        projections_file=projections_file(role, data),
+        project_with=drawing(role, data, paths, folder, arrays),
         oracle_with=oracle,
         factors_with=factors,
         progress=progress,
@@ -233,11 +215,6 @@ def _factors(
     return true_factors(plan_world(spec, sizes), split, names)
 
 
-def _projections_file(data: DataSettings) -> str:
-    key = digest([_mesh_identity(data), data.height_px, data.width_px])
-    return f"projections-{data.height_px}x{data.width_px}-{key[:12]}.npy"
-
-
 def _draw_oracle_views(
     world: World, paths: tuple[str, ...], out: Bytes, progress: Progress | None
 ) -> None:
@@ -248,36 +225,3 @@ def _draw_oracle_views(
         out[index] = views
         if progress is not None:
             progress(f"{world.spec.name} oracle views", index + 1, len(shots))
-
-
-def _draw_meshes(
-    data: DataSettings,
-    paths: tuple[str, ...],
-    world_folder: Path | None,
-    out: Bytes,
-    progress: Progress | None,
-) -> None:
-    mesh = data.mesh
-    if mesh.source == "oracle":
-        if world_folder is None:
-            raise UsageError(
-                "data.mesh.source=oracle needs the rendered world: nobody knows the true bodies "
-                "of real people.",
-                "Set data.mesh.source to archive or params, and data.mesh.root.",
-            )
-        with np.load(world_folder / "parameters.npz", allow_pickle=False) as truth:
-            pose, betas, camera = (truth[f"train_{key}"] for key in ("pose", "betas", "camera"))
-        rng = numpy_generator(data.world.seed, "mesh-noise")
-        pose, betas = disturbed(pose, betas, mesh.noise_deg, rng)
-        # Noise is drawn for all frames of a tracklet, so that it does not hang on which are kept.
-        rows = parameter_rows(world_folder, "train", paths)
-        pose, betas, camera = pose[rows], betas[rows], camera[rows]
-        draw_parameters(out, pose, betas, camera, resolve_renderer(mesh.renderer), progress)
-        return
-    if mesh.root is None:
-        raise UsageError(f"data.mesh.source={mesh.source} needs data.mesh.root.")
-    if mesh.source == "archive":
-        read_archive(out, Path(mesh.root), paths, progress)
-        return
-    pose, betas, camera = read_parameters(Path(mesh.root), paths)
-    draw_parameters(out, pose, betas, camera, resolve_renderer(mesh.renderer), progress)

@@ -32,11 +32,17 @@ class WorldSettings(Model):
 
 
 class MeshSettings(Model):
-    """Where the meshes that guide generation come from, and who draws their projections."""
+    """Where the meshes that guide generation come from, and who draws their projections.
 
-    source: Literal["oracle", "params", "archive"] = "oracle"
+    `root` is the file or folder of `params` and `archive`, `weights` the network of `hmr`;
+    `body_model` is the SMPL file that `params` and `hmr` pose in the stand-in's place.
+    """
+
+    source: Literal["oracle", "params", "archive", "hmr"] = "oracle"
     noise_deg: NonNegative = 4.0
     root: str | None = None
+    weights: str | None = None
+    body_model: str | None = None
     renderer: Literal["auto", "pyrender", "raster"] = "auto"
 
 

@@ -32,11 +32,17 @@ class WorldSettings(Model):
 
 
 class MeshSettings(Model):
-    """Where the meshes that guide generation come from, and who draws their projections."""
+    """Where the meshes that guide generation come from, and who draws their projections.
 
-    source: Literal["oracle", "params", "archive"] = "oracle"
+    `root` is the file or folder of `params` and `archive`, `weights` the network of `hmr`;
+    `body_model` is the SMPL file that `params` and `hmr` pose in the stand-in's place.
+    """
+
+    source: Literal["oracle", "params", "archive", "hmr"] = "oracle"
     noise_deg: NonNegative = 4.0
     root: str | None = None
+    weights: str | None = None
+    body_model: str | None = None
     renderer: Literal["auto", "pyrender", "raster"] = "auto"
 
 
@@ -44,13 +50,15 @@ class VideoSettings(Model):
     """Tracklets of MARS and DukeMTMC-VideoReID: the frames that are kept, and those of a step.
 
     Of each training tracklet evenly spaced frames are kept, because every one costs 8 projections
-    (all of MARS: 4 million); of test tracklets all, as the paper pools. 0 keeps all.
+    (all of MARS: 4 million); of test tracklets all, as the paper pools. 0 keeps all. The official
+    gallery of MARS holds the query tracklets too.
     """
 
     train_frames_kept: Count = 16
     test_frames_kept: Count = 0
     mars_frames: PositiveInt = 2
     dukemtmc_videoreid_frames: PositiveInt = 8
+    mars_gallery: Literal["official", "without_queries"] = "official"
 
     def step_frames(self, role: str) -> int:
         """Return how many frames of a sample a step of stage 3 sees; 1 for image datasets."""

@@ -29,9 +29,9 @@ def test_three_orthogonal_clusters(row: list[float], value: float) -> None:
 
 
 def test_many_clusters_cost_even_a_perfect_row() -> None:
-    table = torch.zeros(12936, 2)
+    table = torch.zeros(12936, 2, dtype=torch.float64)
     table[0, 0] = 1
-    loss = repelled_loss(torch.tensor([[1.0, 0.0]]), table, torch.tensor([0]), 0.1)
+    loss = repelled_loss(table[:1], table, torch.tensor([0]), 0.1)
     assert float(loss) == pytest.approx(0.46200, abs=1e-5)
     assert float(loss) == pytest.approx(math.log(1 + 12935 * math.exp(-10)), rel=1e-5)
 

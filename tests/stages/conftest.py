@@ -86,6 +86,7 @@ class FakeDataset:
     strays: int = 2
     seed: int = 0
     label: str = "fake"
+    role: str = "market1501"
     fingerprint: str = "0" * 64
     train: ImageTable = field(init=False)
     query: ImageTable = field(init=False)

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from gclbench import __version__
+from gclbench.cli.data import data
 from gclbench.cli.doctor import doctor
 from gclbench.cli.exit import ExitCode, code_of, describe, foreseen
 from gclbench.cli.figure import figure, help_text
@@ -37,6 +38,7 @@ app.command("figure", help=help_text())(figure)
 app.command("invariance")(invariance)
 app.command("list")(list_names)
 app.command("show")(show)
+app.add_typer(data, name="data")
 app.command("doctor")(doctor)
 
 # typer raises its own copy of click's usage errors, older releases click's: find it either way.

@@ -13,21 +13,25 @@ from gclbench.datasets import held_out
 from gclbench.datasets.base import Bytes, Dataset, ImageTable, Progress, Split
 from gclbench.datasets.cache import cached_folder
 from gclbench.datasets.dukemtmc_reid import dukemtmc_reid
+from gclbench.datasets.dukemtmc_videoreid import dukemtmc_videoreid
 from gclbench.datasets.files import folder_fingerprint
 from gclbench.datasets.market1501 import market1501
+from gclbench.datasets.mars import mars
 from gclbench.datasets.msmt17 import msmt17
-from gclbench.datasets.reader import Reader
+from gclbench.datasets.origin import made_name
+from gclbench.datasets.reader import Reader, Tables
 from gclbench.datasets.synthetic.factors import Factors, true_factors
-from gclbench.datasets.synthetic.naming import named_shots
+from gclbench.datasets.synthetic.naming import named_shots, path_of
 from gclbench.datasets.synthetic.render import ALL_ANGLES, Renderer
 from gclbench.datasets.synthetic.shots import World, plan_world
 from gclbench.datasets.synthetic.spec import TwinSpec, world_spec
-from gclbench.datasets.synthetic.write import write_world
+from gclbench.datasets.synthetic.write import parameter_rows, write_world
+from gclbench.datasets.tracklets import thinned
 from gclbench.digest import digest
 from gclbench.errors import DataMissingError, UnknownNameError, UsageError
 from gclbench.meshes.projections import resolve_renderer
 from gclbench.meshes.sources import disturbed, draw_parameters, read_archive, read_parameters
-from gclbench.schema.settings import DataSettings, WorldSettings
+from gclbench.schema.settings import VIDEO_ROLES, DataSettings, WorldSettings
 from gclbench.seeding import numpy_generator
 
 # Rises whenever the same settings would give other pixels.
@@ -38,19 +42,53 @@ _READERS: dict[str, Callable[[], Reader]] = {
     "market1501": market1501,
     "dukemtmc_reid": dukemtmc_reid,
     "msmt17": msmt17,
+    "mars": mars,
+    "dukemtmc_videoreid": dukemtmc_videoreid,
 }
 
 
-def _reader(role: str) -> Reader:
+def reader_of(role: str, data: DataSettings) -> Reader:
+    """Return the reader of a role. Raises UnknownNameError."""
     if role not in _READERS:
         raise UnknownNameError("dataset", role, _READERS)
-    return _READERS[role]()
+    return mars(data.video.mars_gallery) if role == "mars" else _READERS[role]()
 
 
 def _world_fingerprint(role: str, world: WorldSettings, data: DataSettings) -> str:
     spec = asdict(world_spec(role))
     size = [data.height_px, data.width_px]
     return digest([WORLD_REVISION, spec, world.model_dump(mode="json"), size])
+
+
+def is_rendered(role: str, data: DataSettings) -> bool:
+    """Whether a role is played by rendered people: a twin, also one written out as files.
+
+    Raises DataMissingError when `data.root` holds no such dataset.
+    """
+    if data.root is None:
+        return True
+    return made_name(reader_of(role, data).find_root(Path(data.root))) is not None
+
+
+def _kept(role: str, tables: Tables, data: DataSettings) -> Tables:
+    """The tables with the frames of each tracklet that `data.video` keeps; images all stay."""
+    if role not in VIDEO_ROLES:
+        return tables
+    video = data.video
+    kept = {"train": video.train_frames_kept}
+    return {
+        split: thinned(table, kept.get(split, video.test_frames_kept))
+        for split, table in tables.items()
+    }
+
+
+def _kept_fingerprint(role: str, images: str, data: DataSettings) -> str:
+    """The digest of what `data.video` leaves of a role's images."""
+    if role not in VIDEO_ROLES:
+        return images
+    video = data.video
+    chosen: list[object] = [images, "kept", video.train_frames_kept, video.test_frames_kept]
+    return digest([*chosen, video.mars_gallery] if role == "mars" else chosen)
 
 
 def _mesh_identity(data: DataSettings) -> dict[str, object]:
@@ -86,9 +124,10 @@ def dataset_fingerprint(
     if data.root is None:
         images = _world_fingerprint(role, data.world, data)
     else:
-        reader = _reader(role)
+        reader = reader_of(role, data)
         root = reader.find_root(Path(data.root))
         images = digest([role, folder_fingerprint(root, reader.members(root), cache_dir)])
+    images = _kept_fingerprint(role, images, data)
     if data.validation_share > 0:
         images = held_out.fingerprint(images, data.validation_share)
     return digest([images, _mesh_identity(data)]) if meshes else images
@@ -111,7 +150,7 @@ def load_dataset(
 def _load_whole(
     role: str, data: DataSettings, cache_dir: Path, progress: Progress | None
 ) -> Dataset:
-    reader = _reader(role)
+    reader = reader_of(role, data)
     if data.root is None:
         return _load_world(role, reader, data, data.world, cache_dir, progress)
     root = reader.find_root(Path(data.root))
@@ -119,11 +158,12 @@ def _load_whole(
     for split, table in tables.items():
         if len(table) == 0:
             raise DataMissingError(f"{reader.title} under {root} has no {split} images.")
+    kept = _kept(role, tables, data)
     fingerprint = dataset_fingerprint(role, data, cache_dir, meshes=False)
     return Dataset(
         name=role,
         role=role,
-        label=reader.label(root),
+        label=made_name(root) or reader.label(root),
         root=root,
         fingerprint=fingerprint,
         synthetic=False,
@@ -131,12 +171,12 @@ def _load_whole(
         width_px=data.width_px,
         arrays=Path(cache_dir) / "arrays" / fingerprint[:16],
         projections_file=_projections_file(data),
-        project_with=partial(_draw_meshes, data, tables["train"].paths, None),
+        project_with=partial(_draw_meshes, data, kept["train"].paths, None),
         progress=progress,
-        verify_with=partial(reader.warnings, tables),
-        train=tables["train"],
-        query=tables["query"],
-        gallery=tables["gallery"],
+        verify_with=None if made_name(root) else partial(reader.differences, tables),
+        train=kept["train"],
+        query=kept["query"],
+        gallery=kept["gallery"],
     )
 
 
@@ -170,17 +210,21 @@ def _load_world(
     progress: Progress | None,
 ) -> Dataset:
     spec = world_spec(role)
-    fingerprint = _world_fingerprint(role, sizes, data)
-    folder = Path(cache_dir) / "worlds" / fingerprint[:16]
+    whole = _world_fingerprint(role, sizes, data)
+    fingerprint = _kept_fingerprint(role, whole, data)
+    folder = Path(cache_dir) / "worlds" / whole[:16]
 
     def build(target: Path) -> None:
         write_world(plan_world(spec, sizes), target, data.height_px, data.width_px, progress)
 
     cached_folder(folder, build)
-    tables = reader.read(folder)
+    tables = _kept(role, reader.read(folder), data)
+    paths = tables["train"].paths
+    # Factors are told of images; a tracklet has no single pose.
+    factors = None if role in VIDEO_ROLES else partial(_factors, spec, sizes, tables)
 
     def oracle(out: Bytes, report: Progress | None) -> None:
-        _draw_oracle_views(plan_world(spec, sizes), out, report)
+        _draw_oracle_views(plan_world(spec, sizes), paths, out, report)
 
     return Dataset(
         name=spec.name,
@@ -193,9 +237,9 @@ def _load_world(
         width_px=data.width_px,
         arrays=Path(cache_dir) / "arrays" / fingerprint[:16],
         projections_file=_projections_file(data),
-        project_with=partial(_draw_meshes, data, tables["train"].paths, folder),
+        project_with=partial(_draw_meshes, data, paths, folder),
         oracle_with=oracle,
-        factors_with=partial(_factors, spec, sizes, tables),
+        factors_with=factors,
         progress=progress,
         train=tables["train"],
         query=tables["query"],
@@ -215,8 +259,11 @@ def _projections_file(data: DataSettings) -> str:
     return f"projections-{data.height_px}x{data.width_px}-{key[:12]}.npy"
 
 
-def _draw_oracle_views(world: World, out: Bytes, progress: Progress | None) -> None:
-    shots = [shot for _, shot in named_shots(world, "train")]
+def _draw_oracle_views(
+    world: World, paths: tuple[str, ...], out: Bytes, progress: Progress | None
+) -> None:
+    by_path = {path_of(world, "train", name): shot for name, shot in named_shots(world, "train")}
+    shots = [by_path[path] for path in paths]
     renderer = Renderer(world, out.shape[2], out.shape[3])
     for index, views in enumerate(renderer.views(shots, ALL_ANGLES)):
         out[index] = views
@@ -243,6 +290,9 @@ def _draw_meshes(
             pose, betas, camera = (truth[f"train_{key}"] for key in ("pose", "betas", "camera"))
         rng = numpy_generator(data.world.seed, "mesh-noise")
         pose, betas = disturbed(pose, betas, mesh.noise_deg, rng)
+        # Noise is drawn for all frames of a tracklet, so that it does not hang on which are kept.
+        rows = parameter_rows(world_folder, "train", paths)
+        pose, betas, camera = pose[rows], betas[rows], camera[rows]
         draw_parameters(out, pose, betas, camera, resolve_renderer(mesh.renderer), progress)
         return
     if mesh.root is None:

@@ -53,3 +53,28 @@ def thinned(table: ImageTable, frames: int) -> ImageTable:
         starts.append(starts[-1] + count)
     paths = tuple(table.paths[row] for rows in kept for row in rows)
     return replace(table, paths=paths, starts=np.array(starts, dtype=np.int64))
+
+
+def image_rows(table: ImageTable, samples: Ints) -> Ints:
+    """Return the rows of `Dataset.images` that hold all images of `samples`, in their order."""
+    if table.starts is None:
+        return samples
+    spans = table.spans
+    rows = [np.arange(spans[sample], spans[sample + 1]) for sample in samples]
+    return np.concatenate([np.zeros(0, dtype=np.int64), *rows])
+
+
+def chosen(table: ImageTable, samples: Ints) -> ImageTable:
+    """Return the table of `samples` alone, in their order."""
+    starts = None
+    if table.starts is not None:
+        lengths = np.diff(table.spans)[samples]
+        starts = np.cumsum([0, *lengths], dtype=np.int64)
+    return replace(
+        table,
+        paths=tuple(table.paths[row] for row in image_rows(table, samples)),
+        pids=table.pids[samples],
+        cams=table.cams[samples],
+        frames=table.frames[samples],
+        starts=starts,
+    )

@@ -44,13 +44,15 @@ class VideoSettings(Model):
     """Tracklets of MARS and DukeMTMC-VideoReID: the frames that are kept, and those of a step.
 
     Of each training tracklet evenly spaced frames are kept, because every one costs 8 projections
-    (all of MARS: 4 million); of test tracklets all, as the paper pools. 0 keeps all.
+    (all of MARS: 4 million); of test tracklets all, as the paper pools. 0 keeps all. The official
+    gallery of MARS holds the query tracklets too.
     """
 
     train_frames_kept: Count = 16
     test_frames_kept: Count = 0
     mars_frames: PositiveInt = 2
     dukemtmc_videoreid_frames: PositiveInt = 8
+    mars_gallery: Literal["official", "without_queries"] = "official"
 
     def step_frames(self, role: str) -> int:
         """Return how many frames of a sample a step of stage 3 sees; 1 for image datasets."""

@@ -1,7 +1,7 @@
 """The Market-1501 single-query protocol over a dataset's query and gallery.
 
 Tracklets are ranked the same way, one vector each, of all frames; records then name the protocol
-after the role. "mars" is the official one: the gallery holds the queries too (never a match of
+after the role. "mars" is the official one, whose gallery holds the queries too (never a match of
 their own: same identity, same camera).
 """
 
@@ -32,6 +32,9 @@ class Labelled(Protocol):
 
     @property
     def cams(self) -> NDArray[np.int64]: ...
+
+    @property
+    def paths(self) -> tuple[str, ...]: ...
 
     @property
     def starts(self) -> NDArray[np.int64] | None: ...
@@ -161,6 +164,13 @@ def _features(
     return query, gallery
 
 
+def _protocol(dataset: Retrieval) -> str:
+    if dataset.query.starts is None:
+        return PROTOCOL
+    inside = set(dataset.query.paths) <= set(dataset.gallery.paths)
+    return "mars_without_queries" if dataset.role == "mars" and not inside else dataset.role
+
+
 def _result(
     ranking: RankingResult,
     dataset: Retrieval,
@@ -185,5 +195,5 @@ def _result(
         average_precision=settings.average_precision,
         dataset=dataset.label,
         fingerprint=dataset.fingerprint,
-        protocol=PROTOCOL if dataset.query.starts is None else dataset.role,
+        protocol=_protocol(dataset),
     )

@@ -148,6 +148,6 @@ def test_evaluation_ranks_tracklets_and_says_so(video: Any, tiny: Any) -> None:
     metrics = evaluate_stage(context)
     written = json.loads((context.folder / "evaluation.json").read_text())
     assert metrics["valid_queries"] == video.dataset.people - 1
-    assert written["protocol"] == "mars"
+    assert written["protocol"] == "mars_without_queries"
     assert written["gallery_size"] == len(video.dataset.gallery.pids)
     assert not (context.folder / "invariance.npz").exists()

@@ -27,10 +27,11 @@ _LARGEST = np.iinfo(np.int64).max
 def merge_clusters(features: Any, labels: Any, merges: int, size_penalty: float) -> Ints:
     """Merge pairs of clusters, nearest first, until `merges` clusters have disappeared.
 
-    Source    Lin et al., "A Bottom-Up Clustering Approach", AAAI 2019, and its official code, which
-              sorts all pairs of samples. Here at most m (m + 1) / 2 pairs of clusters are kept
-              for m merges: what lies between two merges is a pair within a group that was formed
-              before, and m merges form groups with no more pairs than that.
+    Source    Lin et al., "A Bottom-Up Clustering Approach", AAAI 2019, and its official code,
+              which sorts all pairs of samples. Here the m (m + 1) / 2 nearest pairs of clusters
+              are kept for m merges, which is enough: every pair up to the last merge lies within
+              a group that has been formed by then, and the groups that m merges form hold no more
+              pairs than one of m + 1 clusters does.
     Shapes    features (N, D), labels (N,) int64 in 0 ... C - 1 -> labels (N,) in 0 ... C - merges
               - 1, in the order of the smallest old label of each group. Sizes and distances are
               those before the round; groups grow in chains within it.
@@ -54,7 +55,8 @@ def merge_clusters(features: Any, labels: Any, merges: int, size_penalty: float)
     if merges == 0:
         return old
     kept = min(merges * (merges + 1) // 2, len(sizes) * (len(sizes) - 1) // 2)
-    pairs = _nearest_cluster_pairs(matrix.double(), old, size_penalty * sizes, kept)
+    penalties = size_penalty * sizes.astype(np.float64)
+    pairs = _nearest_cluster_pairs(matrix.double(), old, penalties, kept)
     groups = _join(old[pairs[:, 1]], old[pairs[:, 2]], len(sizes), merges)
     return np.unique(groups, return_inverse=True)[1][old].astype(np.int64)
 

@@ -12,8 +12,8 @@ Differs    E_id is trained as it is: last stride 1, its own head in the place of
            made. The code has no stopping rule: which step leaves is a setting, by default the one
            whose own clusters have the largest silhouette, which needs no label. The list of
            samples is shuffled once, so that the order of identities cannot leak.
-Evaluation of what leaves is that of every E_id: its embedding, which stages 2 and 3 go on from, not
-           the pooled e that the code ranks by.
+Evaluation of what leaves is that of every E_id: its embedding, which stages 2 and 3 go on from,
+           not the pooled e that the code ranks by.
 """
 
 from __future__ import annotations

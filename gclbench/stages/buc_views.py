@@ -41,7 +41,10 @@ class CropAndFlip:
         area = (self.min_area + area * (1 - self.min_area)) * height_px * width_px
         aspect = self.min_aspect + aspect * (self.max_aspect - self.min_aspect)
         tall, wide = (area * aspect).sqrt().round(), (area / aspect).sqrt().round()
-        top, left = (down * (height_px - tall + 1)).floor(), (right * (width_px - wide + 1)).floor()
+        top, left = (
+            (down * (height_px - tall + 1)).floor(),
+            (right * (width_px - wide + 1)).floor(),
+        )
         boxes = torch.stack([top, left, tall, wide], dim=2).long()
         fits = (tall <= height_px) & (wide <= width_px)
         chosen = boxes[torch.arange(count), fits.to(torch.int8).argmax(dim=1)]

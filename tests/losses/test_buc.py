@@ -18,9 +18,7 @@ def test_an_empty_table_costs_ln_c(clusters: int, value: float) -> None:
     assert float(loss) == pytest.approx(value, abs=1e-4)
 
 
-@pytest.mark.parametrize(
-    "row, value", [([1.0, 0.0, 0.0], 9.080e-5), ([0.6, 0.8, 0.0], 2.12722)]
-)
+@pytest.mark.parametrize("row, value", [([1.0, 0.0, 0.0], 9.080e-5), ([0.6, 0.8, 0.0], 2.12722)])
 def test_three_orthogonal_clusters(row: list[float], value: float) -> None:
     features = torch.tensor([row], dtype=torch.float64)
     table = torch.eye(3, dtype=torch.float64)
@@ -40,9 +38,7 @@ def test_a_batch_is_the_mean_of_its_rows() -> None:
     rng = torch.Generator().manual_seed(1)
     features, table = torch.randn(4, 5, generator=rng), torch.randn(6, 5, generator=rng)
     targets = torch.tensor([5, 0, 0, 3])
-    each = [
-        repelled_loss(features[b : b + 1], table, targets[b : b + 1], 0.5) for b in range(4)
-    ]
+    each = [repelled_loss(features[b : b + 1], table, targets[b : b + 1], 0.5) for b in range(4)]
     whole = repelled_loss(features, table, targets, 0.5)
     torch.testing.assert_close(whole, torch.stack(each).mean())
 

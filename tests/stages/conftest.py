@@ -164,9 +164,7 @@ class FakeTracklets(FakeDataset):
         return np.arange(samples) % 4 + 1
 
 
-def _table(
-    split: str, pids: np.ndarray, lengths: np.ndarray | None, *, query: bool
-) -> ImageTable:
+def _table(split: str, pids: np.ndarray, lengths: np.ndarray | None, *, query: bool) -> ImageTable:
     count = len(pids)
     images = count if lengths is None else int(lengths.sum())
     return ImageTable(

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional as F
 
 from gclbench.errors import UsageError
 from gclbench.evaluation.features import extract_pooled
@@ -28,9 +27,7 @@ STEPS = 4  # of merge_fraction 0.2
 
 def make(bench: Any, tiny: Tiny, folder: str = "own", **buc: Any) -> BucTraining:
     settings = tiny(warmup={"method": "buc", **{f"buc.{k}": v for k, v in buc.items()}})
-    context = bench.context(
-        "warmup", settings, parents=bench.parents("pretrain"), folder=folder
-    )
+    context = bench.context("warmup", settings, parents=bench.parents("pretrain"), folder=folder)
     return BucTraining(context, load_encoder(context, "pretrain"))
 
 
@@ -62,7 +59,8 @@ def test_rates_are_the_codes_in_every_epoch(bench: Any, tiny: Tiny) -> None:
     for epoch in (0, 15, 16, 19):
         training.begin_epoch(epoch)
         rates.append([group["lr"] for group in training.optimizer.param_groups])
-    assert rates == [pytest.approx(r) for r in ([0.01, 0.1], [0.01, 0.1], [1e-3, 0.01], [1e-3, 0.01])]
+    assert rates[0] == rates[1] == pytest.approx([0.01, 0.1])
+    assert rates[2] == rates[3] == pytest.approx([0.001, 0.01])
     training._begin_step(1)
     training.begin_epoch(20)
     assert [g["lr"] for g in training.optimizer.param_groups] == pytest.approx([1e-3, 0.01])
@@ -144,7 +142,7 @@ def test_early_layers_are_frozen_for_tracklets_only(
         before = weights(training.encoder)
         train(training, training.context)
         names = moved(before, training.encoder)
-        assert not frozen == any(name.startswith(early) for name in names)
+        assert frozen != any(name.startswith(early) for name in names)
         assert {"layer3.0.conv1.weight", "layer4.0.conv1.weight", "feat.weight"} <= set(names)
     training = make(video, tiny, folder="free", freeze="never")
     before = weights(training.encoder)
@@ -221,7 +219,8 @@ def test_the_stage_leaves_an_encoder_that_later_stages_load(video: Any, tiny: Ti
     start = load_encoder(context, "pretrain")
     assert state.keys() == start.state_dict().keys()
     start.load_state_dict(state)
-    assert bool(torch.isfinite(F.normalize(start.eval()(torch.zeros(2, 3, 64, 32)).embedding)).all())
+    embedding = start.eval()(torch.zeros(2, 3, 64, 32)).embedding
+    assert bool(torch.isfinite(embedding).all())
     assert REGISTRY.lookup("warmups", "buc").component is BucTraining
 
 

@@ -25,9 +25,7 @@ def test_a_crop_is_what_bilinear_scaling_makes_of_it_inside() -> None:
     out = CropAndFlip().apply(
         images, CropParams(torch.tensor([[7, 3, 50, 20]]), torch.tensor([False]))
     )
-    expected = F.interpolate(
-        images[:, :, 7:57, 3:23], SIZE, mode="bilinear", align_corners=False
-    )
+    expected = F.interpolate(images[:, :, 7:57, 3:23], SIZE, mode="bilinear", align_corners=False)
     torch.testing.assert_close(out[..., 2:-2, 2:-2], expected[..., 2:-2, 2:-2], atol=1e-4, rtol=0)
 
 

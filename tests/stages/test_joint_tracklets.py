@@ -135,9 +135,7 @@ def test_stage_2_sees_one_frame_of_each_tracklet(
     spans = video.dataset.train.spans
     rows = torch.cat(seen).tolist()
     assert len(rows) == len(visited)
-    assert all(
-        spans[s] <= row < spans[s + 1] for s, row in zip(visited, rows, strict=True)
-    )
+    assert all(spans[s] <= row < spans[s + 1] for s, row in zip(visited, rows, strict=True))
     assert len(set(rows)) > len(set(visited))  # another frame at another visit
 
 

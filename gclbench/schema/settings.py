@@ -156,6 +156,35 @@ class CheckpointSettings(Model):
     refit: Literal["auto", "none", "head", "all"] = "auto"
 
 
+class BucSettings(Model):
+    """`warmup.method=buc` (Lin et al., AAAI 2019). Defaults are the official code's.
+
+    A step trains on fixed clusters and ends with a round of merges, `merge_fraction` of the number
+    of samples; the first step has one cluster per sample. `frames` of a tracklet are seen at a
+    visit, and conv1 ... layer2 stay as they were (`freeze`). `result`: the step whose weights
+    leave stage 1: the one with the largest silhouette of its own clusters, the last one, or step
+    0, 1, ... `evaluate_steps` also lists the retrieval quality of each step; it chooses nothing.
+    """
+
+    merge_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+    size_penalty: NonNegative = 0.003
+    first_epochs: PositiveInt = 20
+    later_epochs_tracklets: PositiveInt = 5
+    later_epochs_images: PositiveInt = 2
+    batch_size: Annotated[int, Field(ge=2)] = 16
+    frames: PositiveInt = 16
+    lr: PositiveFloat = 0.1
+    lr_drop_epoch: PositiveInt = 16
+    later_lr: PositiveFloat = 0.01
+    trunk_lr_factor: PositiveFloat = 0.1
+    weight_decay: NonNegative = 5e-4
+    temperature: PositiveFloat = 0.1
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    freeze: Literal["tracklets", "never"] = "tracklets"
+    result: Literal["silhouette", "last"] | Count = "silhouette"
+    evaluate_steps: bool = False
+
+
 class WarmupSettings(Model):
     """Stage 1. Defaults are JVTC's (Li and Zhang, ECCV 2020; official code).
 
@@ -187,6 +216,7 @@ class WarmupSettings(Model):
     frame_bin: PositiveInt = 100
     smoothing_bins: PositiveFloat = 50.0
     checkpoint: CheckpointSettings = CheckpointSettings()
+    buc: BucSettings = BucSettings()
 
     @model_validator(mode="after")
     def _file_is_asked_for(self) -> WarmupSettings:

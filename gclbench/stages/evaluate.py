@@ -25,15 +25,18 @@ def evaluate_stage(context: StageContext) -> dict[str, float]:
     target = context.datasets["target"]
     settings = context.settings.evaluate
     result = evaluate(encoder, target, settings, context.device)
-    described = {**result.describe(), "checkpoint": "last epoch", "split": settings.split}
+    labels = last_epoch(context.parents[parent])
+    which = f"step {labels['result_step']:g}" if "result_step" in labels else "last epoch"
+    described = {**result.describe(), "checkpoint": which, "split": settings.split}
     (context.folder / "evaluation.json").write_text(json.dumps(described, indent=1))
     np.savez(context.folder / "per_query.npz", ap=result.ap, pids=target.query.pids)
-    if settings.split == "test" and target.factors("query") is not None:
+    # A tracklet has no one viewpoint, light or pose: its factors are not binned.
+    binned = settings.split == "test" and target.query.starts is None
+    if binned and target.factors("query") is not None:
         scores = evaluate_factors(encoder, target, settings, context.device)
         arrays = {f"{name}_ap": score.ap for name, score in scores.items()}
         arrays |= {f"{name}_edges": score.edges for name, score in scores.items()}
         np.savez(context.folder / "invariance.npz", **arrays)  # type: ignore[arg-type]
-    labels = last_epoch(context.parents[parent])
     return {
         **result.metrics(),
         "valid_queries": float(result.valid_queries),

@@ -11,6 +11,8 @@ from gclbench.reporting import build_published_table, rows_of
 from gclbench.runtime.session import Request, Session, open_session
 from gclbench.schema.overrides import flatten
 
+# Tables that print other papers' methods too, which are no rows of ours.
+WITH_LITERATURE = ("table10",)
 STUDIES = (
     *("table4", "table5", "table6", "table7"),
     *("fig5", "fig6", "fig7", "fig8", "deviations"),
@@ -131,6 +133,8 @@ def test_a_layout_shows_the_studys_tasks_and_the_papers_rows(name: str) -> None:
         return
     numbers = content.published(layout.published)
     rows = {row.key for row in study.rows if not row.control}
+    if name in WITH_LITERATURE:
+        numbers = [number for number in numbers if number.row_key in rows]
     assert {number.row_key for number in numbers} == rows
     assert {number.dataset for number in numbers} == set(tasks)
     assert set(layout.metrics) == {number.metric for number in numbers}

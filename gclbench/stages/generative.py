@@ -100,11 +100,10 @@ class Guides:
         # Of eight projections two are wanted: the others are not even read.
         sample, angle = self.view.pick(chance)
         others = rows.unflatten(0, (-1, frames))[sample].flatten().numpy()
-        turned = self.projections[others, angle.repeat_interleave(frames).numpy()]
-        own = self.projections[rows.numpy(), 0]
-        return structure_to_network(own, images.device), structure_to_network(
-            turned, images.device
-        )
+        turned = self.projections[others, angle.repeat_interleave(frames).numpy(), None]
+        own = self.projections[rows.numpy(), :1]
+        device = images.device
+        return structure_to_network(own, device), structure_to_network(turned, device)
 
 
 class GenerativeModule(nn.Module):

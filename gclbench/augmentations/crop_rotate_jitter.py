@@ -48,7 +48,7 @@ class CropRotateJitter:
     jitter: float = 0.2
 
     def __post_init__(self) -> None:
-        if not (0 < self.min_area <= self.max_area <= 1 and 0 < self.min_aspect):
+        if not (0 < self.min_area <= self.max_area <= 1 and self.min_aspect > 0):
             raise UsageError("a crop needs 0 < min_area <= max_area <= 1 and min_aspect > 0.")
         if self.max_aspect < self.min_aspect:
             raise UsageError("max_aspect must be at least min_aspect.")

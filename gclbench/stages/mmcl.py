@@ -41,9 +41,10 @@ FLIP_ERASE = Multi(pad_px=0, max_area=0.2, max_aspect=3.0)
 
 def mmcl_views(images: Tensor, generator: torch.Generator) -> Tensor:
     """Crop, turn, jitter, flip and erase a batch (B, 3, H, W)."""
-    for part in (CROP, FLIP_ERASE):
-        images = part.apply(images, part.sample(len(images), generator, *images.shape[-2:]))
-    return images
+    height_px, width_px = images.shape[-2:]
+    crop = CROP.sample(len(images), generator, height_px, width_px)
+    images = CROP.apply(images, crop)
+    return FLIP_ERASE.apply(images, FLIP_ERASE.sample(len(images), generator, height_px, width_px))
 
 
 @register("warmups", "mmcl", revision=1)

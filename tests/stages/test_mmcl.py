@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -249,3 +250,11 @@ def test_the_stage_runs_mmcl_and_leaves_an_encoder(bench: Any, small: Tiny) -> N
     assert not torch.equal(state["conv1.weight"], start["conv1.weight"])
     assert bench.values("positives") == [1.0]
     assert REGISTRY.lookup("warmups", "mmcl").component is MmclTraining
+
+
+@pytest.mark.gpu
+def test_it_trains_on_a_gpu(bench: Any, small: Tiny) -> None:
+    context = bench.context("warmup", small(), parents=bench.parents("pretrain"))
+    warmup(replace(context, device=torch.device("cuda")))
+    state = torch.load(context.folder / "encoder.pt", weights_only=True)
+    assert all(torch.isfinite(value.float()).all() for value in state.values())

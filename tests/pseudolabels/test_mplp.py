@@ -140,6 +140,16 @@ def test_equal_rows_are_each_others_positives() -> None:
     assert labels_of(labels) == [[0, 1, 2]] * 3 + [[3], [4], [5]]
 
 
+@pytest.mark.parametrize("least_rank", [0, 2, 5, 12])
+@pytest.mark.parametrize("threshold", [-0.1, 0.2, 0.6])
+def test_ties_are_broken_by_index_with_oneself_in_front(threshold: float, least_rank: int) -> None:
+    # Corners of a cube, several times each: products are exact, and most of them equal.
+    signs = torch.randint(0, 2, (40, 4), generator=torch.Generator().manual_seed(0))
+    memory = signs.double() - 0.5
+    found = positive_labels(memory, torch.arange(40), threshold=threshold, least_rank=least_rank)
+    assert labels_of(found) == [walk(memory, i, threshold, least_rank) for i in range(40)]
+
+
 def test_another_order_of_the_images_gives_the_same_labels() -> None:
     memory = clustered(60, 5, 0.8)
     order = torch.randperm(60, generator=torch.Generator().manual_seed(2))

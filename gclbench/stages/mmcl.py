@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from gclbench.augmentations.crop_rotate_jitter import CropRotateJitter
 from gclbench.augmentations.multi import Multi
+from gclbench.errors import UsageError
 from gclbench.evaluation.preprocess import to_network
 from gclbench.losses.multi_label import multi_label_loss
 from gclbench.memory.mmcl import MmclMemory
@@ -55,7 +56,13 @@ class MmclTraining:
         self.context, self.encoder = context, encoder
         self.settings = context.settings.warmup.mmcl
         self.epochs = self.settings.epochs
-        self.images = context.datasets["target"].images("train")
+        target = context.datasets["target"]
+        if target.train.starts is not None:
+            raise UsageError(
+                f"MMCL is defined for images, and {target.label} holds tracklets.",
+                "Choose warmup.method=buc or jvtc.",
+            )
+        self.images = target.images("train")
         self.memory = MmclMemory(len(self.images), encoder.embedding_dim, context.device)
         self.optimizer = sgd_with_new_layers(
             encoder,

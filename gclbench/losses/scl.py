@@ -1,4 +1,4 @@
-"""SCL's contrastive loss with several weighted positives (Pang et al., arXiv 2010.07608; scl.md 4)."""
+"""SCL's contrastive loss: several weighted positives (Pang et al., arXiv 2010.07608; scl.md 4)."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def selective_loss(
 
     Source    scl.md 4; z_c = u . M_c / temperature over ALL candidates, so that the softmax of one
               positive holds the other positives too.
-    Shapes    features (B, D), candidates (B, C, D) the memory rows, of which the first len(weights)
-              are the positives, the anchor's own row first -> ().
+    Shapes    features (B, D), candidates (B, C, D) the memory rows, of which the first
+              len(weights) are the positives, the anchor's own row first -> ().
     Expects   nothing is normalised here: v_g has length 1, v_L is longer (scl.md 2 b).
     Gradient  reaches the features, never the memory.
     Raises    ShapeError naming the shapes; UsageError for temperature <= 0.

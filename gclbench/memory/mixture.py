@@ -14,8 +14,8 @@ from gclbench.memory.bank import _Bank
 class MixtureBank(_Bank):
     """Rows M (N, D), zero at first; M_j <- normalise((M_j + u) / 2).
 
-    Source    Pang et al., arXiv 2010.07608, and its code (scl.md 2). A row's first update therefore
-              leaves normalise(u); a feature longer than 1 weighs more than the row it meets.
+    Source    Pang et al., arXiv 2010.07608, and its code (scl.md 2). A row's first update leaves
+              normalise(u); a feature longer than 1 weighs more than the row it meets.
     """
 
     def __init__(self, size: int, dim: int, device: torch.device | str = "cpu") -> None:

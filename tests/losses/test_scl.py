@@ -57,13 +57,15 @@ def test_a_memory_of_zeros_says_nothing() -> None:
     value = selective_loss(features, torch.zeros(2, 5, 4).double(), WEIGHTS, 0.1)
     assert value.item() == pytest.approx(math.log(5) * 1.375)
     value.backward()
-    assert features.grad is not None and not features.grad.any()
+    assert features.grad is not None
+    assert not features.grad.any()
 
 
 def test_the_gradient_reaches_the_features_alone() -> None:
     features, candidates = drawn(2, 4).requires_grad_(), drawn(2, 5, 4, seed=1).requires_grad_()
     selective_loss(features, candidates, WEIGHTS, 0.1).backward()
-    assert features.grad is not None and candidates.grad is None
+    assert features.grad is not None
+    assert candidates.grad is None
     fixed = candidates.detach()
     assert torch.autograd.gradcheck(lambda x: selective_loss(x, fixed, WEIGHTS, 0.5), features)
 
@@ -89,7 +91,8 @@ def test_extreme_logits_stay_finite() -> None:
     value = selective_loss(features, torch.eye(4)[None] * 1e3, torch.ones(2), 0.01)
     value.backward()
     assert features.grad is not None
-    assert value.isfinite() and features.grad.isfinite().all()
+    assert value.isfinite()
+    assert features.grad.isfinite().all()
 
 
 def test_what_does_not_fit_is_refused() -> None:

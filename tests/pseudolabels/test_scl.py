@@ -42,9 +42,10 @@ def test_the_camera_term_puts_a_neighbour_of_the_own_camera_back() -> None:
 
 
 def test_memories_of_another_size_are_refused() -> None:
+    batch = torch.zeros(2, 3), torch.zeros(2, 1, 3)
+    memories = torch.zeros(4, 2), torch.zeros(4, 1, 3)
     with pytest.raises(ShapeError, match="memories"):
-        Distances(0.5, 0)(*(torch.zeros(2, 3), torch.zeros(2, 1, 3)),
-                          *(torch.zeros(4, 2), torch.zeros(4, 1, 3)), torch.zeros(2, 4))  # fmt: skip
+        Distances(0.5, 0)(*batch, *memories, torch.zeros(2, 4))
 
 
 def test_candidates_are_self_then_the_others_by_distance() -> None:

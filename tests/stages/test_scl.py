@@ -60,7 +60,8 @@ def test_the_memories_are_filled_in_one_pass_and_the_mixture_is_not(
 def test_no_batch_is_a_single_image(bench: Any, tiny: Tiny) -> None:
     for size in (5, 25, 30):  # of 26 images
         sizes = [len(b) for b in make_training(bench, scl(tiny, batch_size=size)).begin_epoch(0)]
-        assert sum(sizes) == 26 and min(sizes) > 1
+        assert sum(sizes) == 26
+        assert min(sizes) > 1
 
 
 def test_the_first_epochs_know_no_neighbours(bench: Any, tiny: Tiny) -> None:

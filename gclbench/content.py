@@ -26,6 +26,7 @@ from gclbench.schema.overrides import (
     resolve_settings,
     setting_types,
 )
+from gclbench.schema.recipe_study import recipe_layout, recipe_of, recipe_study
 
 __all__ = [
     "FOLDERS",
@@ -115,7 +116,9 @@ class Content:
         return first
 
     def study(self, name: str) -> Study:
-        return load_study(self.path("ablations", name))
+        """Read an ablation; `recipe_NAME`, where no file has that name, is a recipe by itself."""
+        recipe = self._by_itself("ablations", name)
+        return recipe_study(recipe) if recipe else load_study(self.path("ablations", name))
 
     def recipe(self, name: str) -> Recipe:
         return load_recipe(self.path("baselines", name))
@@ -124,7 +127,13 @@ class Content:
         return load_profile(self.path("profiles", name))
 
     def layout(self, name: str) -> Layout:
-        return load_layout(self.path("reports", name))
+        """Read a layout; that of a recipe by itself needs no file."""
+        recipe = self._by_itself("reports", name)
+        return recipe_layout(recipe) if recipe else load_layout(self.path("reports", name))
+
+    def _by_itself(self, kind: str, name: str) -> Recipe | None:
+        recipe = recipe_of(name)
+        return None if recipe is None or name in self._files(kind) else self.recipe(recipe)
 
     def published(self, table: str) -> list[PublishedNumber]:
         """Return the numbers of a table as printed, in the order of the file."""

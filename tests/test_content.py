@@ -266,6 +266,28 @@ def content(tmp_path: Path) -> Content:
     return Content(environment={}, shipped=tmp_path / "shipped")
 
 
+RECIPE = "recipe: {0}\ntitle: T\nreference: R\nsetting: usl\nruns_here: true\nstop: warmup\n"
+
+
+def test_a_recipe_by_itself_is_a_study_without_a_file(tmp_path: Path) -> None:
+    write(tmp_path, "baselines/mine.yaml", RECIPE.format("mine"))
+    content = Content((tmp_path,), environment={}, shipped=tmp_path)
+    study = content.study("recipe_mine")
+    assert (study.recipe, study.rows[0].stop) == ("mine", Stage.WARMUP)
+    assert content.layout("recipe_mine").report == "recipe_mine"
+    assert content.names("ablations") == []
+    with pytest.raises(UnknownNameError, match="Did you mean 'mine'"):
+        content.study("recipe_mien")
+
+
+def test_a_file_of_that_name_goes_first(tmp_path: Path) -> None:
+    write(tmp_path, "baselines/mine.yaml", RECIPE.format("mine"))
+    text = STUDY.replace("study: mini", "study: recipe_mine")
+    write(tmp_path, "ablations/recipe_mine.yaml", text)
+    content = Content((tmp_path,), environment={}, shipped=tmp_path)
+    assert content.study("recipe_mine").title == "A study"
+
+
 def test_names_are_sorted_file_stems(content: Content, tmp_path: Path) -> None:
     write(tmp_path, "shipped/ablations/alpha.yaml", STUDY)
     assert content.names("ablations") == ["alpha", "mini"]

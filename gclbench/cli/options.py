@@ -28,7 +28,8 @@ PLAN_WORDS = (
     "tasks",
     "workers",
 )
-RUN_WORDS = (*PLAN_WORDS, "format", "out")
+RECIPE_WORDS = ("recipe", "task")
+RUN_WORDS = (*PLAN_WORDS, *RECIPE_WORDS, "format", "out")
 TUNE_WORDS = (
     "data",
     "device",
@@ -46,7 +47,12 @@ INVARIANCE_WORDS = (
 )
 CHECK_WORDS = ("data", "deep", "home", "profile")
 MAKE_WORDS = ("home", "out", "profile", "role")
-REPORT_WORDS = ("data", "format", "home", "out", "profile", "rows", "seeds", "store", "tasks")
+REPORT_WORDS = (
+    *("data", "format", "home", "out", "profile", "rows", "seeds", "store", "tasks"),
+    *RECIPE_WORDS,
+)
+# Two words for one thing: only one of each pair may be given.
+_RIVALS = (("ablation", "recipe"), ("task", "tasks"))
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,9 @@ def parse_words(
             overrides.append(f"{key}={value}")
         else:
             parsed = replace(parsed, **_run_level(key, value))
+    for pair in _RIVALS:
+        if _keys(words).issuperset(pair):
+            raise OverrideError(f"'{pair[0]}' and '{pair[1]}' are both given.", "Give one.")
     if any(word.startswith("data.root=") for word in overrides) and "data" in _keys(words):
         raise OverrideError("data=synthetic and data.root contradict each other.", "Give one.")
     return replace(parsed, overrides=tuple(overrides))
@@ -143,12 +152,20 @@ def to_request(words: Words) -> Request:
 
 
 def require_study(words: Words, verb: str, example: str = "ablation=table6") -> None:
-    """Raise UsageError when no ablation was named."""
+    """Raise UsageError when no ablation was named, or a recipe without a task."""
     if not words.studies:
         raise UsageError(
             f"no {example.partition('=')[0]} is named.",
             f"For example: gclbench {verb} {example}. "
             "`gclbench list ablations` shows what there is.",
+        )
+    from gclbench.schema.recipe_study import named_tasks, recipe_of
+
+    recipe = next((name for name in map(recipe_of, words.studies) if name), None)
+    if recipe and words.tasks is None:
+        raise UsageError(
+            f"the recipe '{recipe}' by itself has no task.",
+            f"Add task=NAME. Allowed: {', '.join(task.name for task in named_tasks())}.",
         )
 
 
@@ -204,6 +221,13 @@ def _names(field: str) -> Callable[[str, str], dict[str, Any]]:
         return {field: items}
 
     return read
+
+
+def _recipes(key: str, value: str) -> dict[str, Any]:
+    from gclbench.schema.recipe_study import PREFIX
+
+    names = _names("studies")(key, value)["studies"]
+    return {"studies": tuple(f"{PREFIX}{name}" for name in names)}
 
 
 def _seeds(key: str, value: str) -> dict[str, Any]:
@@ -264,10 +288,12 @@ _READERS: dict[str, Callable[[str, str], dict[str, Any]]] = {
     "out": _path,
     "profile": _text,
     "role": _text,
+    "recipe": _recipes,
     "rows": _names("rows"),
     "seeds": _seeds,
     "store": _text,
     "study": lambda key, value: {"studies": (value,)},
+    "task": _names("tasks"),
     "tasks": _names("tasks"),
     "trials": _count,
     "weights": _path,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gclbench.cli.options import PLAN_WORDS, parse_words, require_study, to_request
+from gclbench.cli.options import PLAN_WORDS, RECIPE_WORDS, parse_words, require_study, to_request
 
 
 def plan(
@@ -27,8 +27,9 @@ def plan(
       gclbench plan ablation=table6
       gclbench plan ablation=table6 seeds=0,1,2 --json
       gclbench plan ablation=table6 joint.pseudo_labels.eps=0.45
+      gclbench plan recipe=scl task=market1501
     """
-    parsed = parse_words(words or (), PLAN_WORDS, content=content or ())
+    parsed = parse_words(words or (), (*PLAN_WORDS, *RECIPE_WORDS), content=content or ())
     require_study(parsed, "plan")
     from gclbench.runtime.session import open_session
 

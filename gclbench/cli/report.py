@@ -15,6 +15,7 @@ from gclbench.errors import DataMissingError, OverrideError, UnknownNameError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from gclbench.content import Content
     from gclbench.runtime.session import Request
 
 
@@ -31,17 +32,20 @@ def report(
     the plots of tables that have them as TABLE.pdf, TABLE.png, TABLE.svg.
 
     \b
-    Words: profile, seeds, rows, tasks, home, store, data.root and settings as in `gclbench run`.
+    Words: profile, seeds, rows, tasks, home, store, data.root and settings as in `gclbench run`;
+    recipe=NAME stands for the table recipe_NAME.
 
     \b
     Examples:
       gclbench report table6
       gclbench report table6 format=latex
       gclbench report table6 format=csv,markdown out=reports
+      gclbench report recipe=scl
       gclbench report out=everything
     """
     tables, rest = split(words or ())
     parsed = parse_words(rest, REPORT_WORDS, content=content or ())
+    tables = (*tables, *parsed.studies)
     if parsed.out is None and len(parsed.formats) > 1:
         raise OverrideError("several formats need a folder.", "Add out=DIR.")
     if parsed.out is None and {"pdf", "png", "svg"}.intersection(parsed.formats):
@@ -71,6 +75,7 @@ def measured(parsed: Words, tables: Sequence[str]) -> list[Request]:
     DataMissingError when nothing was asked for yet.
     """
     from gclbench.content import Content
+    from gclbench.schema.recipe_study import named_tasks, recipe_of
     from gclbench.tracking import RequestedStudy, RunStore
 
     studies = studies_of(tables, parsed.content_dirs)
@@ -83,32 +88,49 @@ def measured(parsed: Words, tables: Sequence[str]) -> list[Request]:
         overrides = dict(request.overrides)
         known = [RequestedStudy(study, parsed.profile, overrides) for study in studies]
     else:
-        names = Content(parsed.content_dirs).names("ablations")
+        content = Content(parsed.content_dirs)
+        names = [*content.names("ablations"), *_by_themselves(content)]
         known = [each for each in store.studies() if each.study in names]
     found: list[Request] = []
     for each in known:
-        seeds = store.seeds_of(each.study, each.profile, each.overrides)
-        if not seeds and tables:
+        cells = store.requests(each.study, each.profile, each.overrides)
+        if not cells and tables:
             raise nothing_measured(parsed, [each.study])
+        tasks = None  # as the study says; a recipe by itself says nothing
+        if recipe_of(each.study):
+            asked = {cell.task for cell in cells}
+            tasks = tuple(task.name for task in named_tasks() if task.name in asked)
         found.append(
             replace(
                 request,
                 studies=(each.study,),
                 profile=each.profile,
                 overrides=each.overrides,
-                seeds=parsed.seeds or tuple(seeds),
+                seeds=parsed.seeds or tuple(sorted({cell.seed for cell in cells})),
+                tasks=parsed.tasks or tasks,
             )
         )
     return found
+
+
+def _by_themselves(content: Content) -> list[str]:
+    from gclbench.schema.recipe_study import PREFIX
+
+    return [f"{PREFIX}{name}" for name in content.names("baselines")]
 
 
 def nothing_measured(parsed: Words, names: Sequence[str]) -> DataMissingError:
     """The error for a report without a single number, with the command that makes one."""
     what = f"of '{names[0]}' " if names else ""
     profile = "" if parsed.profile == DEFAULT_PROFILE else f" profile={parsed.profile}"
+    from gclbench.schema.recipe_study import recipe_of
+
+    recipe = recipe_of(names[0]) if names else None
+    table = f"ablation={names[0] if names else 'table6'}"
+    run = f"recipe={recipe} task={(parsed.tasks or ('market1501',))[0]}" if recipe else table
     return DataMissingError(
         f"nothing {what}has been measured in {parsed.home} with these settings.",
-        f"First run: gclbench run ablation={names[0] if names else 'table6'}{profile}",
+        f"First run: gclbench run {run}{profile}",
     )
 
 
@@ -122,6 +144,8 @@ def studies_of(tables: Sequence[str], content_dirs: Sequence[Path]) -> tuple[str
         table = content.study(name).report
         if table is not None:  # a search writes files of its own
             by_table.setdefault(table, []).append(name)
+    for name in _by_themselves(content):
+        by_table.setdefault(name, []).append(name)
     for wanted in tables:
         if wanted not in by_table:
             raise UnknownNameError("table", wanted, by_table)

@@ -20,11 +20,13 @@ def run(
         list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
     ] = None,
 ) -> None:
-    """Run one or more ablations and print their tables; finished work is reused.
+    """Run ablations, or recipes by themselves, and print their tables; finished work is reused.
 
     \b
     Words:
       ablation=NAME[,NAME]   what to run (gclbench list ablations)
+      recipe=NAME[,NAME]     instead: a recipe by itself (gclbench list baselines), on ...
+      task=NAME[,NAME]       ... market1501, dukemtmc-reid, duke2market, ... (one must be named)
       profile=NAME           sizes: smoke, laptop (default), paper
       seeds=0,1,2            default: as the study says
       rows=a,b  tasks=a,b    only a part of the study
@@ -44,6 +46,7 @@ def run(
       gclbench run ablation=table6 seeds=0,1,2 workers=4
       gclbench run ablation=table6 rows=baseline,rotation tasks=market1501
       gclbench run ablation=table6 data.root=/data/reid profile=paper
+      gclbench run recipe=scl task=market1501 seeds=0,1,2
     """
     parsed = parse_words(words or (), content=content or ())
     require_study(parsed, "run")

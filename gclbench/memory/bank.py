@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -122,5 +124,17 @@ class LookUpTable(_Bank):
         as their mean.
         """
         clusters, fresh = self._checked(clusters, features, 0.5)
-        for cluster, feature in zip(clusters.tolist(), fresh, strict=True):
-            self._rows[cluster] = F.normalize((self._rows[cluster] + feature) / 2, dim=0)
+        for turn in turns(clusters):
+            chosen = clusters[turn]
+            self._rows[chosen] = F.normalize((self._rows[chosen] + fresh[turn]) / 2, dim=1)
+
+
+def turns(rows: Tensor) -> Iterator[Tensor]:
+    """Yield the positions in `rows` (M,) of all first occurrences, of all second ones, ...
+
+    What is done turn by turn, each at once, ends as if it were done row after row.
+    """
+    ordered, order = torch.sort(rows, stable=True)
+    occurrence = torch.arange(len(rows), device=rows.device) - torch.searchsorted(ordered, ordered)
+    for turn in range(int(occurrence.max()) + 1 if len(rows) else 0):
+        yield order[occurrence == turn]

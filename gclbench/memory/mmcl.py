@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gclbench.memory.bank import _Bank
+from gclbench.memory.bank import _Bank, turns
 
 
 class MmclMemory(_Bank):
@@ -35,18 +35,7 @@ class MmclMemory(_Bank):
         """
         weight = momentum * min(epoch / ramp_epochs, 1.0)
         indices, fresh = self._checked(indices, unit_features, weight)
-        turns = _occurrence(indices)
-        for turn in range(int(turns.max()) + 1 if len(turns) else 0):
-            now = turns == turn
-            mixed = weight * self._rows[indices[now]] + (1 - weight) * fresh[now]
-            self._rows[indices[now]] = F.normalize(mixed, dim=1)
-
-
-def _occurrence(indices: Tensor) -> Tensor:
-    """How often each entry of `indices` (B,) has occurred before it: (B,) int64."""
-    ordered, order = indices.sort(stable=True)
-    place = torch.arange(len(indices), device=indices.device)
-    first = torch.searchsorted(ordered, ordered)
-    occurrence = torch.empty_like(place)
-    occurrence[order] = place - first
-    return occurrence
+        for turn in turns(indices):
+            chosen = indices[turn]
+            mixed = weight * self._rows[chosen] + (1 - weight) * fresh[turn]
+            self._rows[chosen] = F.normalize(mixed, dim=1)

@@ -207,6 +207,33 @@ class MmclSettings(Model):
     memory_ramp_epochs: PositiveInt = 60
 
 
+class SclSettings(Model):
+    """`warmup.method=scl` (Pang et al., arXiv 2010.07608). Defaults: the code's `test.yml`.
+
+    Every image attracts `positives` near neighbours and repels the `negatives` next ones (at most
+    as many as there are); in the first `init_epochs` it knows itself only. lambda_t: weight of the
+    own row, alpha scales the others'. lambda_p: weight of the stripes' loss, lambda_g: of the
+    global distance in the search. lambda_c: what a neighbour of the same camera is put back by.
+    """
+
+    epochs: PositiveInt = 50
+    batch_size: Annotated[int, Field(ge=2)] = 8
+    lr: PositiveFloat = 1e-3
+    new_layer_lr_factor: PositiveFloat = 1.0
+    lr_step_epochs: PositiveInt = 200
+    weight_decay: NonNegative = 5e-4
+    positives: PositiveInt = 7
+    negatives: PositiveInt = 500
+    init_epochs: Count = 3
+    lambda_t: Share = 0.5
+    lambda_p: Share = 0.5
+    lambda_g: Share = 0.5
+    lambda_c: NonNegative = 0.05
+    alpha: NonNegative = 1.75
+    temperature: PositiveFloat = 0.1
+    update_in_backward: bool = False
+
+
 class WarmupSettings(Model):
     """Stage 1. Defaults are JVTC's (Li and Zhang, ECCV 2020; official code).
 
@@ -240,6 +267,7 @@ class WarmupSettings(Model):
     checkpoint: CheckpointSettings = CheckpointSettings()
     buc: BucSettings = BucSettings()
     mmcl: MmclSettings = MmclSettings()
+    scl: SclSettings = SclSettings()
 
     @model_validator(mode="after")
     def _file_is_asked_for(self) -> WarmupSettings:

@@ -256,13 +256,18 @@ class Study(Model):
 
 
 class Recipe(Model):
-    """A full method (`set`: settings over the defaults), or a system known by its numbers only."""
+    """A full method (`set`: settings over the defaults), or a system known by its numbers only.
+
+    `stop`: where it ends when it is run by itself (`gclbench run recipe=NAME task=TASK`); a method
+    that is a warm-up stops there. A study's rows say for themselves where they stop.
+    """
 
     recipe: str
     title: str
     reference: str
     setting: str
     runs_here: bool
+    stop: Stage = Stage.JOINT
     set: dict[str, Any] = Field(default_factory=dict)
     notes: str = ""
 

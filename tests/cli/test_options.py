@@ -95,3 +95,23 @@ def test_a_verb_takes_only_its_own_words() -> None:
 def test_a_run_without_an_ablation_says_how_to_name_one() -> None:
     with pytest.raises(UsageError, match="gclbench run ablation=table6"):
         require_study(parse(), "run")
+
+
+def test_a_recipe_is_the_study_of_its_name_and_task_is_tasks() -> None:
+    parsed = parse("recipe=scl,jvtc", "task=market1501,duke2market")
+    assert parsed.studies == ("recipe_scl", "recipe_jvtc")
+    assert parsed.tasks == ("market1501", "duke2market")
+    require_study(parsed, "run")
+
+
+@pytest.mark.parametrize("words", [("recipe=scl", "ablation=table6"), ("task=a", "tasks=a")])
+def test_two_words_for_one_thing_are_refused(words: tuple[str, str]) -> None:
+    with pytest.raises(OverrideError, match="both given"):
+        parse(*words)
+
+
+def test_a_recipe_without_a_task_is_told_the_tasks() -> None:
+    with pytest.raises(UsageError, match=r"task=NAME.*duke2market"):
+        require_study(parse("recipe=scl"), "run")
+    with pytest.raises(UsageError, match="'scl' by itself"):
+        require_study(parse("ablation=table6,recipe_scl"), "run")

@@ -22,13 +22,15 @@ def asked(world: Any, tmp_path: Path) -> Callable[..., None]:
         def __contains__(self, key: object) -> bool:
             return True
 
-    def remember(study: str, profile: str = "laptop", **overrides: Any) -> None:
+    def remember(
+        study: str, profile: str = "laptop", task: str = "market1501", **overrides: Any
+    ) -> None:
         home = tmp_path / "results"
         home.mkdir(exist_ok=True)
         world.done = Everything()
         store = RunStore(f"sqlite:///{home / 'store.db'}")
         where = {"study": study, "profile": profile, "overrides": overrides}
-        cell = {"row": "baseline", "task": "market1501", "node_key": "k"}
+        cell = {"row": "baseline", "task": task, "node_key": "k"}
         store.remember([{**where, **cell, "seed": seed} for seed in (0, 1)])
         store.close()
 
@@ -106,3 +108,23 @@ def test_asked_for_but_not_finished_is_nothing_measured(
     asked("table6")
     world.done = set[Node]()
     assert cli("report", "table6")[0] == 3
+
+
+def test_a_recipe_by_itself_is_reported_with_the_tasks_it_was_run_on(
+    cli: Cli, world: Any, asked: Callable[..., None]
+) -> None:
+    asked("recipe_scl", task="duke2market")
+    asked("recipe_scl", task="dukemtmc-reid")
+    for words in (("recipe=scl",), ("recipe_scl",), ()):
+        code, out, _ = cli("report", *words, "format=csv")
+        assert code == 0
+        assert out.count("recipe_scl,scl,") == 2 * 4
+        assert world.requests[-1].tasks == ("dukemtmc-reid", "duke2market")
+    cli("report", "recipe=scl", "task=duke2market")
+    assert world.requests[-1].tasks == ("duke2market",)
+
+
+def test_a_recipe_that_was_never_run_names_the_command(cli: Cli, world: Any) -> None:
+    code, _, err = cli("report", "recipe=scl", "task=duke2market", "profile=smoke")
+    assert code == 3
+    assert "gclbench run recipe=scl task=duke2market profile=smoke" in err

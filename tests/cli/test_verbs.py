@@ -52,6 +52,8 @@ def test_version_is_printed(cli: Cli) -> None:
         (("show", "ablations"), "NAME"),
         (("run",), "no ablation is named"),
         (("run", "table6"), "not of the form key=value"),
+        (("run", "recipe=scl"), "Add task=NAME"),
+        (("run", "recipe=slc", "task=market1501"), "Did you mean 'scl'"),
         (("run", "ablatoin=table6"), "Did you mean 'ablation'"),
         (("run", "ablation=tabel6"), "Did you mean 'table6'"),
         (("run", "ablation=table6", "profile=smoek"), "Did you mean 'smoke'"),
@@ -137,6 +139,16 @@ def test_run_prints_rows_tables_and_files_and_remembers_them(cli: Cli, world: An
     assert files == ["table6.csv", "table6.html", "table6.md", "table6.tex"]
     again = cli("run", "ablation=table6", "profile=smoke", "seeds=0")
     assert "Everything was reused" in again[1]
+
+
+def test_a_warm_up_recipe_by_itself_stops_at_the_warm_up(cli: Cli, world: Any) -> None:
+    code, out, _ = cli("plan", "recipe=scl,gcl_plus", "task=market1501", "--json")
+    assert code == 0
+    assert json.loads(out)["requested"] == dict(zip(STAGES, (2, 0, 2, 1, 1, 2), strict=True))
+    code, out, err = cli("run", "recipe=scl", "task=market1501", "profile=smoke")
+    assert (code, err) == (0, "")
+    files = sorted(path.name for path in (world.requests[0].home / "reports").iterdir())
+    assert files == ["recipe_scl.csv", "recipe_scl.html", "recipe_scl.md", "recipe_scl.tex"]
 
 
 def test_run_writes_a_tidy_csv_of_measured_numbers(cli: Cli, world: Any, tmp_path: Path) -> None:

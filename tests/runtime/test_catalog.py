@@ -18,7 +18,7 @@ KINDS = {
     "losses": {"l_vi", "l_vi_prime", "l_vi_dprime", "l_proto", "l_mix"},
     "networks": {"id_encoder", "str_encoder", "generator", "discriminator"},
     "stages": {"pretrain", "source", "warmup", "gan", "joint", "evaluate"},
-    "warmups": {"jvtc"},
+    "warmups": {"jvtc", "scl"},
 }
 
 

@@ -27,6 +27,17 @@ CASES = [
 
 
 @pytest.mark.gpu
+@pytest.mark.parametrize("live", [False, True])
+def test_scl_trains_on_a_gpu(bench: Any, tiny: Any, live: bool) -> None:
+    small = {"epochs": 2, "batch_size": 4, "positives": 2, "init_epochs": 1}
+    settings = tiny(warmup={"method": "scl", "scl": {**small, "update_in_backward": live}})
+    context = bench.context("warmup", settings, parents=bench.parents("pretrain"))
+    REGISTRY.lookup("stages", "warmup").component(replace(context, device=torch.device("cuda")))
+    state = torch.load(context.folder / "encoder.pt", weights_only=True)
+    assert all(torch.isfinite(value.float()).all() for value in state.values())
+
+
+@pytest.mark.gpu
 @pytest.mark.parametrize(("stage", "parents", "joint"), CASES)
 def test_a_stage_trains_on_a_gpu(
     bench: Any, tiny: Any, dataset: Any, stage: str, parents: tuple[str, ...], joint: Any

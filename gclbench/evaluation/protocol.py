@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from gclbench.evaluation.features import extract_features
 from gclbench.evaluation.invariance import FactorScores, factor_scores
@@ -100,6 +100,8 @@ def evaluate(
 ) -> EvaluationResult:
     """Encode query and gallery, rank, and score.
 
+    By look alone; for `settings.camera_time` see `evaluate_with_camera_time`.
+
     Source    Zheng et al., ICCV 2015: items of the query's identity and camera are left out, junk
               (pid -1) too, distractors (pid 0) stay; a query without a match is skipped. No
               re-ranking, no camera or time information, ties by gallery order.
@@ -107,7 +109,15 @@ def evaluate(
     """
     query = extract_features(encoder, dataset.images("query"), settings.batch_size, device)
     gallery = extract_features(encoder, dataset.images("gallery"), settings.batch_size, device)
-    ranking = evaluate_ranking(
+    ranking = rank(query, gallery, dataset, settings)
+    return result_of(ranking, dataset, settings, len(gallery), query.shape[1])
+
+
+def rank(
+    query: Tensor, gallery: Tensor, dataset: Retrieval, settings: EvaluateSettings
+) -> RankingResult:
+    """Rank unit rows (Q, E) and (G, E) of the dataset's query and gallery by their distance."""
+    return evaluate_ranking(
         query,
         gallery,
         dataset.query.pids,
@@ -116,7 +126,6 @@ def evaluate(
         dataset.gallery.cams,
         average_precision=settings.average_precision,
     )
-    return _result(ranking, dataset, settings, len(gallery), query.shape[1])
 
 
 def evaluate_factors(
@@ -125,7 +134,10 @@ def evaluate_factors(
     settings: EvaluateSettings,
     device: str | torch.device = "cpu",
 ) -> dict[str, FactorScores]:
-    """APs by true factor, under the same protocol as `evaluate`; the dataset knows its factors."""
+    """APs by true factor, under the same protocol as `evaluate`; the dataset knows its factors.
+
+    They are the encoder's own, by look alone, also where cameras and times take part in the score.
+    """
     probe, others = (
         extract_features(encoder, dataset.images(split), settings.batch_size, device)
         for split in ("query", "gallery")
@@ -139,13 +151,14 @@ def evaluate_factors(
     )
 
 
-def _result(
+def result_of(
     ranking: RankingResult,
     dataset: Retrieval,
     settings: EvaluateSettings,
     gallery_size: int,
     feature_dim: int,
 ) -> EvaluationResult:
+    """Say what a ranking is worth, in percent, and how it came about."""
     valid = int(ranking.valid.sum())
     r1, r5, r10 = (100 * ranking.rank(r) for r in RANKS)
     return EvaluationResult(

@@ -12,12 +12,14 @@ import typer
 
 from gclbench import __version__
 from gclbench.cli.checkpoint import checkpoint
+from gclbench.cli.data import data
 from gclbench.cli.doctor import doctor
 from gclbench.cli.embed import embed
 from gclbench.cli.exit import ExitCode, code_of, describe, foreseen
 from gclbench.cli.figure import figure, help_text
 from gclbench.cli.invariance import invariance
 from gclbench.cli.list import list_names
+from gclbench.cli.mesh import mesh
 from gclbench.cli.plan import plan
 from gclbench.cli.report import report
 from gclbench.cli.run import run
@@ -39,8 +41,10 @@ app.command("figure", help=help_text())(figure)
 app.command("invariance")(invariance)
 app.add_typer(checkpoint, name="checkpoint")
 app.command("embed")(embed)
+app.add_typer(mesh, name="mesh")
 app.command("list")(list_names)
 app.command("show")(show)
+app.add_typer(data, name="data")
 app.command("doctor")(doctor)
 
 # typer raises its own copy of click's usage errors, older releases click's: find it either way.

@@ -44,6 +44,8 @@ TUNE_WORDS = (
 INVARIANCE_WORDS = (
     *("ablation", "data", "format", "home", "out", "profile", "rows", "seeds", "store", "tasks"),
 )
+CHECK_WORDS = ("data", "deep", "home", "profile")
+MAKE_WORDS = ("home", "out", "profile", "role")
 REPORT_WORDS = ("data", "format", "home", "out", "profile", "rows", "seeds", "store", "tasks")
 
 
@@ -69,7 +71,12 @@ class Words:
     observers: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
     out: Path | None = None
+    role: str = ""
+    deep: bool = False
     content_dirs: tuple[Path, ...] = ()
+    dataset: str | None = None
+    archive: Path | None = None
+    weights: Path | None = None
 
 
 def parse_words(
@@ -226,6 +233,12 @@ def _path(key: str, value: str) -> dict[str, Any]:
     return {key: Path(value).expanduser()}
 
 
+def _switch(key: str, value: str) -> dict[str, Any]:
+    if value not in ("true", "false"):
+        raise OverrideError(f"{key}={value} is not known.", "Write true or false.")
+    return {key: value == "true"}
+
+
 def _data(key: str, value: str) -> dict[str, Any]:
     if value != "synthetic":
         raise OverrideError(
@@ -237,7 +250,10 @@ def _data(key: str, value: str) -> dict[str, Any]:
 
 _READERS: dict[str, Callable[[str, str], dict[str, Any]]] = {
     "ablation": _names("studies"),
+    "archive": _path,
     "data": _data,
+    "dataset": _text,
+    "deep": _switch,
     "device": _text,
     "executor": _text,
     "format": lambda key, value: {
@@ -247,11 +263,13 @@ _READERS: dict[str, Callable[[str, str], dict[str, Any]]] = {
     "observers": _names("observers"),
     "out": _path,
     "profile": _text,
+    "role": _text,
     "rows": _names("rows"),
     "seeds": _seeds,
     "store": _text,
     "study": lambda key, value: {"studies": (value,)},
     "tasks": _names("tasks"),
     "trials": _count,
+    "weights": _path,
     "workers": _count,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from PIL import Image, UnidentifiedImageError
 
 from gclbench.datasets.cache import cached_array
 from gclbench.errors import DataMissingError, UsageError
+
+if TYPE_CHECKING:
+    from gclbench.datasets.counts import Difference
 
 Split = Literal["train", "query", "gallery"]
 Progress = Callable[[str, int, int], None]
@@ -22,8 +25,11 @@ Builder = Callable[[Bytes, Progress | None], None]
 
 @dataclass(frozen=True)
 class ImageTable:
-    """Images sorted by path (relative to the root); pids, cams (0-based), frames: int64 (N,).
+    """Samples sorted by path (relative to the root); pids, cams (0-based), frames: int64 (N,).
 
+    A sample is an image or a tracklet: what has one row in the memory bank, one pseudo label, one
+    place in a ranking. starts: None where every sample is one image; otherwise int64 (N + 1,), and
+    `paths[starts[i]:starts[i + 1]]` are the images of tracklet i in temporal order.
     clock_frames: 0 where all frames count on one clock. Otherwise clocks start anew: images with
     different frames // clock_frames were filmed in different sessions, and how far their frames
     lie apart means nothing.
@@ -34,9 +40,15 @@ class ImageTable:
     cams: NDArray[np.int64] = field(repr=False)
     frames: NDArray[np.int64] = field(repr=False)
     clock_frames: int = 0
+    starts: NDArray[np.int64] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.pids)
+
+    @property
+    def spans(self) -> NDArray[np.int64]:
+        """Return where each sample's images begin and the last one's end: int64 (N + 1,)."""
+        return np.arange(len(self) + 1, dtype=np.int64) if self.starts is None else self.starts
 
 
 @dataclass(frozen=True)
@@ -64,17 +76,19 @@ class Dataset:
     oracle_with: Builder | None = field(default=None, repr=False)
     factors_with: Callable[[Split], Any] | None = field(default=None, repr=False)
     progress: Progress | None = field(default=None, repr=False)
-    verify_with: Callable[[], list[str]] | None = field(default=None, repr=False)
+    verify_with: Callable[[], list[Difference]] | None = field(default=None, repr=False)
 
     def verify(self, strict: bool = False) -> list[str]:
         """Compare with the published counts and return what differs.
 
-        With `strict` a difference raises DataMissingError. A rendered dataset has none to meet.
+        With `strict` a difference from counts that are beyond doubt raises DataMissingError. A
+        rendered dataset has none to meet.
         """
         found = self.verify_with() if self.verify_with is not None else []
-        if strict and found:
-            raise DataMissingError(" ".join(found), "Use the complete dataset.")
-        return found
+        firm = [each.text for each in found if each.firm]
+        if strict and firm:
+            raise DataMissingError(" ".join(firm), "Use the complete dataset.")
+        return [each.text for each in found]
 
     def table(self, split: Split) -> ImageTable:
         tables = {"train": self.train, "query": self.query, "gallery": self.gallery}
@@ -83,7 +97,9 @@ class Dataset:
         return tables[split]
 
     def images(self, split: Split) -> Bytes:
-        """Return uint8 (N, H, W, 3) RGB, decoded and resized (bicubic) once, rows as the table.
+        """Return uint8 (F, H, W, 3) RGB, decoded and resized (bicubic) once, rows as `paths`.
+
+        F = N for images; the spans of the table tell which rows are a tracklet's.
 
         Raises DataMissingError naming a file that is missing or cannot be read.
         """
@@ -93,20 +109,20 @@ class Dataset:
             for index, path in enumerate(table.paths):
                 out[index] = read_image(self.root / path, self.height_px, self.width_px)
                 if self.progress is not None:
-                    self.progress(f"{self.label} {split} images", index + 1, len(table))
+                    self.progress(f"{self.label} {split} images", index + 1, len(table.paths))
 
         name = f"{split}-{self.height_px}x{self.width_px}.npy"
-        shape = (len(table), self.height_px, self.width_px, 3)
+        shape = (len(table.paths), self.height_px, self.width_px, 3)
         return cached_array(self.arrays / name, shape, build)
 
     def projections(self) -> Bytes:
-        """Return uint8 (N_train, 8, H, W): gray bodies on white, turned by index * 45 degrees."""
+        """Return uint8 (F_train, 8, H, W): gray bodies on white, turned by index * 45 degrees."""
         if self.project_with is None:
             raise UsageError(f"{self.label} has no mesh source.", "Set data.mesh.source.")
         return self._made(self.projections_file, (), self.project_with)
 
     def oracle_views(self) -> Bytes:
-        """Return uint8 (N_train, 8, H, W, 3): the same person, camera and light, body turned.
+        """Return uint8 (F_train, 8, H, W, 3): the same person, camera and light, body turned.
 
         Index 0 is the own image before compression; the others have another part of the camera's
         scene behind them. Raises UsageError for real data.
@@ -124,7 +140,7 @@ class Dataset:
         return None if self.factors_with is None else self.factors_with(split)
 
     def _made(self, name: str, tail: tuple[int, ...], builder: Builder) -> Bytes:
-        shape = (len(self.train), 8, self.height_px, self.width_px, *tail)
+        shape = (len(self.train.paths), 8, self.height_px, self.width_px, *tail)
         return cached_array(self.arrays / name, shape, lambda out: builder(out, self.progress))
 
 

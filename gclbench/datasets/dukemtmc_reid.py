@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from gclbench.datasets.reader import Expected, ImageReader, Parsed
+from gclbench.datasets.counts import Expected
+from gclbench.datasets.reader import ImageReader, Parsed
 from gclbench.registry import register
 
 _NAME = re.compile(r"^(\d{4})_c(\d)_f(\d{7})\.jpg$")
@@ -25,9 +26,14 @@ def dukemtmc_reid() -> ImageReader:
         parse=_parse,
         folders=("", "DukeMTMC-reID", "dukemtmc_reid", "dukemtmc-reid", "dukemtmc"),
         expected={
-            "train": Expected(16_522, 702),
-            "query": Expected(2_228, 702),
-            "gallery": Expected(17_661, 1_110),
+            "train": Expected(
+                16_522, 702, cameras=(2809, 3009, 1088, 1395, 1685, 3700, 1330, 1506)
+            ),
+            "query": Expected(2_228, 702, cameras=(413, 383, 190, 155, 216, 369, 239, 263)),
+            "gallery": Expected(
+                17_661, 1_110, cameras=(2704, 2798, 828, 1139, 1209, 3308, 1255, 4420)
+            ),
         },
+        on_disk={"bounding_box_train": 16_522, "query": 2_228, "bounding_box_test": 17_661},
         source="whoever may share it with you (its authors withdrew it)",
     )

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gclbench.datasets.base import Bytes, Dataset, ImageTable, Split
+from gclbench.datasets.base import Bytes, Dataset, Split
 from gclbench.datasets.cache import cached_array
+from gclbench.datasets.tracklets import chosen, image_rows
 from gclbench.digest import digest
 from gclbench.errors import UsageError
 
@@ -70,7 +71,9 @@ def hold_out(base: Dataset, share: float) -> HeldOutDataset:
 
     Who is held out follows from a digest of each identity's number, so neither file order nor
     chance matters. Of a held-out identity, the first image (by path) of every camera is a query,
-    the others are the gallery. Raises UsageError where too few identities are left on a side.
+    the others are the gallery. Tracklets: the gallery keeps the queries, as MARS's does, because
+    many people have but one tracklet a camera (same identity and camera never count). Raises
+    UsageError where too few identities are left on a side.
     """
     pids = base.train.pids
     identities = sorted({int(pid) for pid in pids}, key=lambda pid: digest(["held out", pid]))
@@ -88,14 +91,15 @@ def hold_out(base: Dataset, share: float) -> HeldOutDataset:
     )
     queries = np.zeros(len(places), dtype=bool)
     queries[first] = True
-    rows = {
+    samples = {
         "train": np.flatnonzero(~held),
         "query": places[queries],
-        "gallery": places[~queries],
+        "gallery": places[~queries] if base.train.starts is None else places,
     }
+    rows = {split: image_rows(base.train, part) for split, part in samples.items()}
     shared: dict[str, Any] = {f.name: getattr(base, f.name) for f in fields(Dataset)}
     name = fingerprint(base.fingerprint, share)
-    shared |= {split: _chosen(base.train, chosen) for split, chosen in rows.items()}
+    shared |= {split: chosen(base.train, part) for split, part in samples.items()}
     shared |= {"fingerprint": name, "arrays": base.arrays.parent / name[:16]}
     return HeldOutDataset(**shared, base=base, rows=rows)
 
@@ -103,13 +107,3 @@ def hold_out(base: Dataset, share: float) -> HeldOutDataset:
 def fingerprint(images: str, share: float) -> str:
     """Return the digest of what is left of a dataset's images."""
     return digest([images, "held out", REVISION, share])
-
-
-def _chosen(table: ImageTable, rows: NDArray[np.int64]) -> ImageTable:
-    return replace(
-        table,
-        paths=tuple(table.paths[row] for row in rows),
-        pids=table.pids[rows],
-        cams=table.cams[rows],
-        frames=table.frames[rows],
-    )

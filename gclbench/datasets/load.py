@@ -7,72 +7,56 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from gclbench.datasets import held_out
 from gclbench.datasets.base import Bytes, Dataset, ImageTable, Progress, Split
 from gclbench.datasets.cache import cached_folder
 from gclbench.datasets.dukemtmc_reid import dukemtmc_reid
+from gclbench.datasets.dukemtmc_videoreid import dukemtmc_videoreid
 from gclbench.datasets.files import folder_fingerprint
+from gclbench.datasets.kept import kept_fingerprint, kept_tables
 from gclbench.datasets.market1501 import market1501
+from gclbench.datasets.mars import mars
+from gclbench.datasets.mesh_sources import (
+    check_meshes,
+    drawing,
+    mesh_identity,
+    projections_file,
+)
 from gclbench.datasets.msmt17 import msmt17
+from gclbench.datasets.origin import made_name
 from gclbench.datasets.reader import Reader
 from gclbench.datasets.synthetic.factors import Factors, true_factors
-from gclbench.datasets.synthetic.naming import named_shots
+from gclbench.datasets.synthetic.naming import named_shots, path_of
 from gclbench.datasets.synthetic.render import ALL_ANGLES, Renderer
 from gclbench.datasets.synthetic.shots import World, plan_world
 from gclbench.datasets.synthetic.spec import TwinSpec, world_spec
 from gclbench.datasets.synthetic.write import write_world
 from gclbench.digest import digest
-from gclbench.errors import DataMissingError, UnknownNameError, UsageError
-from gclbench.meshes.projections import resolve_renderer
-from gclbench.meshes.sources import disturbed, draw_parameters, read_archive, read_parameters
-from gclbench.schema.settings import DataSettings, WorldSettings
-from gclbench.seeding import numpy_generator
+from gclbench.errors import DataMissingError, UnknownNameError
+from gclbench.schema.settings import VIDEO_ROLES, DataSettings, WorldSettings
 
 # Rises whenever the same settings would give other pixels.
 WORLD_REVISION = 3
-# The same for projections.
-PROJECTION_REVISION = 1
 _READERS: dict[str, Callable[[], Reader]] = {
     "market1501": market1501,
     "dukemtmc_reid": dukemtmc_reid,
     "msmt17": msmt17,
+    "mars": mars,
+    "dukemtmc_videoreid": dukemtmc_videoreid,
 }
 
 
-def _reader(role: str) -> Reader:
+def reader_of(role: str, data: DataSettings) -> Reader:
+    """Return the reader of a role. Raises UnknownNameError."""
     if role not in _READERS:
         raise UnknownNameError("dataset", role, _READERS)
-    return _READERS[role]()
+    return mars(data.video.mars_gallery) if role == "mars" else _READERS[role]()
 
 
 def _world_fingerprint(role: str, world: WorldSettings, data: DataSettings) -> str:
     spec = asdict(world_spec(role))
     size = [data.height_px, data.width_px]
     return digest([WORLD_REVISION, spec, world.model_dump(mode="json"), size])
-
-
-def _mesh_identity(data: DataSettings) -> dict[str, object]:
-    mesh = data.mesh
-    renderer = "" if mesh.source == "archive" else resolve_renderer(mesh.renderer)
-    noise = mesh.noise_deg if mesh.source == "oracle" else 0.0
-    root = "" if mesh.root is None else _mesh_root_identity(Path(mesh.root))
-    return {
-        "revision": PROJECTION_REVISION,
-        "source": mesh.source,
-        "renderer": renderer,
-        "noise_deg": noise,
-        "root": root,
-    }
-
-
-def _mesh_root_identity(root: Path) -> str:
-    # An archive has 8 files per image: names and sizes identify it, bytes would take minutes.
-    if root.is_file():
-        return digest([root.name, root.stat().st_size])
-    files = sorted(path for path in root.rglob("*") if path.is_file()) if root.is_dir() else []
-    return digest([[str(path.relative_to(root)), path.stat().st_size] for path in files])
 
 
 def dataset_fingerprint(
@@ -86,12 +70,26 @@ def dataset_fingerprint(
     if data.root is None:
         images = _world_fingerprint(role, data.world, data)
     else:
-        reader = _reader(role)
+        reader = reader_of(role, data)
         root = reader.find_root(Path(data.root))
         images = digest([role, folder_fingerprint(root, reader.members(root), cache_dir)])
+        if meshes and data.mesh.source != "oracle":  # known missing before anything is trained
+            kept = kept_tables(role, reader.read(root), data.video)
+            check_meshes(role, data, kept["train"].paths)
+    images = kept_fingerprint(role, images, data.video)
     if data.validation_share > 0:
         images = held_out.fingerprint(images, data.validation_share)
-    return digest([images, _mesh_identity(data)]) if meshes else images
+    return digest([images, mesh_identity(role, data)]) if meshes else images
+
+
+def is_rendered(role: str, data: DataSettings) -> bool:
+    """Whether a role is played by rendered people: a twin, also one written out as files.
+
+    Raises DataMissingError when `data.root` holds no such dataset.
+    """
+    if data.root is None:
+        return True
+    return made_name(reader_of(role, data).find_root(Path(data.root))) is not None
 
 
 def load_dataset(
@@ -111,7 +109,7 @@ def load_dataset(
 def _load_whole(
     role: str, data: DataSettings, cache_dir: Path, progress: Progress | None
 ) -> Dataset:
-    reader = _reader(role)
+    reader = reader_of(role, data)
     if data.root is None:
         return _load_world(role, reader, data, data.world, cache_dir, progress)
     root = reader.find_root(Path(data.root))
@@ -119,24 +117,26 @@ def _load_whole(
     for split, table in tables.items():
         if len(table) == 0:
             raise DataMissingError(f"{reader.title} under {root} has no {split} images.")
+    kept = kept_tables(role, tables, data.video)
     fingerprint = dataset_fingerprint(role, data, cache_dir, meshes=False)
+    arrays = Path(cache_dir) / "arrays" / fingerprint[:16]
     return Dataset(
         name=role,
         role=role,
-        label=reader.label(root),
+        label=made_name(root) or reader.label(root),
         root=root,
         fingerprint=fingerprint,
         synthetic=False,
         height_px=data.height_px,
         width_px=data.width_px,
-        arrays=Path(cache_dir) / "arrays" / fingerprint[:16],
-        projections_file=_projections_file(data),
-        project_with=partial(_draw_meshes, data, tables["train"].paths, None),
+        arrays=arrays,
+        projections_file=projections_file(role, data),
+        project_with=drawing(role, data, kept["train"].paths, root, arrays),
         progress=progress,
-        verify_with=partial(reader.warnings, tables),
-        train=tables["train"],
-        query=tables["query"],
-        gallery=tables["gallery"],
+        verify_with=None if made_name(root) else partial(reader.differences, tables),
+        train=kept["train"],
+        query=kept["query"],
+        gallery=kept["gallery"],
     )
 
 
@@ -170,17 +170,22 @@ def _load_world(
     progress: Progress | None,
 ) -> Dataset:
     spec = world_spec(role)
-    fingerprint = _world_fingerprint(role, sizes, data)
-    folder = Path(cache_dir) / "worlds" / fingerprint[:16]
+    whole = _world_fingerprint(role, sizes, data)
+    fingerprint = kept_fingerprint(role, whole, data.video)
+    folder = Path(cache_dir) / "worlds" / whole[:16]
 
     def build(target: Path) -> None:
         write_world(plan_world(spec, sizes), target, data.height_px, data.width_px, progress)
 
     cached_folder(folder, build)
-    tables = reader.read(folder)
+    tables = kept_tables(role, reader.read(folder), data.video)
+    paths = tables["train"].paths
+    # Factors are told of images; a tracklet has no single pose.
+    factors = None if role in VIDEO_ROLES else partial(_factors, spec, sizes, tables)
+    arrays = Path(cache_dir) / "arrays" / fingerprint[:16]
 
     def oracle(out: Bytes, report: Progress | None) -> None:
-        _draw_oracle_views(plan_world(spec, sizes), out, report)
+        _draw_oracle_views(plan_world(spec, sizes), paths, out, report)
 
     return Dataset(
         name=spec.name,
@@ -191,11 +196,11 @@ def _load_world(
         synthetic=True,
         height_px=data.height_px,
         width_px=data.width_px,
-        arrays=Path(cache_dir) / "arrays" / fingerprint[:16],
-        projections_file=_projections_file(data),
-        project_with=partial(_draw_meshes, data, tables["train"].paths, folder),
+        arrays=arrays,
+        projections_file=projections_file(role, data),
+        project_with=drawing(role, data, paths, folder, arrays),
         oracle_with=oracle,
-        factors_with=partial(_factors, spec, sizes, tables),
+        factors_with=factors,
         progress=progress,
         train=tables["train"],
         query=tables["query"],
@@ -210,45 +215,13 @@ def _factors(
     return true_factors(plan_world(spec, sizes), split, names)
 
 
-def _projections_file(data: DataSettings) -> str:
-    key = digest([_mesh_identity(data), data.height_px, data.width_px])
-    return f"projections-{data.height_px}x{data.width_px}-{key[:12]}.npy"
-
-
-def _draw_oracle_views(world: World, out: Bytes, progress: Progress | None) -> None:
-    shots = [shot for _, shot in named_shots(world, "train")]
+def _draw_oracle_views(
+    world: World, paths: tuple[str, ...], out: Bytes, progress: Progress | None
+) -> None:
+    by_path = {path_of(world, "train", name): shot for name, shot in named_shots(world, "train")}
+    shots = [by_path[path] for path in paths]
     renderer = Renderer(world, out.shape[2], out.shape[3])
     for index, views in enumerate(renderer.views(shots, ALL_ANGLES)):
         out[index] = views
         if progress is not None:
             progress(f"{world.spec.name} oracle views", index + 1, len(shots))
-
-
-def _draw_meshes(
-    data: DataSettings,
-    paths: tuple[str, ...],
-    world_folder: Path | None,
-    out: Bytes,
-    progress: Progress | None,
-) -> None:
-    mesh = data.mesh
-    if mesh.source == "oracle":
-        if world_folder is None:
-            raise UsageError(
-                "data.mesh.source=oracle needs the rendered world: nobody knows the true bodies "
-                "of real people.",
-                "Set data.mesh.source to archive or params, and data.mesh.root.",
-            )
-        with np.load(world_folder / "parameters.npz", allow_pickle=False) as truth:
-            pose, betas, camera = (truth[f"train_{key}"] for key in ("pose", "betas", "camera"))
-        rng = numpy_generator(data.world.seed, "mesh-noise")
-        pose, betas = disturbed(pose, betas, mesh.noise_deg, rng)
-        draw_parameters(out, pose, betas, camera, resolve_renderer(mesh.renderer), progress)
-        return
-    if mesh.root is None:
-        raise UsageError(f"data.mesh.source={mesh.source} needs data.mesh.root.")
-    if mesh.source == "archive":
-        read_archive(out, Path(mesh.root), paths, progress)
-        return
-    pose, betas, camera = read_parameters(Path(mesh.root), paths)
-    draw_parameters(out, pose, betas, camera, resolve_renderer(mesh.renderer), progress)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from gclbench.datasets.reader import Expected, ImageReader, Parsed
+from gclbench.datasets.counts import Expected
+from gclbench.datasets.reader import ImageReader, Parsed
 from gclbench.registry import register
 
 _NAME = re.compile(r"^(-1|\d{4})_c(\d)s(\d)_(\d{6})_(\d{2})\.jpg(\.jpg)?$")
@@ -25,9 +26,10 @@ def market1501() -> ImageReader:
         parse=_parse,
         folders=("", "Market-1501-v15.09.15", "market1501", "market1501/Market-1501-v15.09.15"),
         expected={
-            "train": Expected(12_936, 751),
-            "query": Expected(3_368, 750),
-            "gallery": Expected(15_913, 751),
+            "train": Expected(12_936, 751, cameras=(2017, 1709, 2707, 920, 2338, 3245)),
+            "query": Expected(3_368, 750, cameras=(668, 530, 717, 248, 622, 583)),
+            "gallery": Expected(15_913, 751, cameras=(2738, 2224, 3199, 1365, 2762, 3625)),
         },
         source="its authors (Liang Zheng)",
+        on_disk={"bounding_box_train": 12_936, "query": 3_368, "bounding_box_test": 19_732},
     )

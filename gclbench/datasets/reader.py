@@ -1,16 +1,18 @@
-"""What the readers of image datasets share: the contract, three-folder layouts, counts."""
+"""What the readers of image datasets share: the contract and three-folder layouts."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from gclbench.datasets.base import ImageTable
+from gclbench.datasets.counts import Difference, Expected, differences
+from gclbench.datasets.layout import Layout, Rules
 from gclbench.errors import DataMissingError
 
 FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
@@ -27,14 +29,6 @@ class Parsed:
     frame: int
 
 
-@dataclass(frozen=True)
-class Expected:
-    """Published sizes of one split: images, identities (None where id 0 confuses the count)."""
-
-    images: int
-    identities: int | None
-
-
 class Reader(Protocol):
     """What a dataset's file offers: where it lies, what it consists of, its tables."""
 
@@ -43,6 +37,22 @@ class Reader(Protocol):
 
     @property
     def title(self) -> str: ...
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Folders below a root where the dataset may lie; "" is the root itself."""
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """The ways in which it may lie there."""
+
+    @property
+    def rules(self) -> Rules:
+        """What else holds in it."""
+
+    @property
+    def expected(self) -> Mapping[str, Expected]:
+        """Published sizes of the splits."""
 
     def find_root(self, root: Path) -> Path:
         """Return the dataset's folder in or below `root`. Raises DataMissingError."""
@@ -59,7 +69,7 @@ class Reader(Protocol):
     def read(self, root: Path) -> Tables:
         """Return the tables of train, query and gallery, sorted. Raises DataMissingError."""
 
-    def warnings(self, tables: Tables) -> list[str]:
+    def differences(self, tables: Tables) -> list[Difference]:
         """Say where the tables differ from the published counts; empty when all agree."""
 
 
@@ -74,12 +84,27 @@ class ImageReader:
     folders: tuple[str, ...]
     expected: Mapping[str, Expected]
     source: str
+    rules: Rules = field(default_factory=Rules)
+    on_disk: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """The three folders."""
+        return (
+            Layout(
+                "three folders", tuple(FOLDERS.values()), self._knows, images=dict(self.on_disk)
+            ),
+        )
+
+    def _knows(self, path: str) -> bool:
+        folder, _, name = path.rpartition("/")
+        return folder in FOLDERS.values() and self.pattern.match(name) is not None
 
     def find_root(self, root: Path) -> Path:
         """Return the folder that holds the three image folders. Raises DataMissingError."""
         tried = [root / name if name else root for name in self.folders]
         for candidate in tried:
-            if self._fits(candidate):
+            if self.fits(candidate):
                 return candidate
         raise DataMissingError(
             f"{self.title} is not under {root} (looked in {', '.join(str(t) for t in tried)} for "
@@ -88,7 +113,8 @@ class ImageReader:
             "rendered twin.",
         )
 
-    def _fits(self, candidate: Path) -> bool:
+    def fits(self, candidate: Path) -> bool:
+        """Whether a folder holds the three, and training images with names like these."""
         if not all((candidate / name).is_dir() for name in FOLDERS.values()):
             return False
         names = (entry.name for entry in (candidate / FOLDERS["train"]).iterdir())
@@ -128,23 +154,9 @@ class ImageReader:
                 rows.append((f"{FOLDERS[split]}/{name}", parsed))
         return rows
 
-    def warnings(self, tables: Tables) -> list[str]:
+    def differences(self, tables: Tables) -> list[Difference]:
         """Say where the tables differ from the published counts; empty when all agree."""
-        return count_warnings(self.title, self.expected, tables)
-
-
-def count_warnings(title: str, expected: Mapping[str, Expected], tables: Tables) -> list[str]:
-    """Say where tables differ from the published counts; empty when all agree."""
-    found = []
-    for split, sizes in expected.items():
-        images, identities = len(tables[split]), len(np.unique(tables[split].pids))
-        if images != sizes.images:
-            found.append(f"{title} {split}: {images} images, published {sizes.images}.")
-        if sizes.identities is not None and identities != sizes.identities:
-            found.append(
-                f"{title} {split}: {identities} identities, published {sizes.identities}."
-            )
-    return found
+        return differences(self.title, self.expected, tables)
 
 
 def _sequence_offsets(train: Sequence[Parsed]) -> dict[tuple[int, int], int]:

@@ -1,6 +1,6 @@
 """From an encoder and a dataset to mAP, CMC and per-query AP."""
 
-from gclbench.evaluation.features import evaluating, extract_features
+from gclbench.evaluation.features import evaluating, extract_features, extract_pooled
 from gclbench.evaluation.preprocess import from_network, structure_to_network, to_network
 from gclbench.evaluation.protocol import EvaluationResult, evaluate
 
@@ -9,6 +9,7 @@ __all__ = [
     "evaluate",
     "evaluating",
     "extract_features",
+    "extract_pooled",
     "from_network",
     "structure_to_network",
     "to_network",

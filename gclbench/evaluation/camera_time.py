@@ -19,8 +19,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gclbench.evaluation.features import extract_features
-from gclbench.evaluation.protocol import EvaluationResult, Labelled, Retrieval, rank, result_of
+from gclbench.errors import UsageError
+from gclbench.evaluation.protocol import (
+    EvaluationResult,
+    Labelled,
+    Retrieval,
+    features_of,
+    rank,
+    result_of,
+)
 from gclbench.kernels.ranking import distance_blocks, evaluate_distances
 from gclbench.pseudolabels.camera_time import CameraTime, camera_time, joint_distances
 from gclbench.pseudolabels.jvtc import SquaredDistances
@@ -95,10 +102,10 @@ def evaluate_with_camera_time(
     """Encode training set, query and gallery; rank by look, then by look, cameras and times.
 
     Memory    a block of queries against the gallery at a time, never the whole matrix.
-    Raises    as `evaluate`.
+    Raises    as `evaluate`; UsageError where the dataset has no times.
     """
     train, query, gallery = (
-        extract_features(encoder, dataset.images(split), settings.batch_size, device)
+        features_of(encoder, dataset, split, settings, device)
         for split in ("train", "query", "gallery")
     )
     labels, eps = rho_clusters(SquaredDistances(train), settings.camera_time_model.rho)
@@ -125,10 +132,18 @@ def evaluate_with_camera_time(
 def fit(
     labels: NDArray[np.int64], dataset: TimedRetrieval, settings: CameraTimeSettings
 ) -> CameraTime:
-    """Fit the model to labelled training images, for all cameras and times of the dataset."""
+    """Fit the model to labelled training images, for all cameras and times of the dataset.
+
+    Raises UsageError where the dataset has no times.
+    """
     train = dataset.train
     tables = (train, dataset.query, dataset.gallery)
     frames = np.concatenate([table.frames for table in tables])
+    if np.ptp(frames) == 0:
+        raise UsageError(
+            "the images of this dataset have no times, so that they cannot be ranked by them.",
+            "Use a copy whose file names have frame numbers, or evaluate.camera_time=false.",
+        )
     if train.clock_frames:
         frames = frames % train.clock_frames
     return camera_time(

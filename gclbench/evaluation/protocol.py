@@ -1,4 +1,9 @@
-"""The Market-1501 single-query protocol over a dataset's query and gallery."""
+"""The Market-1501 single-query protocol over a dataset's query and gallery.
+
+Tracklets are ranked the same way, one vector each, of all frames; records then name the protocol
+after the role. "mars" is the official one, whose gallery holds the queries too (never a match of
+their own: same identity, same camera).
+"""
 
 from __future__ import annotations
 
@@ -20,7 +25,7 @@ RANKS = (1, 5, 10)
 
 
 class Labelled(Protocol):
-    """Identities and cameras of one split, in the order of its images."""
+    """Identities and cameras of one split in the order of its samples; see `ImageTable`."""
 
     @property
     def pids(self) -> NDArray[np.int64]: ...
@@ -28,9 +33,18 @@ class Labelled(Protocol):
     @property
     def cams(self) -> NDArray[np.int64]: ...
 
+    @property
+    def paths(self) -> tuple[str, ...]: ...
+
+    @property
+    def starts(self) -> NDArray[np.int64] | None: ...
+
 
 class Retrieval(Protocol):
     """What evaluation asks of a dataset."""
+
+    @property
+    def role(self) -> str: ...
 
     @property
     def label(self) -> str: ...
@@ -69,6 +83,7 @@ class EvaluationResult:
     average_precision: str
     dataset: str
     fingerprint: str
+    protocol: str = PROTOCOL
 
     def metrics(self) -> dict[str, float]:
         """Return the percentages by the names that tables use."""
@@ -79,7 +94,7 @@ class EvaluationResult:
         return {
             "dataset": self.dataset,
             "fingerprint": self.fingerprint,
-            "protocol": PROTOCOL,
+            "protocol": self.protocol,
             "average_precision": self.average_precision,
             "distance": "squared_euclidean_of_unit_features",
             "reranking": False,
@@ -107,8 +122,7 @@ def evaluate(
               re-ranking, no camera or time information, ties by gallery order.
     Raises    what `extract_features` and `evaluate_ranking` raise.
     """
-    query = extract_features(encoder, dataset.images("query"), settings.batch_size, device)
-    gallery = extract_features(encoder, dataset.images("gallery"), settings.batch_size, device)
+    query, gallery = _features(encoder, dataset, settings, device)
     ranking = rank(query, gallery, dataset, settings)
     return result_of(ranking, dataset, settings, len(gallery), query.shape[1])
 
@@ -138,10 +152,7 @@ def evaluate_factors(
 
     They are the encoder's own, by look alone, also where cameras and times take part in the score.
     """
-    probe, others = (
-        extract_features(encoder, dataset.images(split), settings.batch_size, device)
-        for split in ("query", "gallery")
-    )
+    probe, others = _features(encoder, dataset, settings, device)
     query, gallery = dataset.query, dataset.gallery
     same = query.pids[:, None] == gallery.pids[None, :]
     ignored = (same & (query.cams[:, None] == gallery.cams[None, :])) | (gallery.pids < 0)[None, :]
@@ -149,6 +160,38 @@ def evaluate_factors(
     return factor_scores(
         distances, dataset.factors("query"), dataset.factors("gallery"), same, ignored
     )
+
+
+def _features(
+    encoder: nn.Module,
+    dataset: Retrieval,
+    settings: EvaluateSettings,
+    device: str | torch.device,
+) -> tuple[Tensor, Tensor]:
+    """Unit rows of query and gallery."""
+    query, gallery = (
+        features_of(encoder, dataset, split, settings, device) for split in ("query", "gallery")
+    )
+    return query, gallery
+
+
+def features_of(
+    encoder: nn.Module,
+    dataset: Retrieval,
+    split: str,
+    settings: EvaluateSettings,
+    device: str | torch.device,
+) -> Tensor:
+    """Return unit rows (N, E) of the samples of a split."""
+    starts = getattr(dataset, split).starts
+    return extract_features(encoder, dataset.images(split), settings.batch_size, device, starts)
+
+
+def _protocol(dataset: Retrieval) -> str:
+    if dataset.query.starts is None:
+        return PROTOCOL
+    inside = set(dataset.query.paths) <= set(dataset.gallery.paths)
+    return "mars_without_queries" if dataset.role == "mars" and not inside else dataset.role
 
 
 def result_of(
@@ -176,4 +219,5 @@ def result_of(
         average_precision=settings.average_precision,
         dataset=dataset.label,
         fingerprint=dataset.fingerprint,
+        protocol=_protocol(dataset),
     )

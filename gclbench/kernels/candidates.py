@@ -1,4 +1,4 @@
-"""Who may be among a row's nearest neighbours, by float32 scores: tiles, GPU blocks or faiss."""
+"""Who may be among a row's nearest neighbours, by coarse scores: tiles, GPU blocks or faiss."""
 
 from __future__ import annotations
 
@@ -19,14 +19,20 @@ Floats = NDArray[np.float32]
 
 _TILE = 768
 _CHUNK = 32
+_LEAST_SLACK = 1e-30  # rows of zeros: the last one wanted must lie above the floor
+_ROOM = 32  # places of a shortlist beyond three times what is wanted
 _GPU_BLOCK_SCORES = 1 << 27
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """ids (N, M) of other points; `floors` (N,): no point left out scored above it."""
+    """Points that may be near each row: ids[starts[i]:starts[i + 1]], never i itself.
 
-    ids: Ints
+    `floors` (N,): no point left out scored above it.
+    """
+
+    ids: NDArray[np.int32]
+    starts: Ints
     floors: Floats
 
 
@@ -44,12 +50,10 @@ def from_faiss(matrix: Tensor, wanted: int) -> Candidates:
         )
     else:
         scores, ids = faiss.knn(rows, rows, wanted + 1, metric=faiss.METRIC_INNER_PRODUCT)
-    others = np.empty((len(rows), wanted), dtype=np.int64)
+    others = np.empty((len(rows), wanted), dtype=np.int32)
     floors = np.empty(len(rows), dtype=np.float32)
     _drop_self(ids, scores, others, floors)
-    if wanted == len(rows) - 1:
-        floors[:] = -np.inf
-    return Candidates(others, floors)
+    return _equal_lists(others, floors)
 
 
 def from_blocks(matrix: Tensor, wanted: int) -> Candidates:
@@ -60,30 +64,38 @@ def from_blocks(matrix: Tensor, wanted: int) -> Candidates:
         scores = products(matrix[start : start + max(1, _GPU_BLOCK_SCORES // n)], matrix)
         scores.diagonal(start).fill_(-torch.inf)
         best = scores.topk(wanted, dim=1)
-        ids.append(best.indices.cpu())
+        ids.append(best.indices.to(torch.int32).cpu())
         floors.append(best.values[:, -1].cpu())
-    all_floors = torch.cat(floors).numpy()
+    return _equal_lists(torch.cat(ids).numpy(), torch.cat(floors).numpy())
+
+
+def _equal_lists(ids: NDArray[np.int32], floors: Floats) -> Candidates:
+    n, wanted = ids.shape
     if wanted == n - 1:
-        all_floors[:] = -np.inf
-    return Candidates(torch.cat(ids).numpy(), all_floors)
+        floors[:] = -np.inf
+    return Candidates(ids.ravel(), np.arange(n + 1) * wanted, floors)
 
 
-def from_tiles(matrix: Tensor, wanted: int) -> Candidates:
-    """The `wanted` best of every row, from square tiles of the upper triangle of all products.
+def from_tiles(
+    matrix: Tensor, wanted: int, error: float, offsets: Tensor | None = None
+) -> Candidates:
+    """All that may be among the `wanted` best, from square tiles of the products' upper half.
 
-    Each tile serves its rows and, mirrored, its columns. Which of two equal scores stays may
-    depend on the order in which tiles are done; the floor tells either way.
+    matrix (N, D) float32, or bfloat16 for speed; offsets (N,) float32 are added to the scores, the
+    row's and the column's. Each tile serves its rows and, mirrored, its columns. A point is left
+    out where `wanted` others score higher though both scores may be wrong by `error`, or where too
+    many come near; the floor tells either way.
     """
-    n, room = len(matrix), 2 * wanted
+    n, room = len(matrix), 3 * wanted + _ROOM
     scores, ids = np.empty((n, room), np.float32), np.empty((n, room), np.int32)
     held, floors = np.zeros(n, np.int64), np.full(n, -np.inf, np.float32)
-    shortlist = wanted, scores, ids, held, floors
+    shortlist = wanted, max(2 * error, _LEAST_SLACK), scores, ids, held, floors
     starts = range(0, n, _TILE)
     locks = {start: Lock() for start in starts}
 
     def work(corner: tuple[int, int]) -> None:
         top, left = corner
-        tile = products(matrix[top : top + _TILE], matrix[left : left + _TILE]).numpy()
+        tile = _scores(matrix, offsets, top, left)
         with locks[top]:
             _offer(tile, top, left, *shortlist)
         if left > top:
@@ -93,13 +105,26 @@ def from_tiles(matrix: Tensor, wanted: int) -> Candidates:
     # The diagonal first: it gives every row a floor by the faster of the two ways to offer.
     corners = [(top, left) for top in starts for left in starts if left > top]
     each_alone(work, [(start, start) for start in starts] + corners)
-    chosen = np.empty((n, wanted), dtype=np.int64)
-    over_rows(_close, n, *shortlist, chosen)
-    return Candidates(chosen, floors)
+    over_rows(_close, n, *shortlist)
+    ends = np.cumsum(held)
+    chosen = np.empty(int(ends[-1]), dtype=np.int32)
+    begins = np.concatenate([np.zeros(1, np.int64), ends])
+    over_rows(_gather, n, ids, begins, chosen)
+    return Candidates(chosen, begins, floors)
+
+
+def _scores(matrix: Tensor, offsets: Tensor | None, top: int, left: int) -> Floats:
+    rows, columns = slice(top, top + _TILE), slice(left, left + _TILE)
+    tile = products(matrix[rows], matrix[columns]).float()
+    if offsets is not None:
+        tile += offsets[rows, None]
+        tile += offsets[columns]
+    scores: Floats = tile.numpy()
+    return scores
 
 
 @jit
-def _drop_self(ids: Ints, scores: Floats, others: Ints, floors: Floats) -> None:
+def _drop_self(ids: Ints, scores: Floats, others: NDArray[np.int32], floors: Floats) -> None:
     """Leave each row's own index out of its list, or the last entry where it is not in there."""
     n, width = ids.shape
     for i in range(n):
@@ -115,25 +140,35 @@ def _drop_self(ids: Ints, scores: Floats, others: Ints, floors: Floats) -> None:
 def _shrink(
     row: int,
     wanted: int,
+    slack: float,
     scores: Floats,
     ids: NDArray[np.int32],
     held: Ints,
     floors: Floats,
 ) -> None:
-    """Keep the `wanted` best of a row; its floor becomes the worst that is kept."""
-    size = held[row]
-    floor = np.partition(scores[row, :size], size - wanted)[size - wanted]
+    """Drop the points of a row that cannot be among its `wanted` best; the floor rises.
+
+    Where hardly any can be ruled out, half of the room beyond `wanted` is freed nevertheless.
+    """
+    size, most = held[row], (scores.shape[1] + wanted) // 2
+    last = np.partition(scores[row, :size], size - wanted)[size - wanted]
+    cut, ties = np.float32(last - slack), 0
     above = 0
     for a in range(size):
-        above += scores[row, a] > floor
-    ties, kept = wanted - above, 0
+        above += scores[row, a] > cut
+    if above > most:
+        cut = np.partition(scores[row, :size], size - most)[size - most]
+        ties = most
+        for a in range(size):
+            ties -= scores[row, a] > cut
+    kept = 0
     for a in range(size):
         score = scores[row, a]
-        if score > floor or (score == floor and ties > 0):
-            ties -= score == floor
+        if score > cut or (score == cut and ties > 0):
+            ties -= score == cut
             scores[row, kept], ids[row, kept] = score, ids[row, a]
             kept += 1
-    held[row], floors[row] = kept, floor
+    held[row], floors[row] = kept, max(cut, floors[row])
 
 
 @jit
@@ -141,17 +176,24 @@ def _close(
     start: int,
     stop: int,
     wanted: int,
+    slack: float,
     scores: Floats,
     ids: NDArray[np.int32],
     held: Ints,
     floors: Floats,
-    chosen: Ints,
 ) -> None:
     for i in range(start, stop):
         if held[i] > wanted:
-            _shrink(i, wanted, scores, ids, held, floors)
-        for a in range(wanted):
-            chosen[i, a] = ids[i, a]
+            _shrink(i, wanted, slack, scores, ids, held, floors)
+
+
+@jit
+def _gather(
+    start: int, stop: int, ids: NDArray[np.int32], begins: Ints, chosen: NDArray[np.int32]
+) -> None:
+    for i in range(start, stop):
+        for a in range(begins[i + 1] - begins[i]):
+            chosen[begins[i] + a] = ids[i, a]
 
 
 @jit
@@ -176,6 +218,7 @@ def _offer(
     top: int,
     left: int,
     wanted: int,
+    slack: float,
     scores: Floats,
     ids: NDArray[np.int32],
     held: Ints,
@@ -192,7 +235,7 @@ def _offer(
             for b in range(first, min(first + _CHUNK, columns)):
                 if line[b] > floors[row] and left + b != row:
                     if held[row] == room:
-                        _shrink(row, wanted, scores, ids, held, floors)
+                        _shrink(row, wanted, slack, scores, ids, held, floors)
                         if line[b] <= floors[row]:
                             continue
                     scores[row, held[row]], ids[row, held[row]] = line[b], left + b
@@ -205,6 +248,7 @@ def _offer_mirrored(
     top: int,
     left: int,
     wanted: int,
+    slack: float,
     scores: Floats,
     ids: NDArray[np.int32],
     held: Ints,
@@ -222,7 +266,7 @@ def _offer_mirrored(
                 row = left + b
                 if line[b] > floors[row]:
                     if held[row] == room:
-                        _shrink(row, wanted, scores, ids, held, floors)
+                        _shrink(row, wanted, slack, scores, ids, held, floors)
                         if line[b] <= floors[row]:
                             continue
                     scores[row, held[row]], ids[row, held[row]] = line[b], top + a

@@ -1,12 +1,14 @@
 """Exact nearest neighbours in linear memory: one answer, ties included, whoever computes it.
 
 Float32 scores differ in their last digits between libraries, threads and devices, so they only
-name candidates. These are scored again in float64 and rounded; a row whose worst candidate comes
-within rounding error of its k-th neighbour is searched again among all points that may matter.
+name candidates, and bfloat16 scores can do so too where the processor is fast at them. Candidates
+are scored again in float64 and rounded; a row that left out a point which may be as near as its
+k-th neighbour is searched again among all points that may matter.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -15,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gclbench.errors import ShapeError, UsageError
-from gclbench.kernels.candidates import from_blocks, from_faiss, from_tiles
+from gclbench.kernels.candidates import Candidates, from_blocks, from_faiss, from_tiles
 from gclbench.kernels.jit import jit, jit_sum, over_rows
-from gclbench.kernels.products import products
+from gclbench.kernels.products import bfloat16_is_fast, products
 
 Backend = Literal["auto", "torch", "faiss"]
 Ints = NDArray[np.int64]
@@ -25,7 +27,9 @@ Floats = NDArray[np.float32]
 
 _BLOCK = 256
 _GPU_BLOCK_BYTES = 1 << 29
-_SPARE = 8  # candidates beyond k, so that rounding seldom leaves a row in doubt
+_SPARE = 8  # candidates beyond k of faiss and GPU, so that rounding seldom leaves a row in doubt
+_BFLOAT16_NUMBERS = 30_000_000  # N x D; with fewer, what it saves goes into more candidates
+_DOUBTFUL_SHARE = 8  # more than 1 row in 8 in doubt: float32 for all is cheaper
 
 
 def finite_rows(features: Any) -> Tensor:
@@ -47,7 +51,8 @@ def nearest(features: Any, k: int, backend: Backend = "auto") -> tuple[Ints, Flo
     Backends  "torch" works where the features lie, CPU or GPU, a tile at a time; "faiss" asks
               `faiss.knn` (`faiss.knn_gpu` for features on a GPU); "auto" is torch, the faster one
               in our measurements. All give the same arrays.
-    Memory    some hundred bytes a row beside the features; never N x N.
+    Memory    about a kilobyte a row beside the features, and half of these again where bfloat16
+              names the candidates; never N x N.
     Cost      N^2 D / 2 multiplications, once more for rows in doubt: all of them when the features
               have collapsed into one point.
     Raises    ShapeError, UsageError; MissingExtraError where faiss is asked for and absent.
@@ -63,22 +68,97 @@ def nearest_of(matrix: Tensor, k: int, backend: Backend = "auto") -> tuple[Ints,
         raise UsageError(f"backend is '{backend}'.", "Allowed: auto, faiss, torch.")
     n = len(matrix)
     k = min(k, n)
-    wanted = min(k - 1 + _SPARE, n - 1)
-    if wanted == 0:
+    wanted = max(k - 1, 1)
+    if n == 1:
         return np.zeros((1, 1), dtype=np.int64), np.zeros((1, 1), dtype=np.float32)
+    if backend != "faiss" and not matrix.is_cuda and _bfloat16_pays(matrix):
+        coarse = _rounded(matrix)
+        candidates = from_tiles(coarse.rows, wanted, coarse.error, coarse.offsets)
+        found = _ranked(matrix, k, candidates, coarse.error)
+        if _DOUBTFUL_SHARE * len(found.doubtful) <= n:
+            return _settled(matrix, found)
+    error = float32_error(matrix)
     if backend == "faiss":
-        candidates = from_faiss(matrix, wanted)
+        candidates = from_faiss(matrix, min(k - 1 + _SPARE, n - 1))
     elif matrix.is_cuda:
-        candidates = from_blocks(matrix, wanted)
+        candidates = from_blocks(matrix, min(k - 1 + _SPARE, n - 1))
     else:
-        candidates = from_tiles(matrix, wanted)
-    similarity = pair_similarities(matrix, candidates.ids)
+        candidates = from_tiles(matrix, wanted, error)
+    return _settled(matrix, _ranked(matrix, k, candidates, error))
+
+
+def float32_error(matrix: Tensor) -> float:
+    """How far a float32 score of two rows may lie from their true product."""
+    longest = _longest(matrix) ** 2
+    exact = torch.get_float32_matmul_precision() == "highest"
+    return longest * ((matrix.shape[1] + 8) * 2.0**-24 + (0.0 if exact else 2.0**-8))
+
+
+@dataclass(frozen=True)
+class _Rounded:
+    """Centred rows in bfloat16: x.y lies within `error` of rows.rows + the two offsets."""
+
+    rows: Tensor
+    offsets: Tensor
+    error: float
+
+
+def _rounded(matrix: Tensor) -> _Rounded:
+    """Round x - m, m the mean, to bfloat16; x.y = (x - m).(y - m) + x.m + y.m - m.m.
+
+    Features of a trained encoder share a direction: without it less is lost. With u = x - m and
+    u' its rounding, u.v - u'.v' = (u - u').v + u'.(v - v'): by Cauchy-Schwarz at most the longest
+    remainder times the sum of the longest u and u'. The product is rounded to bfloat16 at the end.
+    """
+    mean = matrix.mean(dim=0)
+    rows = torch.empty_like(matrix, dtype=torch.bfloat16)
+    longest = lost = 0.0
+    for part, out in zip(matrix.split(_BLOCK), rows.split(_BLOCK), strict=True):
+        centred = part - mean
+        out.copy_(centred)
+        longest = max(longest, _longest(centred))
+        lost = max(lost, _longest(centred - out.float()))
+    offsets = torch.mv(matrix, mean) - mean.dot(mean) / 2
+    final = 1.01 * 2.0**-9 * (longest + lost) ** 2
+    # Sums of D terms in float32: of the product, twice for the centring, and of the two offsets.
+    lengths = 3 * (longest + lost) ** 2 + 3 * _longest(matrix) * float(mean.norm())
+    sums = (matrix.shape[1] + 8) * 2.0**-24 * lengths
+    return _Rounded(rows, offsets, lost * (2 * longest + lost) + final + sums)
+
+
+def _longest(matrix: Tensor) -> float:
+    return float(torch.linalg.vector_norm(matrix, dim=1).max())
+
+
+def _bfloat16_pays(matrix: Tensor) -> bool:
+    return matrix.numel() >= _BFLOAT16_NUMBERS and bfloat16_is_fast()
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """Lists that are right but for `doubtful` rows, which need all that score `at_least`."""
+
+    indices: Ints
+    distances: Floats
+    doubtful: Ints
+    at_least: NDArray[np.float64]
+
+
+def _ranked(matrix: Tensor, k: int, candidates: Candidates, error: float) -> _Ranked:
+    n = len(matrix)
+    similarity = pair_similarities(matrix, candidates)
     indices, distances = np.empty((n, k), np.int64), np.empty((n, k), np.float32)
-    over_rows(_order, n, candidates.ids, similarity, indices, distances)
-    at_least = 1 - distances[:, -1].astype(np.float64) / 2 - _tolerance(matrix)
-    doubtful = np.flatnonzero(candidates.floors >= at_least)
-    _search_again(matrix, doubtful, at_least, indices, distances)
-    return indices, distances
+    over_rows(_order, n, candidates.ids, candidates.starts, similarity, indices, distances)
+    # Of the k-th neighbour as it is known now; the second term is what rounding d may hide.
+    kth = 1 - distances[:, -1].astype(np.float64) / 2 - 2.0**-23
+    doubtful = np.flatnonzero(candidates.floors + np.float64(error) >= kth)
+    return _Ranked(indices, distances, doubtful, kth)
+
+
+def _settled(matrix: Tensor, found: _Ranked) -> tuple[Ints, Floats]:
+    at_least = found.at_least - float32_error(matrix)
+    _search_again(matrix, found.doubtful, at_least, found.indices, found.distances)
+    return found.indices, found.distances
 
 
 def smallest(distances: Tensor, k: int, first_row: int | None = None) -> tuple[Ints, Floats]:
@@ -103,20 +183,24 @@ def smallest(distances: Tensor, k: int, first_row: int | None = None) -> tuple[I
     return indices.numpy(), values.numpy()
 
 
-def pair_similarities(matrix: Tensor, ids: Ints) -> NDArray[np.float64]:
-    """Return x_i . x_ids[i, a], summed in float64: matrix (N, D) float32, ids (N, M) -> (N, M)."""
+def pair_similarities(matrix: Tensor, candidates: Candidates) -> NDArray[np.float64]:
+    """Return each row's products with its candidates, summed in float64, in their order (M,)."""
+    ids, starts = candidates.ids, candidates.starts
     if not matrix.is_cuda:
-        out = np.empty(ids.shape, dtype=np.float64)
+        out = np.empty(len(ids), dtype=np.float64)
         # Rows that share others come one after the other: what they share is still in the cache.
-        order = np.argsort(ids.min(axis=1), kind="stable")
-        over_rows(_dots, len(ids), matrix.numpy(), order, ids, out)
+        order = np.argsort(np.minimum.reduceat(ids, starts[:-1]), kind="stable")
+        over_rows(_dots, len(order), matrix.numpy(), order, ids, starts, out)
         return out
-    step = max(1, _GPU_BLOCK_BYTES // (8 * ids.shape[1] * matrix.shape[1]))
+    rows = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    step = max(1, _GPU_BLOCK_BYTES // (16 * matrix.shape[1]))
     parts = []
     for start in range(0, len(ids), step):
-        chosen = torch.as_tensor(ids[start : start + step], device=matrix.device)
-        rows = matrix[start : start + step].double()
-        parts.append((matrix[chosen].double() @ rows[:, :, None])[..., 0].cpu())
+        one, other = (
+            matrix[torch.as_tensor(some[start : start + step], device=matrix.device)].double()
+            for some in (rows, ids)
+        )
+        parts.append((one * other).sum(dim=1).cpu())
     return torch.cat(parts).numpy()
 
 
@@ -134,13 +218,6 @@ def farthest_distances(features: Any) -> Floats:
     matrix = finite_rows(features)
     low = [products(part, matrix).min(dim=1).values.cpu() for part in matrix.split(_BLOCK)]
     return (2 - 2 * torch.cat(low)).clamp_(min=0).numpy()
-
-
-def _tolerance(matrix: Tensor) -> float:
-    """How far a float32 score may lie from the true dot product of two rows."""
-    longest = float(torch.linalg.vector_norm(matrix, dim=1).max()) ** 2
-    exact = torch.get_float32_matmul_precision() == "highest"
-    return longest * ((matrix.shape[1] + 8) * 2.0**-24 + (0.0 if exact else 2.0**-8))
 
 
 def _search_again(
@@ -166,11 +243,17 @@ def dot(x: Floats, y: Floats) -> float:
 
 @jit
 def _dots(
-    start: int, stop: int, matrix: Floats, order: Ints, ids: Ints, out: NDArray[np.float64]
+    start: int,
+    stop: int,
+    matrix: Floats,
+    order: Ints,
+    ids: NDArray[np.int32],
+    starts: Ints,
+    out: NDArray[np.float64],
 ) -> None:
     for i in order[start:stop]:
-        for a in range(ids.shape[1]):
-            out[i, a] = dot(matrix[i], matrix[ids[i, a]])
+        for a in range(starts[i], starts[i + 1]):
+            out[a] = dot(matrix[i], matrix[ids[a]])
 
 
 @jit
@@ -188,7 +271,7 @@ def _products(
 
 @jit
 def _order_row(
-    row: int, ids: Ints, similarity: NDArray[np.float64], indices: Ints, distances: Floats
+    row: int, ids: NDArray[Any], similarity: NDArray[np.float64], indices: Ints, distances: Floats
 ) -> None:
     """Sort candidates by (d as float32, index) and keep the first, behind the point itself."""
     d = np.empty(len(ids), dtype=np.float32)
@@ -205,13 +288,15 @@ def _order_row(
 def _order(
     start: int,
     stop: int,
-    ids: Ints,
+    ids: NDArray[np.int32],
+    starts: Ints,
     similarity: NDArray[np.float64],
     indices: Ints,
     distances: Floats,
 ) -> None:
     for i in range(start, stop):
-        _order_row(i, ids[i], similarity[i], indices, distances)
+        own = slice(starts[i], starts[i + 1])
+        _order_row(i, ids[own], similarity[own], indices, distances)
 
 
 @jit

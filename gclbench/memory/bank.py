@@ -1,4 +1,4 @@
-"""Memory banks: one row per training image, refreshed when training visits it."""
+"""Memory banks: one row per training sample (or cluster), refreshed when training visits it."""
 
 from __future__ import annotations
 
@@ -104,3 +104,23 @@ class JvtcBank(_Bank):
         weight = min(momentum_step * epoch, momentum_max)
         indices, fresh = self._checked(indices, unit_features, weight)
         self._rows[indices] = weight * self._rows[indices] + (1 - weight) * fresh
+
+
+class LookUpTable(_Bank):
+    """BUC's table V: one row per cluster, zero at first, V_y <- normalise((V_y + x) / 2).
+
+    Source    Lin et al., AAAI 2019, and its code (buc.md 3.1); x as it is, dropout included.
+    """
+
+    def __init__(self, clusters: int, dim: int, device: torch.device | str = "cpu") -> None:
+        super().__init__(torch.zeros(clusters, dim, device=device))
+
+    def update(self, clusters: Tensor, features: Tensor) -> None:
+        """Refresh rows `clusters` (B,) with features (B, D), one after the other.
+
+        Several features of one cluster are taken in the order of the batch, which is not the same
+        as their mean.
+        """
+        clusters, fresh = self._checked(clusters, features, 0.5)
+        for cluster, feature in zip(clusters.tolist(), fresh, strict=True):
+            self._rows[cluster] = F.normalize((self._rows[cluster] + feature) / 2, dim=0)

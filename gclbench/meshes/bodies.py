@@ -85,6 +85,17 @@ class Body:
                 out[part] = posed.vertices.numpy()
         return out
 
+    def pelvis(self, betas: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """Return joint 0 of N unposed bodies, (N, 3) metres: the point that joint 0 turns about.
+
+        The stand-in has it near its origin, SMPL's own model a quarter of a metre below.
+        """
+        regressor = self.model.J_regressor[0].double().numpy()
+        mean = regressor @ self.model.v_template.double().numpy()
+        moves = np.einsum("v,vcs->cs", regressor, self.model.shapedirs.double().numpy())
+        moved: NDArray[np.float64] = mean + np.asarray(betas, dtype=np.float64) @ moves.T
+        return moved
+
 
 @lru_cache(maxsize=2)
 def load_body(path: str | None = None) -> Body:

@@ -1,24 +1,28 @@
-"""Sources of the bodies that guide generation: true parameters, an npz, rendered files."""
+"""Sources of the bodies that guide generation: true parameters, and files of parameters."""
 
 from __future__ import annotations
 
+import os
+import zipfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 from scipy.spatial.transform import Rotation
 
-from gclbench.errors import DataMissingError
+from gclbench.errors import DataMissingError, UsageError
 from gclbench.meshes.bodies import Body, load_body
-from gclbench.meshes.projections import ANGLES, Renderer, project
+from gclbench.meshes.projections import Renderer, project
 
 Progress = Callable[[str, int, int], None]
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.floating[Any]]
 _CHUNK = 64
+_SHAPES = {"pose": 72, "betas": 10, "camera": 3}
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+ESTIMATE = "gclbench mesh estimate dataset=NAME data.root=DIR weights=FILE out=FILE"
 
 
 def disturbed(
@@ -56,59 +60,101 @@ def draw_parameters(
             progress("projections", min(first + _CHUNK, len(out)), len(out))
 
 
-def read_parameters(file: Path, paths: Sequence[str]) -> tuple[Floats, Floats, Floats]:
+def below(path: str) -> str:
+    """Return an image's path below its split's own folder: a file name, in MSMT17 and tracklets
+    with the folders of identity and tracklet. It names the image in files of meshes.
+    """
+    return PurePosixPath(*PurePosixPath(path).parts[1:]).as_posix()
+
+
+def write_parameters(
+    file: Path, names: Sequence[str], pose: Floats, betas: Floats, camera: Floats, *, body: str
+) -> None:
+    """Write what `read_parameters` reads, whole or not at all; equal input gives equal bytes.
+
+    `body` identifies the body model that the translations belong to (its file's digest, "" for the
+    stand-in): models differ in where their origin lies.
+    """
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with beside.open("wb") as handle:
+            np.savez(
+                handle,
+                names=np.array(names, dtype=np.str_),
+                pose=pose,
+                betas=betas,
+                camera=camera,
+                body=np.array(body),
+            )
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(beside, file)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read_parameters(
+    file: Path, paths: Sequence[str], body: str = "", command: str = ESTIMATE
+) -> tuple[Floats, Floats, Floats]:
     """Return pose, betas and translation of the images `paths` from an npz.
 
-    Keys: `names` (M,) file names, `pose` (M, 72), `betas` (M, 10), `camera` (M, 3), a translation
-    into the space of `rasteriser.CAMERA`. Rows are found by name. Raises DataMissingError.
+    Keys: `names` (M,), what `below` gives or bare file names; `pose` (M, 72), `betas` (M, 10),
+    `camera` (M, 3), a translation into the space of `rasteriser.CAMERA`. Rows are found by name.
+    Where the file has a `body`, it must be the one that will be posed. `command` is what errors
+    advise. Raises DataMissingError for a file that cannot be read or lacks an image, UsageError
+    for another body.
     """
-    try:
-        with np.load(file, allow_pickle=False) as data:
-            arrays = {key: data[key] for key in ("names", "pose", "betas", "camera")}
-    except (OSError, ValueError, KeyError) as error:
-        raise DataMissingError(
-            f"the mesh parameters {file} cannot be read ({error}).",
-            "Set data.mesh.root to an npz with names, pose, betas and camera.",
-        ) from error
-    rows = {str(name): index for index, name in enumerate(arrays["names"])}
-    missing = [path for path in paths if Path(path).name not in rows]
-    if missing:
-        raise DataMissingError(
-            f"{file} has no parameters for {Path(missing[0]).name} and {len(missing) - 1} more.",
-            "Estimate the bodies of all training images.",
+    arrays = _arrays(file, command)
+    made_for = str(arrays.get("body", body))
+    if made_for != body:
+        theirs = f"the body model {made_for[:12]}" if made_for else "the stand-in body"
+        ours = f"the body model {body[:12]}" if body else "the stand-in body"
+        raise UsageError(
+            f"the translations of {file} belong to {theirs}, and {ours} would be drawn.",
+            "Set data.mesh.body_model as it was when they were estimated, or estimate them anew.",
         )
-    order = [rows[Path(path).name] for path in paths]
+    order = rows_of(arrays["names"], paths, file, command)
     return arrays["pose"][order], arrays["betas"][order], arrays["camera"][order]
 
 
-def read_archive(
-    out: Bytes, root: Path, paths: Sequence[str], progress: Progress | None = None
-) -> None:
-    """Fill `out` uint8 (N, 8, H, W) from GCL's folders of rendered bodies.
-
-    Layout: <root>/train/render/<rel> and <root>/train/render_<deg>/<rel> for 45 ... 315, where
-    <rel> is the path below the images' own folder (a file name; in MSMT17 with the folder of the
-    identity). Raises DataMissingError naming the first file that is missing or cannot be read.
-    """
-    size = (out.shape[3], out.shape[2])
-    for index, path in enumerate(paths):
-        below = Path(*Path(path).parts[1:])
-        for angle in range(ANGLES):
-            folder = "render" if angle == 0 else f"render_{45 * angle}"
-            out[index, angle] = _read_gray(root / "train" / folder / below, size)
-        if progress is not None:
-            progress("projections", index + 1, len(paths))
-
-
-def _read_gray(file: Path, size: tuple[int, int]) -> Bytes:
-    try:
-        with Image.open(file) as handle:
-            image = handle.convert("L")
-    except (OSError, UnidentifiedImageError, ValueError) as error:
+def rows_of(names: Any, paths: Sequence[str], file: Path, command: str = ESTIMATE) -> list[int]:
+    """Return where each of the images `paths` stands among `names`; raises DataMissingError."""
+    rows = {str(name): index for index, name in enumerate(names)}
+    found = [rows.get(below(path), rows.get(PurePosixPath(path).name)) for path in paths]
+    missing = [below(path) for path, row in zip(paths, found, strict=True) if row is None]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise DataMissingError(
-            f"the rendered body {file} is missing or cannot be read.",
-            "Complete the mesh archive (data.mesh.root), or choose another data.mesh.source.",
+            f"{file} has no body for the image {missing[0]}{more}.",
+            f"Estimate all training images: {command}",
+        )
+    return [row for row in found if row is not None]
+
+
+def read_names(file: Path, command: str = ESTIMATE) -> Any:
+    """Return the image names of a file of parameters; raises DataMissingError."""
+    return _arrays(file, command, ("names",))["names"]
+
+
+def _arrays(
+    file: Path, command: str, keys: Sequence[str] = ("names", *_SHAPES)
+) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(file, allow_pickle=False) as data:
+            arrays = {key: data[key] for key in keys}
+            if "body" in data:
+                arrays["body"] = data["body"]
+    except _UNREADABLE as error:
+        raise DataMissingError(
+            f"the mesh parameters {file} cannot be read ({error}).",
+            f"Set data.mesh.root to an npz with names, pose, betas and camera; make one with: "
+            f"{command}",
         ) from error
-    if image.size != size:
-        image = image.resize(size, Image.Resampling.BICUBIC)
-    return np.asarray(image, dtype=np.uint8)
+    for key, width in _SHAPES.items():
+        if key in arrays and arrays[key].shape != (len(arrays["names"]), width):
+            raise DataMissingError(
+                f"{key} in {file} has shape {arrays[key].shape}, not "
+                f"{(len(arrays['names']), width)}.",
+                "Write one row for each name.",
+            )
+    return arrays

@@ -23,6 +23,7 @@ class IdOutput(NamedTuple):
 
     `f_id` (B, C, parts, 1): averages over horizontal stripes; `embedding` (B, E): f, after
     BatchNorm and NOT normalised; `pooled` (B, C): the global average that the embedding reads.
+    Of B tracklets with T frames each, f_id has a row per frame (B * T), the others per tracklet.
     """
 
     f_id: Tensor
@@ -38,7 +39,9 @@ class IdEncoder(ResNet):
               without ReLU (D-06). Parameter names are torchvision's plus `feat` and `feat_bn`.
     Stem      resnet50 has ResNet's own (H / 16); resnet18 is for small images: a 3x3 stride-2
               convolution without max pool (H / 8), so that 64x32 leaves an 8x4 map.
-    Raises    ShapeError when the last map is lower than `parts`.
+    Tracklets with `frames` = T: (B * T, 3, H, W), the frames of a tracklet one after the other.
+              Their global averages are averaged, then embedded (BUC's order).
+    Raises    ShapeError when the last map is lower than `parts`, or frames are missing.
     Weights   from `generator` when given, else zero until `load_id_checkpoint` fills them.
     """
 
@@ -58,7 +61,7 @@ class IdEncoder(ResNet):
     def embedding_dim(self) -> int:
         return self.feat.out_features
 
-    def forward(self, images: Tensor) -> IdOutput:
+    def forward(self, images: Tensor, frames: int = 1) -> IdOutput:
         if images.dim() != 4 or images.shape[1] != 3:
             raise ShapeError(f"images have shape {tuple(images.shape)}, expected (B, 3, H, W).")
         maps = self.trunk(images)
@@ -68,6 +71,8 @@ class IdEncoder(ResNet):
                 f"images of height {images.shape[2]} are too small."
             )
         pooled = maps.mean((2, 3))
+        if frames > 1:
+            pooled = _over_frames(pooled, frames)
         return IdOutput(self._stripes(maps), self.embed(pooled), pooled)
 
     def embed(self, pooled: Tensor) -> Tensor:
@@ -98,3 +103,9 @@ class IdEncoder(ResNet):
         finally:
             for norm in norms:
                 norm.track_running_stats = True
+
+
+def _over_frames(pooled: Tensor, frames: int) -> Tensor:
+    if len(pooled) % frames:
+        raise ShapeError(f"{len(pooled)} images are no tracklets of {frames} frames.")
+    return pooled.unflatten(0, (-1, frames)).mean(dim=1)

@@ -12,7 +12,7 @@ from gclbench.plan.cells import Cell
 from gclbench.plan.node import Node, node_key
 from gclbench.plan.weights import weight_digests
 from gclbench.schema import Settings, Stage
-from gclbench.schema.settings import MeshSettings
+from gclbench.schema.settings import VIDEO_ROLES, MeshSettings
 
 Components = Callable[[str, str], int]
 Fingerprint = Callable[[str, Settings], str]
@@ -149,7 +149,7 @@ class _Builder:
     def add(self, cell: Cell, stage: Stage, parents: dict[str, str]) -> str:
         meshes = stage is Stage.GAN or (stage is Stage.JOINT and self.generative(cell))
         resolved = self.with_view(cell.settings)
-        settings = stage_settings(stage, resolved, generative=meshes)
+        settings = stage_settings(stage, resolved, cell.task.target, generative=meshes)
         roles = _roles(stage, cell)
         # Identities are held out of the target alone, and never from the test set.
         validated = stage is not Stage.EVALUATE or cell.settings.evaluate.split == "validation"
@@ -196,10 +196,13 @@ class _Builder:
         return {f"{kind}/{name}": self.components(kind, name) for kind, name in used}
 
 
-def stage_settings(stage: Stage, settings: Settings, *, generative: bool) -> dict[str, Any]:
+def stage_settings(
+    stage: Stage, settings: Settings, target: str, *, generative: bool
+) -> dict[str, Any]:
     """Return the part of the settings that a stage reads, as plain data; it enters the key.
 
-    Every stage reads the image size and E_id's size. `generative` stages also read L_gan, the
+    Every stage reads the image size and E_id's size; stage 3 also the frames of a step, where the
+    role `target` has tracklets. `generative` stages also read L_gan, the
     sizes of E_str, G and D, and where meshes come from. Places (`data.root`, `mesh.root`,
     `renderer`, weight files and checkpoints) and the world's sizes are left out: fingerprints
     stand for them.
@@ -222,6 +225,8 @@ def stage_settings(stage: Stage, settings: Settings, *, generative: bool) -> dic
         read["evaluate"] = _evaluate_settings(full["evaluate"])
     elif stage is not Stage.GAN:
         read[stage.value] = full[stage.value]
+    if stage is Stage.JOINT and target in VIDEO_ROLES:
+        read["data"]["video"] = {f"{target}_frames": settings.data.video.step_frames(target)}
     if stage is Stage.JOINT:
         read["gan"] = {"angles": full["gan"]["angles"]}  # oracle_rotation draws them too
     if generative:

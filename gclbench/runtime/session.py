@@ -20,7 +20,7 @@ from gclbench.plan import ArtifactStore, Cell, Node, Plan, build_cells, build_pl
 from gclbench.runtime.catalog import load_catalog, revision, space
 from gclbench.runtime.worker import RunConfig, run_node
 from gclbench.schema import Layout, NodeRecord, Profile, Settings, Stage, Study
-from gclbench.schema.settings import WorldSettings
+from gclbench.schema.settings import DataSettings, WorldSettings
 from gclbench.tracking.store import RunStore
 
 METRICS = ("mAP", "R1", "R5", "R10")
@@ -136,11 +136,14 @@ class Session:
 
     def data_label(self, task_name: str) -> str:
         """What reports print as the origin of a number, for example 'synthetic_market1501'."""
+        from gclbench.datasets.load import is_rendered
+
+        data = self.cells[0].settings.data if self.cells else DataSettings()
         for study in self.studies:
             for task in study.tasks:
                 if task.name == task_name:
-                    root = self.cells[0].settings.data.root if self.cells else None
-                    return task.target if root else f"synthetic_{task.target}"
+                    rendered = is_rendered(task.target, data)
+                    return f"synthetic_{task.target}" if rendered else task.target
         raise UsageError(f"no task {task_name}.")
 
     def layout(self, study: Study) -> Layout:

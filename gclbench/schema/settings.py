@@ -17,6 +17,9 @@ NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
+# Datasets whose samples are tracklets.
+VIDEO_ROLES = ("mars", "dukemtmc_videoreid")
+
 
 class WorldSettings(Model):
     """Sizes of the built-in rendered world (per twin)."""
@@ -29,12 +32,37 @@ class WorldSettings(Model):
 
 
 class MeshSettings(Model):
-    """Where the meshes that guide generation come from, and who draws their projections."""
+    """Where the meshes that guide generation come from, and who draws their projections.
 
-    source: Literal["oracle", "params", "archive"] = "oracle"
+    `root` is the file or folder of `params` and `archive`, `weights` the network of `hmr`;
+    `body_model` is the SMPL file that `params` and `hmr` pose in the stand-in's place.
+    """
+
+    source: Literal["oracle", "params", "archive", "hmr"] = "oracle"
     noise_deg: NonNegative = 4.0
     root: str | None = None
+    weights: str | None = None
+    body_model: str | None = None
     renderer: Literal["auto", "pyrender", "raster"] = "auto"
+
+
+class VideoSettings(Model):
+    """Tracklets of MARS and DukeMTMC-VideoReID: the frames that are kept, and those of a step.
+
+    Of each training tracklet evenly spaced frames are kept, because every one costs 8 projections
+    (all of MARS: 4 million); of test tracklets all, as the paper pools. 0 keeps all. The official
+    gallery of MARS holds the query tracklets too.
+    """
+
+    train_frames_kept: Count = 16
+    test_frames_kept: Count = 0
+    mars_frames: PositiveInt = 2
+    dukemtmc_videoreid_frames: PositiveInt = 8
+    mars_gallery: Literal["official", "without_queries"] = "official"
+
+    def step_frames(self, role: str) -> int:
+        """Return how many frames of a sample a step of stage 3 sees; 1 for image datasets."""
+        return int(getattr(self, f"{role}_frames")) if role in VIDEO_ROLES else 1
 
 
 class DataSettings(Model):
@@ -50,6 +78,7 @@ class DataSettings(Model):
     width_px: PositiveInt = 128
     world: WorldSettings = WorldSettings()
     mesh: MeshSettings = MeshSettings()
+    video: VideoSettings = VideoSettings()
 
 
 class IdEncoderSettings(Model):
@@ -127,6 +156,35 @@ class CheckpointSettings(Model):
     refit: Literal["auto", "none", "head", "all"] = "auto"
 
 
+class BucSettings(Model):
+    """`warmup.method=buc` (Lin et al., AAAI 2019). Defaults are the official code's.
+
+    A step trains on fixed clusters and ends with a round of merges, `merge_fraction` of the number
+    of samples; the first step has one cluster per sample. `frames` of a tracklet are seen at a
+    visit, and conv1 ... layer2 stay as they were (`freeze`). `result`: the step whose weights
+    leave stage 1: the one with the largest silhouette of its own clusters, the last one, or step
+    0, 1, ... `evaluate_steps` also lists the retrieval quality of each step; it chooses nothing.
+    """
+
+    merge_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+    size_penalty: NonNegative = 0.003
+    first_epochs: PositiveInt = 20
+    later_epochs_tracklets: PositiveInt = 5
+    later_epochs_images: PositiveInt = 2
+    batch_size: Annotated[int, Field(ge=2)] = 16
+    frames: PositiveInt = 16
+    lr: PositiveFloat = 0.1
+    lr_drop_epoch: PositiveInt = 16
+    later_lr: PositiveFloat = 0.01
+    trunk_lr_factor: PositiveFloat = 0.1
+    weight_decay: NonNegative = 5e-4
+    temperature: PositiveFloat = 0.1
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    freeze: Literal["tracklets", "never"] = "tracklets"
+    result: Literal["silhouette", "last"] | Count = "silhouette"
+    evaluate_steps: bool = False
+
+
 class WarmupSettings(Model):
     """Stage 1. Defaults are JVTC's (Li and Zhang, ECCV 2020; official code).
 
@@ -158,6 +216,7 @@ class WarmupSettings(Model):
     frame_bin: PositiveInt = 100
     smoothing_bins: PositiveFloat = 50.0
     checkpoint: CheckpointSettings = CheckpointSettings()
+    buc: BucSettings = BucSettings()
 
     @model_validator(mode="after")
     def _file_is_asked_for(self) -> WarmupSettings:

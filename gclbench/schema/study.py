@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from gclbench.schema.dotted import flatten
 from gclbench.schema.model import Model
 
-Role = Literal["market1501", "dukemtmc_reid", "msmt17"]
+Role = Literal["market1501", "dukemtmc_reid", "msmt17", "mars", "dukemtmc_videoreid"]
 
 
 class Stage(StrEnum):

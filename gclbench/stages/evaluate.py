@@ -36,15 +36,18 @@ def evaluate_stage(context: StageContext) -> dict[str, float]:
     else:
         result = evaluate(encoder, target, settings, context.device)
         metrics, described = result.metrics(), result.describe()
-    described |= {"checkpoint": "last epoch", "split": settings.split}
+    labels = last_epoch(context.parents[parent])
+    which = f"step {labels['result_step']:g}" if "result_step" in labels else "last epoch"
+    described |= {"checkpoint": which, "split": settings.split}
     (context.folder / "evaluation.json").write_text(json.dumps(described, indent=1))
     np.savez(context.folder / "per_query.npz", ap=result.ap, **arrays)
-    if settings.split == "test" and target.factors("query") is not None:
+    # A tracklet has no one viewpoint, light or pose: its factors are not binned.
+    binned = settings.split == "test" and target.query.starts is None
+    if binned and target.factors("query") is not None:
         scores = evaluate_factors(encoder, target, settings, context.device)
         factors: dict[str, Any] = {f"{name}_ap": score.ap for name, score in scores.items()}
         factors |= {f"{name}_edges": score.edges for name, score in scores.items()}
         np.savez(context.folder / "invariance.npz", **factors)
-    labels = last_epoch(context.parents[parent])
     return {
         **metrics,
         "valid_queries": float(result.valid_queries),

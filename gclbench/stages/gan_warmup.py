@@ -1,4 +1,8 @@
-"""Stage 2: E_id frozen; E_str, G and D learn with L_gan (GCL+ section 4.2)."""
+"""Stage 2: E_id frozen; E_str, G and D learn with L_gan (GCL+ section 4.2).
+
+G works on frames, and no embedding of a tracklet is asked for here: of a tracklet, each visit sees
+one frame, drawn anew. An epoch is a pass over the samples, as long for tracklets as for images.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from gclbench.networks.checkpoints import load_generator_checkpoint
 from gclbench.registry import REGISTRY, register
 from gclbench.schema.settings import GanSettings
 from gclbench.stages.context import StageContext
+from gclbench.stages.frames import rows_of
 from gclbench.stages.generative import GenerativeModule, Guides, Mixing
 from gclbench.stages.loop import shuffled_batches, train
 from gclbench.stages.pretrain import load_encoder
@@ -34,8 +39,9 @@ class GanTraining:
         self.encoder = load_encoder(context, "warmup").eval().requires_grad_(False)
         self.module = GenerativeModule(context, self.encoder.channels)
         self.module.build_optimizers(self.settings.lr)
-        self.images = context.datasets["target"].images("train")
-        self.guides = Guides(_structure_view(self.settings), context.datasets["target"])
+        self.target = context.datasets["target"]
+        self.images = self.target.images("train")
+        self.guides = Guides(_structure_view(self.settings), self.target)
         self.d_mixup = DMixup(alpha=self.settings.mix_alpha)
         self.history: dict[str, list[float]] = {"recon_x": [], "recon_f": []}
         self._load_files()
@@ -59,13 +65,16 @@ class GanTraining:
         self.module.set_lr(self.settings.lr_decay if decayed else 1.0)
         self.turns = self.context.torch_generator("view", epoch)
         self.mixes = self.context.torch_generator("mix", epoch)
+        self.frames = self.context.torch_generator("frames", epoch)
         order = self.context.torch_generator("order", epoch)
-        return shuffled_batches(torch.arange(len(self.images)), self.settings.batch_size, order)
+        samples = torch.arange(len(self.target.train))
+        return shuffled_batches(samples, self.settings.batch_size, order)
 
     def step(self, batch: Tensor) -> dict[str, Tensor | float]:
         device = self.context.device
-        images = to_network(self.images[batch.numpy()]).to(device)
-        own, new = self.guides.structures(images, batch, self.turns)
+        rows = rows_of(self.target, batch, 1, self.frames)
+        images = to_network(self.images[rows.numpy()]).to(device)
+        own, new = self.guides.structures(images, rows, self.turns)
         views = self.module.views(
             images, own, new, self.encoder, self.encoder, self._mixing(len(batch), device)
         )

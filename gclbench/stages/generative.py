@@ -27,6 +27,7 @@ from gclbench.networks.discriminator import Discriminator
 from gclbench.networks.generator import Generator
 from gclbench.networks.id_encoder import IdOutput
 from gclbench.stages.context import StageContext
+from gclbench.stages.frames import apply_to_frames
 from gclbench.stages.supervised import set_lr
 
 Encode = Callable[[Tensor], IdOutput]
@@ -38,6 +39,11 @@ class Mixing:
 
     partner: Tensor
     lam: float
+
+    def of_frames(self, frames: int) -> Mixing:
+        """The same draw for the B * T frames of tracklets: frame t meets the partner's frame t."""
+        places = torch.arange(frames, device=self.partner.device)
+        return Mixing((self.partner[:, None] * frames + places).flatten(), self.lam)
 
 
 @dataclass(frozen=True)
@@ -78,14 +84,18 @@ class Guides:
         self.projections = dataset.projections() if guide_of(view) == "mesh" else None
 
     def structures(
-        self, images: Tensor, batch: Tensor, draws: torch.Generator
+        self, images: Tensor, rows: Tensor, draws: torch.Generator, frames: int = 1
     ) -> tuple[Tensor, Tensor]:
-        """s_ori and s_new (B, 1, H, W) of normalised images (B, 3, H, W), rows `batch` (B,)."""
+        """s_ori and s_new (F, 1, H, W) of normalised images (F, 3, H, W), rows `rows` (F,).
+
+        The images are F / frames tracklets, each of which is turned (or meets a partner) as one.
+        """
         if self.projections is None:
             choices = images.mean(dim=1, keepdim=True)
         else:
-            choices = structure_to_network(self.projections[batch.numpy()]).to(images.device)
-        return choices[:, :1], self.view.apply(choices, self.view.sample(len(batch), draws))
+            choices = structure_to_network(self.projections[rows.numpy()]).to(images.device)
+        chance = self.view.sample(len(rows) // frames, draws)
+        return choices[:, :1], apply_to_frames(self.view, choices, chance, frames)
 
 
 class GenerativeModule(nn.Module):

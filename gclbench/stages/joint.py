@@ -1,4 +1,8 @@
-"""Stage 3: joint training with memory, pseudo labels, contrast and L_gan (GCL+, Eq. 16)."""
+"""Stage 3: joint training with memory, pseudo labels, contrast and L_gan (GCL+, Eq. 16).
+
+On tracklets a step sees T frames of each (`data.video`), and generates frame by frame, all frames
+of a tracklet turned by one angle; see `stages.frames`.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +38,7 @@ from gclbench.stages.contrast import (
     contrastive_losses,
     weighted_total,
 )
+from gclbench.stages.frames import apply_to_frames, frames_of, rows_of
 from gclbench.stages.generative import GenerativeModule, Guides, Mixing
 from gclbench.stages.loop import shuffled_batches, train
 from gclbench.stages.pretrain import load_encoder
@@ -86,6 +91,9 @@ class JointTraining:
         self.device = context.device
         self.target = context.datasets["target"]
         self.images = self.target.images("train")
+        self.frames = frames_of(
+            self.target, context.settings.data.video.step_frames(self.target.role)
+        )
         self.view, self.mixing = build_augmentations(context.settings)
         self.encoder = load_encoder(context, "warmup")
         self.optimizer = torch.optim.SGD(
@@ -103,7 +111,13 @@ class JointTraining:
         self.generative = self._generative()
         self.guides = Guides(self.view, self.target) if self.generative is not None else None
         self.oracle = self.target.oracle_views() if self.view.space == "oracle" else None
-        unit = extract_features(self.encoder, self.images, PROTOCOL.batch_size, self.device)
+        unit = extract_features(
+            self.encoder,
+            self.images,
+            PROTOCOL.batch_size,
+            self.device,
+            self.target.train.starts,
+        )
         self.memory = MemoryBank(torch.as_tensor(unit, device=self.device))
 
     def _generative(self) -> GenerativeModule | None:
@@ -134,6 +148,7 @@ class JointTraining:
         # positives and negatives as one that does not.
         stream = self.context.torch_generator
         self.mixes, self.turns = stream("mix", epoch), stream("view", epoch)
+        self.frame_draws = stream("frames", epoch)
         self.draws = Draws(stream("positives", epoch), stream("negatives", epoch))
         clustered = torch.from_numpy(np.flatnonzero(found.labels >= 0))
         order = self.context.torch_generator("order", epoch)
@@ -152,13 +167,14 @@ class JointTraining:
         }
 
     def step(self, batch: Tensor) -> dict[str, Tensor | float]:
-        images = to_network(self.images[batch.numpy()]).to(self.device)
+        rows = rows_of(self.target, batch, self.frames, self.frame_draws)
+        images = to_network(self.images[rows.numpy()]).to(self.device)
         indices = batch.to(self.device)
         mixing = self._draw_mixing(len(batch))
         if self.generative is not None:
-            views, losses = self._generated_views(images, batch, indices, mixing)
+            views, losses = self._generated_views(images, rows, indices, mixing)
         else:
-            views, losses = self._plain_views(images, batch, indices, mixing), {}
+            views, losses = self._plain_views(images, rows, indices, mixing), {}
         contrast = contrastive_losses(
             views, self.labels, self.memory.rows, self.settings, self.draws
         )
@@ -191,27 +207,30 @@ class JointTraining:
             return nullcontext()
         return self.encoder.fixed_statistics()
 
-    def _encode_generated(self, images: Tensor) -> IdOutput:
-        with self._generated_pass():
-            output: IdOutput = self.encoder(images)
+    def _encode(self, images: Tensor) -> IdOutput:
+        output: IdOutput = self.encoder(images, self.frames)
         return output
 
+    def _encode_generated(self, images: Tensor) -> IdOutput:
+        with self._generated_pass():
+            return self._encode(images)
+
     def _generated_views(
-        self, images: Tensor, batch: Tensor, indices: Tensor, mixing: Mixing | None
+        self, images: Tensor, rows: Tensor, indices: Tensor, mixing: Mixing | None
     ) -> tuple[BatchViews, dict[str, Tensor]]:
         """Views by G; D takes its step on them before G's losses are formed (specs: section 7)."""
         generative = self.generative
         if generative is None or self.guides is None:
             raise UsageError("this row has no generator.", "Add rotation to joint.augmentations.")
-        own, new = self.guides.structures(images, batch, self.turns)
-        identity_mix = (
-            mixing if self.mixing is not None and self.mixing.space == "identity" else None
-        )
+        own, new = self.guides.structures(images, rows, self.turns, self.frames)
+        identity_mix = None
+        if mixing is not None and self.mixing is not None and self.mixing.space == "identity":
+            identity_mix = mixing.of_frames(self.frames)
         made = generative.views(
             images,
             own,
             new,
-            self.encoder,
+            self._encode,
             self._encode_generated,
             identity_mix,
         )
@@ -226,19 +245,20 @@ class JointTraining:
         return views, {**losses, "loss_d": loss_d}
 
     def _plain_views(
-        self, images: Tensor, batch: Tensor, indices: Tensor, mixing: Mixing | None
+        self, images: Tensor, rows: Tensor, indices: Tensor, mixing: Mixing | None
     ) -> BatchViews:
         """Views by image transforms or, for the oracle, by the world's own renderer."""
         if self.oracle is not None:
-            choices = torch.stack([to_network(views) for views in self.oracle[batch.numpy()]]).to(
+            choices = torch.stack([to_network(views) for views in self.oracle[rows.numpy()]]).to(
                 self.device
             )
-            new = self.view.apply(choices, self.view.sample(len(batch), self.turns))
+            chance = self.view.sample(len(indices), self.turns)
+            new = apply_to_frames(self.view, choices, chance, self.frames)
         else:
             height_px, width_px = images.shape[-2:]
-            chance = self.view.sample(len(batch), self.turns, height_px, width_px)
-            new = self.view.apply(images, chance)
-        output = self.encoder(images)
+            chance = self.view.sample(len(indices), self.turns, height_px, width_px)
+            new = apply_to_frames(self.view, images, chance, self.frames)
+        output = self._encode(images)
         generated = self._encode_generated(new)
         mixed = None
         if mixing is not None:
@@ -252,10 +272,14 @@ class JointTraining:
         if self.mixing is None:
             return None
         if self.mixing.space == "image":
-            return self._encode_generated(mix(images, mixing.partner, mixing.lam)).embedding
+            partner = mixing.of_frames(self.frames).partner
+            return self._encode_generated(mix(images, partner, mixing.lam)).embedding
         if self.settings.f_mixup_layer == "embedding":
             return mix(output.embedding, mixing.partner, mixing.lam)
-        pooled = mix(output.f_id, mixing.partner, mixing.lam).mean(dim=(2, 3))
+        partner = mixing.of_frames(self.frames).partner
+        pooled = mix(output.f_id, partner, mixing.lam).mean(dim=(2, 3))
+        if self.frames > 1:
+            pooled = pooled.unflatten(0, (-1, self.frames)).mean(dim=1)
         with self._generated_pass():
             embedded: Tensor = self.encoder.embed(pooled)
         return embedded

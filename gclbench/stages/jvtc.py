@@ -6,6 +6,7 @@ Differs    CamStyle images are not used: the K views of an image are K augmented
            as many bins as the frames need (the published 3,000 are too few for Market-1501). The
            code's variant for MSMT17 clusters every time slot for itself and normalises the bank;
            here all are clustered together, with p = 0 between slots (`ImageTable.clock_frames`).
+           A tracklet has one memory row and one label; each visit sees one frame of it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from gclbench.networks.id_encoder import IdEncoder
 from gclbench.pseudolabels.jvtc import Mode, RefreshSettings, refresh_labels, refresh_mode
 from gclbench.registry import register
 from gclbench.stages.context import StageContext
+from gclbench.stages.frames import rows_of
 from gclbench.stages.loop import endless_batches
 from gclbench.stages.supervised import (
     class_indices,
@@ -43,17 +45,24 @@ class SourceBranch:
 
     def __init__(self, context: StageContext, embedding_dim: int, batch_size: int) -> None:
         self.context, self.batch_size = context, batch_size
-        dataset = context.datasets["source"]
-        self.images = dataset.images("train")
-        self.labels = class_indices(dataset).to(context.device)
+        self.dataset = context.datasets["source"]
+        self.images = self.dataset.images("train")
+        self.labels = class_indices(self.dataset).to(context.device)
         classes = int(self.labels.max()) + 1
         self.classifier = new_classifier(
             embedding_dim, classes, context.torch_generator("classifier")
         ).to(context.device)
         self.classifier.load_state_dict(context.load("source", "classifier.pt"))
 
-    def loss(self, encoder: IdEncoder, indices: Tensor, generator: torch.Generator) -> Tensor:
-        images = to_network(self.images[indices.numpy()]).to(self.context.device)
+    def loss(
+        self,
+        encoder: IdEncoder,
+        indices: Tensor,
+        generator: torch.Generator,
+        frames: torch.Generator,
+    ) -> Tensor:
+        rows = rows_of(self.dataset, indices, 1, frames)
+        images = to_network(self.images[rows.numpy()]).to(self.context.device)
         return identity_loss(
             encoder, self.classifier, jvtc_views(images, generator), self.labels[indices]
         )
@@ -74,17 +83,18 @@ class JvtcTraining:
         self.context, self.encoder = context, encoder
         self.settings = context.settings.warmup
         self.epochs = self.settings.epochs
-        target = context.datasets["target"]
-        self.cams, self.frames = target.train.cams, target.train.frames
-        self.clock_frames = target.train.clock_frames
-        self.images = target.images("train")
+        self.target = context.datasets["target"]
+        table = self.target.train
+        self.cams, self.frames = table.cams, table.frames
+        self.clock_frames = table.clock_frames
+        self.images = self.target.images("train")
         self.bank = JvtcBank(
-            len(self.images),
+            len(table),
             encoder.embedding_dim,
             context.torch_generator("bank"),
             context.device,
         )
-        self.labels = torch.arange(len(self.images), device=context.device)
+        self.labels = torch.arange(len(table), device=context.device)
         self.source = self._source_branch()
         extra: list[nn.Parameter] = (
             [] if self.source is None else list(self.source.classifier.parameters())
@@ -121,10 +131,11 @@ class JvtcTraining:
         self.encoder.train()
         set_lr(self.optimizer, 0.1 ** (number // self.settings.lr_step_epochs))
         self.generator = self.context.torch_generator("augment", epoch)
+        self.frame_draws = self.context.torch_generator("frames", epoch)
         return self._batches(epoch)
 
     def _batches(self, epoch: int) -> list[tuple[Tensor, Tensor | None]]:
-        count, size = len(self.images), self.settings.batch_images
+        count, size = len(self.labels), self.settings.batch_images
         steps = max(count // size, 1)
         if self.source is None:
             target = endless_batches(count, size, epoch * steps, steps, self.context, "target")
@@ -166,12 +177,15 @@ class JvtcTraining:
     def step(self, batch: tuple[Tensor, Tensor | None]) -> dict[str, Tensor | float]:
         indices, source_indices = batch
         copies = self.settings.copies
-        images = to_network(self.images[indices.numpy()]).to(self.context.device)
+        rows = rows_of(self.target, indices, 1, self.frame_draws)
+        images = to_network(self.images[rows.numpy()]).to(self.context.device)
         views = jvtc_views(images.repeat_interleave(copies, dim=0), self.generator)
         features = self.encoder(views).embedding
         losses = self._losses(features, indices)
         if self.source is not None and source_indices is not None:
-            losses["source"] = self.source.loss(self.encoder, source_indices, self.generator)
+            losses["source"] = self.source.loss(
+                self.encoder, source_indices, self.generator, self.frame_draws
+            )
         total = torch.stack(list(losses.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()

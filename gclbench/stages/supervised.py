@@ -2,6 +2,7 @@
 
 Cross-entropy of a linear classifier on ReLU(f), as the source branch of JVTC (specs: Li and Zhang,
 ECCV 2020, official code). Augmentation: horizontal flip and random erasing, a padded crop on top.
+Of a tracklet, each visit sees one frame.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from gclbench.datasets.base import Dataset
 from gclbench.evaluation.preprocess import to_network
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.stages.context import StageContext
+from gclbench.stages.frames import rows_of
 from gclbench.stages.loop import shuffled_batches
 
 
@@ -83,13 +85,15 @@ class SupervisedTraining:
         self.encoder.train()
         set_lr(self.optimizer, _cosine(epoch, self.epochs))
         self.generator = self.context.torch_generator("augment", epoch)
+        self.frames = self.context.torch_generator("frames", epoch)
         count = torch.arange(len(self.labels))
         return shuffled_batches(
             count, self.batch_size, self.context.torch_generator("order", epoch)
         )
 
     def step(self, batch: Tensor) -> dict[str, Tensor | float]:
-        images = to_network(self.images[batch.numpy()]).to(self.context.device)
+        rows = rows_of(self.dataset, batch, 1, self.frames)
+        images = to_network(self.images[rows.numpy()]).to(self.context.device)
         height_px, width_px = images.shape[-2:]
         chance = self.augment.sample(len(batch), self.generator, height_px, width_px)
         images = self.augment.apply(images, chance)

@@ -12,7 +12,10 @@ import pytest
 
 Cli = Callable[..., tuple[int, str, str]]
 STAGES = ["pretrain", "source", "warmup", "gan", "joint", "evaluate"]
-VERBS = ("run", "plan", "tune", "report", "figure", "invariance", "list", "show", "doctor")
+VERBS = (
+    *("run", "plan", "tune", "report", "figure", "invariance", "mesh"),
+    *("list", "show", "doctor"),
+)
 
 
 @pytest.mark.parametrize("verb", VERBS)

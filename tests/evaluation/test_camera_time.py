@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gclbench.datasets.base import ImageTable
+from gclbench.errors import UsageError
 from gclbench.evaluation import camera_time as module
 from gclbench.evaluation import evaluate, from_network
 from gclbench.evaluation.camera_time import evaluate_with_camera_time, fit, joint_blocks
@@ -52,6 +53,10 @@ class Walkers:
         frames = frames + self.clock_frames * (person % self.clocks)
         paths = tuple(f"{name}/{index}" for index in range(count))
         return ImageTable(paths, person + 1, cams, frames, self.clock_frames)
+
+    @property
+    def role(self) -> str:
+        return "market1501"
 
     def images(self, split: str) -> np.ndarray:
         values = np.arange(*SPLITS[split])
@@ -167,3 +172,10 @@ def test_cameras_of_the_test_set_need_not_occur_in_training() -> None:
     model = fit(np.arange(24) % 8, fewer, CameraTimeSettings())  # type: ignore[arg-type]
     assert model.probability.shape[:2] == (3, 3)
     assert (model.probability[1:] == 0).all()
+
+
+def test_a_dataset_without_times_is_refused() -> None:
+    timeless = SimpleNamespace(cams=np.arange(24) % 3, frames=np.zeros(24, int), clock_frames=0)
+    dataset = SimpleNamespace(train=timeless, query=timeless, gallery=timeless)
+    with pytest.raises(UsageError, match=r"no times.*evaluate\.camera_time=false"):
+        fit(np.arange(24) % 8, dataset, CameraTimeSettings())  # type: ignore[arg-type]

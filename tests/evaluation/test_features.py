@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gclbench.errors import ShapeError, TrainingError, UsageError
-from gclbench.evaluation import extract_features, to_network
+from gclbench.evaluation import extract_features, extract_pooled, to_network
 
 
 class Means(nn.Module):
@@ -79,3 +79,56 @@ def test_empty_arrays_and_empty_batches_are_refused() -> None:
         extract_features(Means(), _pictures(0), 2)
     with pytest.raises(UsageError, match="batch_size"):
         extract_features(Means(), _pictures(2), 0)
+
+
+class Pools(nn.Module):
+    """Pools the channel means and embeds them, off-centre, so that the order of both matters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+
+    def forward(self, images: Tensor) -> SimpleNamespace:
+        self.batches.append(len(images))
+        return SimpleNamespace(pooled=images.mean((2, 3)), embedding=None)
+
+    def embed(self, pooled: Tensor) -> Tensor:
+        return pooled.square() - 0.3
+
+
+STARTS = np.array([0, 1, 5, 7])
+
+
+def test_a_tracklet_is_the_embedding_of_its_mean_pooled_vector() -> None:
+    pictures, encoder = _pictures(7), Pools()
+    features = extract_features(encoder, pictures, 3, starts=STARTS)
+    assert encoder.batches == [3, 3, 1]  # a long tracklet goes in parts
+    for row, first, end in zip(features, STARTS, STARTS[1:], strict=False):
+        pooled = to_network(pictures[first:end]).mean((0, 2, 3))
+        expected = encoder.embed(pooled)
+        torch.testing.assert_close(row, expected / expected.norm())
+
+
+def test_order_and_duplication_of_frames_do_not_matter_to_a_tracklet() -> None:
+    pictures = _pictures(7)
+    usual = extract_features(Pools(), pictures, 3, starts=STARTS)
+    order = [0, 4, 2, 1, 3, 6, 5]
+    shuffled = extract_features(Pools(), pictures[order], 2, starts=STARTS)
+    twice = extract_features(Pools(), np.repeat(pictures, 2, axis=0), 5, starts=2 * STARTS)
+    torch.testing.assert_close(shuffled, usual)
+    torch.testing.assert_close(twice, usual)
+    pooled = extract_pooled(Pools(), pictures, 4, starts=STARTS)
+    torch.testing.assert_close(extract_pooled(Pools(), pictures[order], 7, starts=STARTS), pooled)
+
+
+def test_a_tracklet_of_one_frame_is_the_image() -> None:
+    pictures, alone = _pictures(4), np.arange(5)
+    torch.testing.assert_close(
+        extract_pooled(Pools(), pictures, 3, starts=alone), extract_pooled(Pools(), pictures, 3)
+    )
+
+
+def test_tracklets_that_do_not_cover_the_images_are_refused() -> None:
+    for starts in ([0, 2, 2, 7], [0, 3], [1, 7]):
+        with pytest.raises(ShapeError):
+            extract_features(Pools(), _pictures(7), 3, starts=np.array(starts))

@@ -29,8 +29,8 @@ class Toy:
 
     label = "toy"
     fingerprint = "f" * 64
-    query = SimpleNamespace(pids=Q_PIDS, cams=Q_CAMS)
-    gallery = SimpleNamespace(pids=G_PIDS, cams=G_CAMS)
+    query = SimpleNamespace(pids=Q_PIDS, cams=Q_CAMS, starts=None)
+    gallery = SimpleNamespace(pids=G_PIDS, cams=G_CAMS, starts=None)
 
     def images(self, split: str) -> np.ndarray:
         values = np.arange(3) if split == "query" else np.arange(3, 11)

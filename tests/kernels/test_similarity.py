@@ -76,26 +76,94 @@ def test_tiles_smaller_than_the_matrix_change_nothing(monkeypatch):
 def test_whole_rows_at_a_time_as_on_a_gpu_give_the_same_candidates(monkeypatch):
     rows = torch.from_numpy(unit_rows(120, 7))
     monkeypatch.setattr(candidates, "_GPU_BLOCK_SCORES", 1000)
-    blocks, tiles = candidates.from_blocks(rows, 15), candidates.from_tiles(rows, 15)
-    np.testing.assert_array_equal(np.sort(blocks.ids), np.sort(tiles.ids))
+    blocks, tiles = candidates.from_blocks(rows, 15), candidates.from_tiles(rows, 15, 1e-7)
+    for i in range(len(rows)):
+        lists = [
+            np.sort(found.ids[found.starts[i] : found.starts[i + 1]]) for found in (blocks, tiles)
+        ]
+        np.testing.assert_array_equal(*lists)
     np.testing.assert_allclose(blocks.floors, tiles.floors, atol=1e-6)
 
 
-def test_a_coarse_score_is_made_good(monkeypatch):
-    """Candidates named by scores that are wrong by up to the tolerance must not change a list."""
-    rows = unit_rows(200, 4)
+def _coarse_scores(monkeypatch, decimals):
+    """Let products be rounded, as a stand-in for any arithmetic that is not exact."""
+
+    def coarse(rows, columns):
+        return torch.round(rows.float() @ columns.float().T, decimals=decimals)
+
+    monkeypatch.setattr(candidates, "products", coarse)
+    monkeypatch.setattr(similarity, "float32_error", lambda matrix: 0.6 * 10.0**-decimals)
+
+
+@pytest.mark.parametrize("decimals", [3, 2, 1])
+def test_coarse_scores_are_made_good(monkeypatch, decimals):
+    """Candidates named by scores that are wrong by up to the error must not change a list."""
+    rows = unit_rows(400, 4)
     expected = nearest(rows, 6)
-
-    def coarse(matrix, wanted):
-        scores = torch.round(matrix @ matrix.T, decimals=2).fill_diagonal_(-np.inf)
-        best = scores.topk(wanted, dim=1)
-        return candidates.Candidates(best.indices.numpy(), best.values[:, -1].numpy())
-
-    monkeypatch.setattr(similarity, "from_tiles", coarse)
-    monkeypatch.setattr(similarity, "_tolerance", lambda matrix: 0.006)
+    _coarse_scores(monkeypatch, decimals)
     got = nearest(rows, 6)
     np.testing.assert_array_equal(got[0], expected[0])
     np.testing.assert_array_equal(got[1], expected[1])
+
+
+def _bfloat16_lists(monkeypatch, rows, k):
+    """The lists with bfloat16 asked for wherever the processor stands, and how many searched."""
+    monkeypatch.setattr(similarity, "_bfloat16_pays", lambda matrix: True)
+    searched = []
+    plain = similarity._search_again
+
+    def counting(matrix, doubtful, *rest):
+        searched.append(len(doubtful))
+        plain(matrix, doubtful, *rest)
+
+    monkeypatch.setattr(similarity, "_search_again", counting)
+    return nearest(rows, k), searched[0]
+
+
+def clusters(n, d, people, spread, seed=0):
+    rng = np.random.default_rng(seed)
+    rows = unit_rows(people, d, seed)[rng.integers(0, people, n)]
+    rows = rows + rng.normal(size=rows.shape).astype(np.float32) * np.float32(spread / np.sqrt(d))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "people", "spread", "k"),
+    [(900, 64, 45, 0.7, 20), (900, 300, 3, 0.02, 20), (700, 48, 700, 0.0, 5), (500, 33, 10, 0, 9)],
+)
+def test_bfloat16_scores_change_no_neighbour(monkeypatch, n, d, people, spread, k):
+    """Clusters, a few tight knots, single points, and copies of a few points."""
+    rows = clusters(n, d, people, spread)
+    expected, expected_distances = loop_over_all_points(rows, k)
+    got, _ = _bfloat16_lists(monkeypatch, rows, k)
+    np.testing.assert_array_equal(got[0], expected)
+    np.testing.assert_allclose(got[1], expected_distances, rtol=1e-6, atol=1e-12)
+
+
+def test_bfloat16_leaves_hardly_a_row_of_clustered_features_in_doubt(monkeypatch):
+    _, searched = _bfloat16_lists(monkeypatch, clusters(2000, 256, 100, 0.7), 30)
+    assert searched < 100
+
+
+@pytest.mark.parametrize("d", [16, 333, 2048])
+@pytest.mark.parametrize("shared", [0.0, 1.0, 4.0])
+def test_no_bfloat16_score_is_farther_off_than_its_error_says(d, shared):
+    """`shared`: how much of one direction all rows have, as an encoder's features do."""
+    rows = np.concatenate([unit_rows(150, d), clusters(150, d, 3, 0.1)]) + shared * unit_rows(1, d)
+    rows = torch.from_numpy(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    coarse = similarity._rounded(rows)
+    scores = candidates.products(coarse.rows, coarse.rows).float()
+    scores = (scores + coarse.offsets + coarse.offsets[:, None]).double()
+    off = (scores - rows.double() @ rows.double().T).abs().max()
+    assert float(off) <= coarse.error
+    assert coarse.error < (0.009 if shared < 4 else 0.002)  # otherwise it would rule nothing out
+
+
+def test_rows_of_zeros_have_neighbours_too():
+    rows = np.zeros((300, 5), dtype=np.float32)
+    indices, _ = nearest(rows, 7)
+    np.testing.assert_array_equal(indices[0], np.arange(7))
+    np.testing.assert_array_equal(indices[9], [9, 0, 1, 2, 3, 4, 5])
 
 
 def test_the_number_of_threads_changes_nothing():

@@ -5,7 +5,7 @@ import torch
 
 from gclbench.errors import CheckpointError, ShapeError, UsageError
 from gclbench.kernels.contrast import bank_logsumexp
-from gclbench.memory.bank import JvtcBank, MemoryBank
+from gclbench.memory.bank import JvtcBank, LookUpTable, MemoryBank
 
 ROWS = torch.tensor([(1, 0), (0.8, 0.6), (0, 1), (-0.6, 0.8)], dtype=torch.float64)
 FEATURES = torch.nn.functional.normalize(torch.tensor([(3.0, 1.0), (1.0, 4.0)]).double(), dim=1)
@@ -95,6 +95,33 @@ def test_jvtc_bank_starts_uniform_from_its_generator():
     assert one.rows.min() >= 0
     assert one.rows.max() < 1
     assert one.rows.norm(dim=1).mean() == pytest.approx(13.06, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "row, feature, expected",
+    [
+        ((1.0, 0.0), (0.0, 1.0), (0.70711, 0.70711)),
+        ((1.0, 0.0), (0.0, 2.0), (0.44721, 0.89443)),
+        ((0.0, 0.0), (3.0, 4.0), (0.6, 0.8)),
+    ],
+)
+def test_the_look_up_table_takes_the_normalised_mean(row, feature, expected):
+    table = LookUpTable(3, 2)
+    assert torch.equal(table.rows, torch.zeros(3, 2))
+    table.load_state_dict({"rows": torch.tensor([(9.0, 9.0), row, (5.0, 5.0)])})
+    table.update(torch.tensor([1]), torch.tensor([feature]))
+    assert table.rows[1].tolist() == pytest.approx(expected, abs=1e-5)
+    assert table.rows[[0, 2]].tolist() == [[9.0, 9.0], [5.0, 5.0]]
+
+
+def test_the_look_up_table_takes_samples_of_one_cluster_one_after_the_other():
+    table = LookUpTable(2, 2)
+    table.update(torch.tensor([0, 1, 0]), torch.tensor([(1.0, 0.0), (0.0, 5.0), (0.0, 2.0)]))
+    # First (1, 0), then ((1, 0) + (0, 2)) / 2; in the other order (0, 1), then (0.5, 0.5).
+    assert table.rows[0].tolist() == pytest.approx([0.44721, 0.89443], abs=1e-5)
+    other = LookUpTable(2, 2)
+    other.update(torch.tensor([0, 0]), torch.tensor([(0.0, 2.0), (1.0, 0.0)]))
+    assert other.rows[0].tolist() == pytest.approx([0.70711, 0.70711], abs=1e-5)
 
 
 def test_wrong_input_is_an_error():

@@ -1,4 +1,4 @@
-"""Mesh sources: disturbed truth, parameters in an npz, GCL's folders of renders."""
+"""Mesh sources: disturbed truth, files of parameters."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from gclbench.errors import DataMissingError
-from gclbench.meshes.sources import disturbed, draw_parameters, read_archive, read_parameters
+from gclbench.errors import DataMissingError, UsageError
+from gclbench.meshes.sources import (
+    below,
+    disturbed,
+    draw_parameters,
+    read_parameters,
+    write_parameters,
+)
 
 PATHS = (
     "bounding_box_train/0002_c1s1_000451_03.jpg",
@@ -61,7 +66,9 @@ def test_parameters_of_a_missing_image_are_named(tmp_path: Path) -> None:
         betas=np.zeros((1, 10)),
         camera=np.zeros((1, 3)),
     )
-    with pytest.raises(DataMissingError, match="0002_c1s1_000451_03"):
+    with pytest.raises(
+        DataMissingError, match=r"the image 0002_c1s1_000451_03\.jpg and 1 more.*mesh estimate"
+    ):
         read_parameters(file, PATHS)
 
 
@@ -85,34 +92,53 @@ def test_drawn_parameters_stand_where_the_translation_says() -> None:
     assert told[-1] == ("projections", 2, 2)
 
 
-def write_archive(root: Path, size: tuple[int, int]) -> None:
-    for angle in range(8):
-        folder = root / "train" / ("render" if angle == 0 else f"render_{45 * angle}")
-        folder.mkdir(parents=True)
-        for index, path in enumerate(PATHS):
-            Image.new("L", size, 100 + 10 * angle + index).save(
-                folder / Path(path).name, "JPEG", quality=100
-            )
+def written(file: Path, names: list[str], body: str) -> Path:
+    count = len(names)
+    pose = np.arange(72.0 * count).reshape(count, 72)
+    write_parameters(file, names, pose, np.zeros((count, 10)), np.ones((count, 3)), body=body)
+    return file
 
 
-@pytest.mark.parametrize("size", [(16, 32), (224, 224)])
-def test_archive_is_read_by_angle_and_resized(tmp_path: Path, size: tuple[int, int]) -> None:
-    write_archive(tmp_path, size)
-    out = np.zeros((2, 8, 32, 16), dtype=np.uint8)
-    read_archive(out, tmp_path, PATHS)
-    levels = 100 + 10 * np.arange(8)[None] + np.arange(2)[:, None]
-    assert np.abs(out.mean(axis=(2, 3)) - levels).max() <= 1
+def test_images_in_folders_are_found_by_folder_and_name_or_name_alone(tmp_path: Path) -> None:
+    path = "mask_train_v2/0000/0000_000_01_0303morning_0008_0.jpg"
+    assert below(path) == "0000/0000_000_01_0303morning_0008_0.jpg"
+    tracklets = ["train/0001/0001/F1.jpg", "train/0001/0002/F1.jpg"]
+    by_folder = written(tmp_path / "a.npz", [below(name) for name in tracklets], "")
+    assert read_parameters(by_folder, tracklets)[0][:, 0].tolist() == [0.0, 72.0]
+    bare = written(tmp_path / "b.npz", [Path(path).name], "")
+    assert read_parameters(bare, [path])[0].shape == (1, 72)
 
 
-def test_a_missing_render_is_named(tmp_path: Path) -> None:
-    write_archive(tmp_path, (16, 32))
-    (tmp_path / "train" / "render_135" / Path(PATHS[1]).name).unlink()
-    with pytest.raises(DataMissingError, match=r"render_135/0007_c2s1_000001_01\.jpg"):
-        read_archive(np.zeros((2, 8, 32, 16), dtype=np.uint8), tmp_path, PATHS)
+def test_parameters_are_written_whole_and_alike(tmp_path: Path) -> None:
+    first = written(tmp_path / "a.npz", ["x.jpg"], "").read_bytes()
+    assert written(tmp_path / "b.npz", ["x.jpg"], "").read_bytes() == first
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "b.npz"]
 
 
-def test_a_damaged_render_is_named(tmp_path: Path) -> None:
-    write_archive(tmp_path, (16, 32))
-    (tmp_path / "train" / "render" / Path(PATHS[0]).name).write_bytes(b"no image")
-    with pytest.raises(DataMissingError, match="0002_c1s1"):
-        read_archive(np.zeros((2, 8, 32, 16), dtype=np.uint8), tmp_path, PATHS)
+def test_translations_of_another_body_are_refused(tmp_path: Path) -> None:
+    smpl, ours = "f" * 64, ""
+    file = written(tmp_path / "a.npz", [Path(path).name for path in PATHS], smpl)
+    assert len(read_parameters(file, PATHS, smpl)[0]) == 2
+    with pytest.raises(UsageError, match=r"body model ffffffffffff.*data\.mesh\.body_model"):
+        read_parameters(file, PATHS, ours)
+
+
+def test_rows_of_another_shape_are_named(tmp_path: Path) -> None:
+    names = [Path(path).name for path in PATHS]
+    file = tmp_path / "a.npz"
+    np.savez(file, names=names, pose=np.zeros((2, 24, 3)), betas=np.zeros((2, 10)),
+             camera=np.zeros((2, 3)))  # fmt: skip
+    with pytest.raises(DataMissingError, match=r"pose in .* has shape \(2, 24, 3\)"):
+        read_parameters(file, PATHS)
+
+
+def test_parameters_as_pickled_objects_are_refused(tmp_path: Path) -> None:
+    class Marker:
+        def __reduce__(self) -> tuple[object, tuple[Path]]:
+            return Path.mkdir, (tmp_path / "ran",)
+
+    names = np.array([Marker()], dtype=object)
+    np.savez(tmp_path / "a.npz", names=names, pose=names, betas=names, camera=names)
+    with pytest.raises(DataMissingError, match="cannot be read"):
+        read_parameters(tmp_path / "a.npz", PATHS)
+    assert not (tmp_path / "ran").exists()

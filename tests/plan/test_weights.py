@@ -87,7 +87,7 @@ def test_settings_of_other_methods_do_not_retrain_what_stands_on_a_file(file: Pa
 
 
 def test_a_method_without_section_reads_the_plain_fields_alone() -> None:
-    read = stage_settings(Stage.WARMUP, Settings(), generative=False)["warmup"]
+    read = stage_settings(Stage.WARMUP, Settings(), "market1501", generative=False)["warmup"]
     assert (read["method"], read["epochs"]) == ("jvtc", 45)
     assert not [name for name, value in read.items() if isinstance(value, dict)]
 

@@ -20,7 +20,7 @@ from gclbench.reporting import (
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEMS = ("table8", "table9", "table10")
 # Their recipes come with their warm-ups.
-WARMED_UP_BY = {"mmcl", "act", "buc", "baseline_buc"}
+WARMED_UP_BY = {"mmcl", "act"}
 
 
 def content() -> Content:
@@ -125,7 +125,6 @@ def test_systems_known_by_numbers_run_in_no_study() -> None:
     here = content()
     unrun = [here.recipe(name) for name in here.names("baselines")]
     unrun = [recipe for recipe in unrun if not recipe.runs_here]
-    assert len(unrun) == 17
-    for table in ("table8", "table9"):
+    for table in SYSTEMS:
         rows = {row.key for row in here.study(table).rows}
         assert not rows & {row for recipe in unrun for row in recipe.published.get(table, ())}

@@ -53,6 +53,12 @@ TINY: dict[str, Any] = {
     "warmup.k1": 4,
     "warmup.rho": 0.05,
     "warmup.k2": 2,
+    "warmup.buc.merge_fraction": 0.2,
+    "warmup.buc.first_epochs": 2,
+    "warmup.buc.later_epochs_tracklets": 1,
+    "warmup.buc.later_epochs_images": 1,
+    "warmup.buc.batch_size": 4,
+    "warmup.buc.frames": 3,
     "gan.epochs": 1,
     "gan.batch_size": 8,
     "gan.lr": 0.001,
@@ -86,6 +92,7 @@ class FakeDataset:
     strays: int = 2
     seed: int = 0
     label: str = "fake"
+    role: str = "market1501"
     fingerprint: str = "0" * 64
     train: ImageTable = field(init=False)
     query: ImageTable = field(init=False)
@@ -100,10 +107,18 @@ class FakeDataset:
             "query": np.arange(self.people) + 100,
             "gallery": np.repeat(np.arange(self.people - 1), 2) + 100,
         }
+        pixels = {}
         for split, values in pids.items():
-            object.__setattr__(self, split, _table(split, values, query=split == "query"))
-        pixels = {split: self._paint(split, values) for split, values in pids.items()}
+            lengths = self.lengths(len(values))
+            table = _table(split, values, lengths, query=split == "query")
+            object.__setattr__(self, split, table)
+            shown = values if lengths is None else np.repeat(values, lengths)
+            pixels[split] = self._paint(split, shown)
         object.__setattr__(self, "pixels", pixels)
+
+    def lengths(self, samples: int) -> np.ndarray | None:
+        """How many images each sample has; None: they are images."""
+        return None
 
     def factors(self, split: str) -> None:
         """Nothing is known of its images, as of real ones."""
@@ -125,7 +140,7 @@ class FakeDataset:
 
     def projections(self) -> np.ndarray:
         """A gray box on white, which moves with the angle and darkens with the row."""
-        boxes = np.full((len(self.train), 8, HEIGHT_PX, WIDTH_PX), 255, np.uint8)
+        boxes = np.full((len(self.train.paths), 8, HEIGHT_PX, WIDTH_PX), 255, np.uint8)
         for angle in range(8):
             boxes[:, angle, 8:56, 2 * angle : 2 * angle + 14] = 60 + 10 * angle
         return boxes - np.arange(len(boxes), dtype=np.uint8)[:, None, None, None]
@@ -142,13 +157,22 @@ class FakeDataset:
         return other
 
 
-def _table(split: str, pids: np.ndarray, *, query: bool) -> ImageTable:
+class FakeTracklets(FakeDataset):
+    """The same people in tracklets of 1, 2, 3, 4, 1, ... frames."""
+
+    def lengths(self, samples: int) -> np.ndarray | None:
+        return np.arange(samples) % 4 + 1
+
+
+def _table(split: str, pids: np.ndarray, lengths: np.ndarray | None, *, query: bool) -> ImageTable:
     count = len(pids)
+    images = count if lengths is None else int(lengths.sum())
     return ImageTable(
-        paths=tuple(f"{split}/{index:03d}.jpg" for index in range(count)),
+        paths=tuple(f"{split}/{index:03d}.jpg" for index in range(images)),
         pids=pids.astype(np.int64),
         cams=np.zeros(count, np.int64) if query else np.arange(count) % 3 + 1,
         frames=np.arange(count) * 40,
+        starts=None if lengths is None else np.concatenate([[0], np.cumsum(lengths)]),
     )
 
 
@@ -226,6 +250,17 @@ def catalog() -> None:
 @pytest.fixture(scope="session")
 def dataset() -> FakeDataset:
     return FakeDataset()
+
+
+@pytest.fixture(scope="session")
+def tracklets() -> FakeTracklets:
+    return FakeTracklets(role="mars")
+
+
+@pytest.fixture
+def video(tmp_path: Path, tracklets: FakeTracklets) -> Bench:
+    """As `bench`, over tracklets."""
+    return Bench(tmp_path / "video", tracklets)
 
 
 @pytest.fixture

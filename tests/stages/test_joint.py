@@ -96,8 +96,8 @@ def test_visited_rows_keep_beta_of_the_old_row_and_others_stay(
     seen: list[torch.Tensor] = []
     forward = training.encoder.forward
 
-    def spy(images: torch.Tensor) -> Any:
-        output = forward(images)
+    def spy(images: torch.Tensor, *rest: Any) -> Any:
+        output = forward(images, *rest)
         seen.append(output.embedding.detach().clone())
         return output
 

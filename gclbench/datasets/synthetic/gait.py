@@ -9,6 +9,13 @@ from scipy.spatial.transform import Rotation
 Floats = NDArray[np.float64]
 
 
+def facing(yaw_deg: float, pitch_deg: float) -> Rotation:
+    """Return the turn of a body that faces `yaw_deg`, seen by a camera that looks down."""
+    return Rotation.from_euler("x", pitch_deg, degrees=True) * Rotation.from_euler(
+        "y", yaw_deg, degrees=True
+    )
+
+
 def walking_pose(
     phase: float, gait: Floats, orientation: Rotation, rng: np.random.Generator
 ) -> Floats:

@@ -11,6 +11,12 @@ from gclbench.datasets.msmt17 import LISTS, NAME, VERSIONS
 from gclbench.datasets.reader import FOLDERS
 from gclbench.datasets.synthetic.shots import Shot, World
 from gclbench.datasets.synthetic.spec import SlottedSpec
+from gclbench.datasets.synthetic.tracklet_names import (
+    MARS_FOLDERS,
+    dukev_names,
+    mars_names,
+    write_info,
+)
 from gclbench.errors import UsageError
 
 Named = list[tuple[str, Shot]]
@@ -23,10 +29,15 @@ _VALIDATION_STEP = 5
 def named_shots(world: World, split: str) -> Named:
     """Return (file name, shot) of a split, sorted by name.
 
+    DukeMTMC-VideoReID's names begin with the folders of person and tracklet.
     Raises UsageError where a world is too large for the digits of the grammar.
     """
     if isinstance(world.spec, SlottedSpec):
         named = _msmt(world, world.spec, split)
+    elif world.spec.grammar == "mars":
+        named = mars_names(world, split)
+    elif world.spec.grammar == "dukev":
+        named = dukev_names(world, split)
     elif world.spec.grammar == "duke":
         named = _duke(world, split)
     else:
@@ -36,18 +47,22 @@ def named_shots(world: World, split: str) -> Named:
 
 def folder_of(world: World, split: str) -> str:
     """Return the folder that holds a split's images."""
-    folders = _MSMT_FOLDERS if isinstance(world.spec, SlottedSpec) else FOLDERS
-    return folders[split]
+    if isinstance(world.spec, SlottedSpec):
+        return _MSMT_FOLDERS[split]
+    folders = {"mars": MARS_FOLDERS, "dukev": {name: name for name in FOLDERS}}
+    return folders.get(world.spec.grammar, FOLDERS)[split]
 
 
 def path_of(world: World, split: str, name: str) -> str:
     """Return where an image lies; sorting names and sorting paths give the same order."""
-    below = f"{name[:4]}/{name}" if isinstance(world.spec, SlottedSpec) else name
+    below = f"{name[:4]}/{name}" if world.spec.grammar in ("msmt", "mars") else name
     return f"{folder_of(world, split)}/{below}"
 
 
 def write_lists(world: World, folder: Path) -> None:
     """Write the lists that name the images of each split, where the grammar has lists."""
+    if world.spec.grammar == "mars":
+        write_info(world, folder)
     if not isinstance(world.spec, SlottedSpec):
         return
     for split, files in LISTS.items():

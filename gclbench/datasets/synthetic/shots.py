@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from gclbench.datasets.synthetic.cameras import SceneCamera, make_cameras
-from gclbench.datasets.synthetic.gait import walking_pose
+from gclbench.datasets.synthetic.filmed import film, scaled
+from gclbench.datasets.synthetic.gait import facing, walking_pose
 from gclbench.datasets.synthetic.people import Person, make_people
 from gclbench.datasets.synthetic.slots import lit, slots_of_visits
-from gclbench.datasets.synthetic.spec import SlottedSpec, TwinSpec
+from gclbench.datasets.synthetic.spec import SlottedSpec, TrackletSpec, TwinSpec
 from gclbench.datasets.synthetic.walk import Visit, travel_times, walk
 from gclbench.schema.settings import WorldSettings
 from gclbench.seeding import derive_seed, numpy_generator
@@ -26,7 +26,8 @@ _DISTRACTOR_IMAGES = 5
 class Shot:
     """One image to draw. Angles degrees, framing in image heights; pid -1 junk, 0 distractor.
 
-    Only in the grammar "msmt" is 0 an identity like any other, and `slot` an index of slots.
+    Only in the grammar "msmt" is 0 an identity like any other, and `slot` an index of slots; only
+    in twins of tracklets are several shots one tracklet.
     """
 
     split: str
@@ -46,6 +47,8 @@ class Shot:
     noise_seed: int
     empty: bool = False  # a bad box without a person
     slot: int = 0
+    tracklet: int = 0  # of this person, counted from 0
+    box: int = 0  # place in the tracklet, as its name counts
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ class _Group:
 
 def plan_world(spec: TwinSpec, sizes: WorldSettings) -> World:
     """Plan a twin. Equal spec and sizes give equal plans; streams are named by role."""
+    if isinstance(spec, TrackletSpec):
+        sizes = scaled(sizes, spec)
     counts = {
         "train": sizes.people_train,
         "test": sizes.people_test,
@@ -124,6 +129,9 @@ class _Planner:
     def shots_of(self, group: str, person: int, pid: int) -> Iterable[Shot]:
         """All images of one person; each person has a stream of its own."""
         rng = numpy_generator(self.sizes.seed, "world", self.spec.role, group, "person", person)
+        if isinstance(self.spec, TrackletSpec):
+            yield from self._tracklets_of(self.spec, group, person, pid, rng)
+            return
         if group == "distractors":
             visits = walk(2 * _DISTRACTOR_IMAGES, self.spec, self.times, rng)[:1]
             frames = visits[0].frames
@@ -148,6 +156,40 @@ class _Planner:
                 shot = self._shot("gallery", -1, person, visit, visit.frames[-1], 0.0, rng)
                 yield _spoiled(shot, rng)
 
+    def _tracklets_of(
+        self, spec: TrackletSpec, group: str, person: int, pid: int, rng: np.random.Generator
+    ) -> Iterable[Shot]:
+        """All tracklets of one person; those of a visit follow each other with pauses."""
+        images, training = self.sizes.images_per_person, group == "train"
+        visits = walk(images, spec, self.times, rng, training=training)
+        if group == "distractors":
+            visits = visits[:1]
+            pid = 0 if spec.grammar == "mars" else pid
+        number = 0
+        for place, visit in enumerate(visits):
+            frame = visit.frames[0]
+            for index in range(len(visit.frames)):
+                split = "train" if training else "gallery"
+                # MARS queries each camera once; DukeMTMC-VideoReID each person.
+                if group == "test" and index == 0 and (spec.grammar == "mars" or place == 0):
+                    split = "query"
+                now = Visit(visit.camera, visit.yaw_deg, (frame,))
+                first = self._shot(split, pid, person, now, frame, rng.random(), rng)
+                boxes = self._film(replace(first, tracklet=number), spec, rng)
+                yield from boxes
+                number += 1
+                frame = boxes[-1].frame + int(rng.integers(*spec.pause_frames))
+        if group == "test" and spec.grammar == "mars":
+            for _ in range(int(rng.poisson(spec.junk_per_person))):
+                visit = visits[int(rng.integers(len(visits)))]
+                first = self._shot("gallery", -1, person, visit, visit.frames[0], 0.0, rng)
+                yield from self._film(_spoiled(replace(first, tracklet=number), rng), spec, rng)
+                number += 1
+
+    def _film(self, first: Shot, spec: TrackletSpec, rng: np.random.Generator) -> list[Shot]:
+        pitch, gait = self.cameras[first.camera].pitch_deg, self.people[first.person].gait
+        return film(first, spec, pitch, gait, rng)
+
     def _slots(self, group: str, person: int, visits: int) -> list[int]:
         """The slot of each visit, from a stream of the person's own; 0 where there are none."""
         spec = self.spec
@@ -171,10 +213,7 @@ class _Planner:
         yaw = (visit.yaw_deg + rng.normal(0, spec.yaw_jitter_deg)) % 360
         # About 24 frames a stride, as for a walker filmed at 25 frames per second.
         now = (phase + (frame - visit.frames[0]) / 24.0 + rng.normal(0, 0.03)) % 1.0
-        pitch = self.cameras[visit.camera].pitch_deg
-        orientation = Rotation.from_euler("x", pitch, degrees=True) * Rotation.from_euler(
-            "y", yaw, degrees=True
-        )
+        orientation = facing(yaw, self.cameras[visit.camera].pitch_deg)
         names = ("world", spec.role, split, person, visit.camera, frame, pid)
         return Shot(
             split=split,

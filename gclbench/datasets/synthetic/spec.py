@@ -37,7 +37,7 @@ class TwinSpec:
 
     role: str
     name: str
-    grammar: Literal["market", "duke", "msmt"]
+    grammar: Literal["market", "duke", "msmt", "mars", "dukev"]
     # Views: one entry per camera, the direction in which most people cross its picture.
     yaw_centres_deg: tuple[float, ...]
     yaw_spread_deg: float = 14.0  # between the people whom one camera sees
@@ -135,6 +135,28 @@ class SlottedSpec(TwinSpec):
     frames_per_number: int = 25  # names count in these
 
 
+@dataclass(frozen=True)
+class TrackletSpec(TwinSpec):
+    """A twin of tracklets, in the grammars "mars" and "dukev".
+
+    A tracklet is a walk of a few boxes; `images_per_visit` count tracklets here.
+    """
+
+    people_share: float = 0.5  # of the people that the world's sizes ask for
+    tracklets_share: float = 1.0  # tracklets of a person, per image that the sizes ask for
+    boxes: tuple[int, int] = (6, 7)  # in a tracklet
+    frame_step: int = 1  # video frames from one box to the next
+    stride_frames: float = 24.0
+    pause_frames: tuple[int, int] = (40, 160)  # between two tracklets of one visit
+    # Drift from box to box (sd); image_exposure_sd and shift_sd are between tracklets.
+    yaw_drift_deg: float = 1.5
+    shift_drift_sd: float = 0.004
+    fill_drift_sd: float = 0.004
+    exposure_drift_sd: float = 0.004
+    scene_drift: float = 0.012  # the scene moves by this share behind somebody who walks past
+    gap_share: float = 0.0  # tracklets in which the tracker lost a box
+
+
 _SPECS: dict[str, TwinSpec] = {
     "market1501": TwinSpec(
         role="market1501",
@@ -185,6 +207,46 @@ _SPECS: dict[str, TwinSpec] = {
         start_span_frames=60_000,
         travel_frames=(1_500, 9_000),
     ),
+    "mars": TrackletSpec(
+        role="mars",
+        name="synthetic_mars",
+        grammar="mars",
+        yaw_centres_deg=(185.0, 12.0, 272.0, 95.0, 330.0, 140.0),
+        brightness=1.0,
+        warmth=0.06,
+        ground=(158, 152, 138),
+        wall=(170, 168, 166),
+        skirt_share=0.20,
+        backpack_share=0.34,
+    ),
+    "dukemtmc_videoreid": TrackletSpec(
+        role="dukemtmc_videoreid",
+        name="synthetic_dukemtmc_videoreid",
+        grammar="dukev",
+        yaw_centres_deg=(2.0, 178.0, 92.0, 266.0, 150.0, 312.0, 222.0, 40.0),
+        brightness=0.70,
+        warmth=-0.09,
+        ground=(134, 140, 140),
+        wall=(156, 160, 162),
+        pitch_deg=(2.0, 7.0),
+        coat_share=0.25,
+        skirt_share=0.08,
+        shorts_share=0.08,
+        backpack_share=0.38,
+        images_per_visit=(1, 1),
+        train_images_per_visit=(1, 1),
+        start_span_frames=110_000,
+        travel_frames=(2_500, 18_000),
+        people_share=0.6,
+        tracklets_share=0.5,
+        boxes=(8, 12),
+        frame_step=12,
+        stride_frames=57.0,  # DukeMTMC is filmed at 60 frames per second
+        yaw_drift_deg=2.5,
+        shift_drift_sd=0.007,
+        scene_drift=0.03,
+        gap_share=0.15,
+    ),
     "pretrain": TwinSpec(
         role="pretrain",
         name="synthetic_pretrain",
@@ -222,7 +284,7 @@ _SPECS: dict[str, TwinSpec] = {
 
 
 def world_spec(role: str) -> TwinSpec:
-    """Return the twin of a role (market1501, dukemtmc_reid, msmt17) or the `pretrain` set.
+    """Return the twin of a role, or the `pretrain` set.
 
     Raises UnknownNameError.
     """

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from gclbench.datasets.synthetic.naming import folder_of, named_shots, path_of, write_lists
@@ -38,7 +39,7 @@ def write_world(
     """Write images, lists, `factors.csv` and `parameters.npz` under `folder`.
 
     parameters.npz holds <split>_pose (N, 72), <split>_betas (N, 10) and <split>_camera (N, 3), the
-    translation into the space of `gclbench.meshes.rasteriser.CAMERA`; rows as sorted file names.
+    translation into the space of `gclbench.meshes.rasteriser.CAMERA`; rows as in factors.csv.
     """
     renderer = Renderer(world, height_px, width_px)
     arrays: dict[str, np.ndarray] = {}
@@ -54,7 +55,7 @@ def write_world(
         for index, view in enumerate(renderer.views(shots)):
             image = Image.fromarray(view[0])
             target = folder / paths[index]
-            target.parent.mkdir(exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
             image.save(target, "JPEG", quality=95, subsampling=0)
             if progress is not None:
                 progress(f"{world.spec.name} {split}", index + 1, len(shots))
@@ -68,6 +69,14 @@ def write_world(
         writer.writerow(_COLUMNS)
         writer.writerows(rows)
     np.savez(folder / "parameters.npz", **arrays)  # type: ignore[arg-type]
+
+
+def parameter_rows(folder: Path, split: str, paths: Sequence[str]) -> NDArray[np.int64]:
+    """Return the rows (N,) of parameters.npz that hold the bodies on the images of a split."""
+    with (folder / "factors.csv").open(newline="", encoding="utf-8") as handle:
+        written = [line["path"] for line in csv.DictReader(handle) if line["split"] == split]
+    rows = {path: row for row, path in enumerate(written)}
+    return np.array([rows[path] for path in paths], dtype=np.int64)
 
 
 def _parameter_arrays(renderer: Renderer, shots: Sequence[Shot]) -> dict[str, np.ndarray]:

@@ -1,0 +1,228 @@
+"""`gclbench data`: look a dataset over before a run, or write a twin of it to disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gclbench.cli.exit import ExitCode
+from gclbench.cli.options import CHECK_WORDS, MAKE_WORDS, Words, parse_words
+from gclbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gclbench.content import Content
+    from gclbench.schema.settings import DataSettings
+
+Report = Callable[[str, int, int], None]
+
+data = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Look a dataset over, or write a rendered twin of it to disk.",
+)
+
+
+@data.command("check")
+def check(
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="As in `gclbench list datasets`.")],
+    words: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...")] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Decode every image.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    content: Annotated[
+        list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
+    ] = None,
+) -> None:
+    """Compare a dataset on disk with what it should be; name everything that is wrong.
+
+    Counts per split, folders, names, empty files, swapped or mixed splits; with --deep every
+    image is decoded. Also: its terms, and which studies it takes part in. Exit code 1 on faults.
+
+    \b
+    Words:
+      data.root=DIR          where the real dataset lies (default: the rendered twin)
+      deep=true              decode every image, as --deep
+      profile=NAME           sizes of the twin: smoke, laptop (default), paper
+      home=DIR               results folder (default: $GCLBENCH_HOME or results/)
+      data.setting=VALUE     for example data.video.mars_gallery=without_queries
+
+    \b
+    Examples:
+      gclbench data check market1501 data.root=/data/reid
+      gclbench data check mars data.root=/data/mars --deep --json
+      gclbench data check dukemtmc_videoreid
+    """
+    parsed = parse_words(words or (), CHECK_WORDS, content=content or ())
+    from rich.console import Console
+
+    from gclbench.content import Content
+    from gclbench.runtime.data import check_data, terms_of, unlocked
+
+    folders = Content(parsed.content_dirs)
+    terms = terms_of(role)
+    with _progress(as_json) as report:
+        settings = _settings(parsed, folders)
+        found = check_data(role, settings, parsed.home, deep=deep or parsed.deep, progress=report)
+    facts = as_object(role, found, terms, unlocked(folders, role))
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+    else:
+        for line in lines(facts):
+            _say(Console(), line)
+    raise typer.Exit(ExitCode.OK if facts["ok"] else ExitCode.FAILED)
+
+
+@data.command("make")
+def make(
+    words: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...")] = None,
+) -> None:
+    """Render a twin into a folder of its own, in the real layout of the dataset whose role it has.
+
+    `data.root=FOLDER` then reads it as it would read the real dataset; reports go on calling it
+    synthetic.
+
+    \b
+    Words:
+      role=NAME              which dataset it plays (`gclbench list datasets`)
+      out=FOLDER             where to (default: HOME/data/synthetic_ROLE); must be new or empty
+      profile=NAME           sizes: smoke, laptop (default), paper
+      home=DIR               results folder (default: $GCLBENCH_HOME or results/)
+      data.world.X=VALUE     seed, people_train, people_test, images_per_person, distractor_people
+
+    \b
+    Examples:
+      gclbench data make role=mars
+      gclbench data make role=market1501 out=/data/toy data.world.people_train=20
+    """
+    parsed = parse_words(words or (), MAKE_WORDS)
+    if not parsed.role:
+        raise UsageError("no role is named.", "For example: gclbench data make role=mars")
+    from rich.console import Console
+
+    from gclbench.content import Content
+    from gclbench.runtime.data import make_data
+
+    out = parsed.out or parsed.home / "data" / f"synthetic_{parsed.role}"
+    settings = _settings(parsed, Content(parsed.content_dirs))
+    with _progress(quiet=False) as report:
+        world = make_data(parsed.role, settings, out, report)
+    console = Console()
+    _say(console, f"wrote {world.spec.name} to {out}: {len(world.shots)} images")
+    _say(console, f"read it with data.root={out}")
+    bodies = out / "train_bodies.npz"
+    _say(console, f"its bodies: data.mesh.source=params data.mesh.root={bodies}")
+
+
+def as_object(role: str, found: Any, terms: dict[str, str], studies: list[Any]) -> dict[str, Any]:
+    """The contract of `gclbench data check --json`."""
+    return {
+        "role": role,
+        "title": found.title,
+        "label": found.label,
+        "root": str(found.root),
+        "layout": found.layout,
+        "deep": found.deep,
+        "ok": not found.faults,
+        "splits": {
+            split: _counts(here, published) for split, (here, published) in found.splits.items()
+        },
+        "faults": [_finding(each) for each in found.faults],
+        "remarks": [_finding(each) for each in found.remarks],
+        "terms": terms,
+        "unlocks": [
+            {
+                "study": each.study,
+                "title": each.title,
+                "tasks": list(each.tasks),
+                "also_needs": list(each.also),
+            }
+            for each in studies
+        ],
+    }
+
+
+def lines(facts: dict[str, Any]) -> Iterator[str]:
+    """What a reader of the terminal sees of `as_object`."""
+    yield f"{facts['title']} ({facts['label']}) in {facts['root']}, layout: {facts['layout']}"
+    for split, counts in facts["splits"].items():
+        yield f"  {split}: {', '.join(_amounts(counts))}"
+    for word, found in (("fault", facts["faults"]), ("remark", facts["remarks"])):
+        for each in found:
+            yield f"{word}: {_described(each)}"
+    terms = facts["terms"]
+    yield f"source: {terms['source']}"
+    yield f"terms: {terms['terms']}"
+    if terms["withdrawn"]:
+        yield f"withdrawn: {terms['withdrawn']}"
+    for study in facts["unlocks"]:
+        also = f"; also needs {', '.join(study['also_needs'])}" if study["also_needs"] else ""
+        yield f"takes part in {study['study']} ({', '.join(study['tasks'])}{also})"
+    decoded = "all images decoded" if facts["deep"] else "images not decoded (--deep does)"
+    yield f"{'sound' if facts['ok'] else 'NOT sound'}; {decoded}"
+
+
+def _counts(here: Any, published: Any) -> dict[str, Any]:
+    fields = ("images", "tracklets", "identities")
+    expected = None
+    if published is not None:
+        expected = {name: getattr(published, name) for name in fields}
+        expected["cameras"] = list(published.cameras) or None
+    found = {name: getattr(here, name) for name in fields}
+    return {**found, "cameras": list(here.cameras), "published": expected}
+
+
+def _amounts(counts: dict[str, Any]) -> Iterator[str]:
+    published = counts["published"] or {}
+    for name in ("tracklets", "images", "identities"):
+        if counts[name] is not None:
+            known = published.get(name)
+            yield f"{counts[name]} {name}" + ("" if known is None else f" (published {known})")
+    yield f"{sum(number > 0 for number in counts['cameras'])} cameras"
+
+
+def _finding(found: Any) -> dict[str, Any]:
+    return {
+        "kind": found.kind,
+        "text": found.text,
+        "count": found.count,
+        "examples": list(found.examples),
+    }
+
+
+def _described(found: dict[str, Any]) -> str:
+    if not found["examples"]:
+        return str(found["text"])
+    more = found["count"] - len(found["examples"])
+    rest = f" and {more} more" if more else ""
+    return f"{found['text']}: {', '.join(found['examples'])}{rest}"
+
+
+def _settings(parsed: Words, content: Content) -> DataSettings:
+    from gclbench.content import parse_overrides, resolve_settings
+
+    overrides = parse_overrides(list(parsed.overrides))
+    return resolve_settings(content.profile(parsed.profile), None, None, None, overrides).data
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Report]:
+    """Give what shows slow work on stderr while it lasts."""
+    from rich.console import Console
+
+    console = Console(stderr=True, quiet=quiet)
+    with console.status("") as status:
+
+        def report(what: str, done: int, total: int) -> None:
+            status.update(f"{what}: {done} of {total}")
+
+        yield report
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)

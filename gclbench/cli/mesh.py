@@ -1,0 +1,222 @@
+"""`gclbench mesh`: make the meshes of images of one's own, or import those of others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from gclbench.cli.options import Words, parse_words
+from gclbench.cli.progress import LINE_SECONDS
+from gclbench.errors import OverrideError
+
+if TYPE_CHECKING:
+    from gclbench.runtime.meshes import MeshRequest, Missing
+
+RENDER_WORDS = ("data", "dataset", "device", "home", "out", "profile")
+IMPORT_WORDS = ("archive", *RENDER_WORDS)
+ESTIMATE_WORDS = ("weights", *RENDER_WORDS)
+SHOWN = 10
+T = TypeVar("T")
+Words_ = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...")]
+Content_ = Annotated[
+    list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
+]
+
+mesh = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@mesh.callback()
+def about() -> None:
+    """Make the meshes that guide generation on images of your own, or import those of others.
+
+    docs/meshes.md says what the sources are and what each file holds.
+
+    \b
+    Examples:
+      gclbench mesh estimate dataset=market1501 data.root=/data/reid weights=spin.pt
+      gclbench mesh import dataset=market1501 data.root=/data/reid archive=market.zip
+      gclbench mesh render dataset=market1501 out=renders
+    """
+
+
+@mesh.command()
+def estimate(words: Words_ = None, content: Content_ = None) -> None:
+    """Estimate the body on every training image with HMR, as a file that source=params reads.
+
+    A killed call continues where it stopped. Translations belong to the body model that is set.
+
+    \b
+    Words:
+      dataset=NAME           market1501, dukemtmc_reid, msmt17, ...
+      weights=FILE           SPIN's model_checkpoint.pt, or a file in its layout
+      data.root=DIR          where the dataset lies (default: the built-in world)
+      data.mesh.body_model=FILE   SMPL's .npz or .pkl (default: the built-in stand-in)
+      out=FILE               default: HOME/meshes/NAME.npz
+      device=auto|cpu|cuda   home=DIR   profile=NAME
+
+    \b
+    Examples:
+      gclbench mesh estimate dataset=market1501 data.root=/data/reid weights=spin.pt
+      gclbench mesh estimate dataset=msmt17 data.root=/data/reid weights=spin.pt out=params.npz \\
+          data.mesh.body_model=SMPL_NEUTRAL.npz
+    """
+    from gclbench.runtime.meshes import estimate_parameters
+
+    parsed = parse_words(words or (), ESTIMATE_WORDS, content=content or ())
+    weights = _needed(parsed.weights, "weights", "estimate", "weights=spin.pt")
+    request = _request(parsed, "estimate")
+    with _shown() as progress:
+        file, count = estimate_parameters(request, weights, parsed.out, progress)
+    typer.echo(f"wrote {file}: the bodies of {count} images")
+    body = request.settings().data.mesh.body_model
+    if body is None:
+        typer.echo("They pose the stand-in body, whose shapes are not SMPL's (docs/meshes.md).")
+    model = "" if body is None else f" data.mesh.body_model={body}"
+    typer.echo(f"Use it: data.mesh.source=params data.mesh.root={file}{model}")
+
+
+@mesh.command("import")
+def import_(words: Words_ = None, content: Content_ = None) -> None:
+    """Check rendered bodies in GCL's layout, and unpack them for source=archive.
+
+    Takes a folder, a zip or a tar. Nothing is unpacked before everything was checked, and only
+    files that the dataset names are.
+
+    \b
+    Words:
+      dataset=NAME           market1501, dukemtmc_reid, msmt17, ...
+      archive=PATH           folder, .zip, .tar, .tar.gz, .tar.bz2 or .tar.xz
+      data.root=DIR          where the dataset lies (default: the built-in world)
+      out=DIR                where to unpack (default: HOME/meshes/NAME)
+      home=DIR   profile=NAME
+
+    \b
+    Examples:
+      gclbench mesh import dataset=market1501 data.root=/data/reid archive=market.zip
+      gclbench mesh import dataset=msmt17 data.root=/data/reid archive=/data/meshes
+    """
+    from gclbench.runtime.meshes import import_archive
+
+    parsed = parse_words(words or (), IMPORT_WORDS, content=content or ())
+    archive = _needed(parsed.archive, "archive", "import", "archive=market.zip")
+    with _shown() as progress:
+        found = import_archive(_request(parsed, "import"), archive, parsed.out, progress)
+    for line in missing_lines(found.missing):
+        typer.echo(line)
+    if found.unpacked:
+        rest = f"; {found.left} others were left" if found.left else ""
+        typer.echo(f"unpacked {found.unpacked} files to {found.root}{rest}")
+    typer.echo(f"Use it: data.mesh.source=archive data.mesh.root={found.root}")
+
+
+@mesh.command()
+def render(words: Words_ = None, content: Content_ = None) -> None:
+    """Draw the projections of a mesh source, and write them as an archive in GCL's layout.
+
+    The cached array that runs read is made on the way. Files hold PNG, whatever they are called.
+
+    \b
+    Words:
+      dataset=NAME           market1501, dukemtmc_reid, msmt17, ...
+      out=DIR                the archive's folder
+      data.mesh.source=params|hmr|oracle|archive   and what belongs to it, as in a run
+      data.root=DIR          where the dataset lies (default: the built-in world)
+      profile=NAME           image size: smoke, laptop (default; 64x32), paper (256x128)
+      home=DIR               results folder, with the cache
+
+    \b
+    Examples:
+      gclbench mesh render dataset=market1501 data.root=/data/reid profile=paper out=renders \\
+          data.mesh.source=params data.mesh.root=params.npz
+      gclbench mesh render dataset=market1501 out=renders
+    """
+    from gclbench.runtime.meshes import render_archive
+
+    parsed = parse_words(words or (), RENDER_WORDS, content=content or ())
+    out = _needed(parsed.out, "out", "render", "out=renders")
+    with _shown() as progress:
+        dataset, count = render_archive(_request(parsed, "render"), out, progress)
+    size = f"{dataset.height_px}x{dataset.width_px}"
+    typer.echo(f"wrote {count} renders of {size} to {out}")
+    typer.echo(f"cached {dataset.arrays / dataset.projections_file}")
+
+
+def _request(parsed: Words, verb: str) -> MeshRequest:
+    from gclbench.content import parse_overrides
+    from gclbench.runtime.meshes import MeshRequest
+
+    return MeshRequest(
+        role=_needed(parsed.dataset, "dataset", verb, "dataset=market1501"),
+        home=parsed.home,
+        profile=parsed.profile,
+        overrides=parse_overrides(list(parsed.overrides)),
+        device=parsed.device,
+        content_dirs=parsed.content_dirs,
+    )
+
+
+def _needed(value: T | None, word: str, verb: str, example: str) -> T:
+    if value is None:
+        raise OverrideError(f"{word}= is missing.", f"For example: gclbench mesh {verb} {example}")
+    return value
+
+
+def missing_lines(missing: tuple[Missing, ...]) -> list[str]:
+    """What is complete and what is missing, by split; first the views with names."""
+    lines = []
+    for split in dict.fromkeys(each.split for each in missing):
+        views = [each for each in missing if each.split == split]
+        total = sum(len(each.names) for each in views)
+        if total == 0:
+            lines.append(f"{split}: all {views[0].asked} images have their {len(views)} renders")
+            continue
+        if all(len(each.names) == each.asked for each in views):
+            lines.append(f"{split}: no renders; training needs none")
+            continue
+        lines.append(f"{split}: {total} renders are missing; training needs none of them")
+        for each in views:
+            if each.names:
+                names = ", ".join(each.names[:SHOWN])
+                more = ", ..." if len(each.names) > SHOWN else ""
+                lines.append(f"  {each.view}: {len(each.names)} of {each.asked}: {names}{more}")
+    return lines
+
+
+@contextmanager
+def _shown() -> Iterator[Callable[[str, int, int], None]]:
+    """Give what shows progress: a bar in a terminal, a line now and then elsewhere."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines(console.file.write)
+        return
+    from rich.progress import MofNCompleteColumn, Progress, TaskID, TimeRemainingColumn
+
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        known: dict[str, TaskID] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in known:
+                known[what] = bars.add_task(what, total=total)
+            bars.update(known[what], completed=done)
+
+        yield show
+
+
+def _lines(write: Callable[[str], object]) -> Callable[[str, int, int], None]:
+    said = time.monotonic()
+
+    def show(what: str, done: int, total: int) -> None:
+        nonlocal said
+        if time.monotonic() - said >= LINE_SECONDS:
+            said = time.monotonic()
+            write(f"{what}: {done} of {total}\n")
+
+    return show

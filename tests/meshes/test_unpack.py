@@ -1,0 +1,231 @@
+"""Archives from strangers: honest ones are unpacked, hostile ones leave nothing behind."""
+
+from __future__ import annotations
+
+import io
+import stat
+import struct
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gclbench.errors import DataMissingError, GclbenchError
+from gclbench.meshes.unpack import Limits, open_archive
+
+GOOD = {"market/train/render/a.jpg": b"a" * 5, "market/train/render_45/a.jpg": b"b" * 3000}
+LIMITS = Limits(members=50, file_bytes=1 << 20, total_bytes=4 << 20, ratio=20, free_bytes=1 << 16)
+Change = Callable[[tarfile.TarInfo], None]
+
+
+def make_zip(file: Path, content: dict[str, bytes], kind: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(file, "w", kind) as archive:
+        for name, data in content.items():
+            archive.writestr(zipfile.ZipInfo(name), data, kind)
+    return file
+
+
+def make_tar(
+    file: Path, content: dict[str, bytes], mode: str = "w", change: Change | None = None
+) -> Path:
+    """A tar; `change` alters the header of the last member."""
+    with tarfile.open(file, mode) as archive:  # type: ignore[call-overload]
+        for index, (name, data) in enumerate(content.items()):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            if change is not None and index == len(content) - 1:
+                change(info)
+            archive.addfile(info, io.BytesIO(data))
+    return file
+
+
+def unpack_all(file: Path, folder: Path, limits: Limits = LIMITS) -> None:
+    folder.mkdir()
+    with open_archive(file, limits) as archive:
+        archive.unpack({name: name for name in archive.sizes}, folder)
+
+
+def refused(file: Path, why: str, limits: Limits = LIMITS) -> None:
+    """The archive is refused for a reason, and its neighbourhood is as before."""
+    here = file.parent
+    outside = here / "outside"
+    outside.mkdir()
+    before = sorted(path.relative_to(here) for path in here.rglob("*"))
+    with pytest.raises(GclbenchError, match=why) as caught:
+        unpack_all(file, here / "target", limits)
+    assert str(file) in str(caught.value)
+    (here / "target").rmdir()  # empty
+    assert sorted(path.relative_to(here) for path in here.rglob("*")) == before
+
+
+@pytest.mark.parametrize("mode", ["zip", "w", "w:gz", "w:bz2", "w:xz"])
+def test_honest_archives_are_unpacked_whatever_they_are_called(tmp_path: Path, mode: str) -> None:
+    file = tmp_path / "meshes.download"
+    make_zip(file, GOOD) if mode == "zip" else make_tar(file, GOOD, mode)
+    unpack_all(file, tmp_path / "target")
+    for name, data in GOOD.items():
+        assert (tmp_path / "target" / name).read_bytes() == data
+
+
+def test_only_what_is_wanted_is_written_and_under_its_new_name(tmp_path: Path) -> None:
+    file = make_tar(tmp_path / "a.tar", {"./" + name: data for name, data in GOOD.items()})
+    told: list[tuple[str, int, int]] = []
+    with open_archive(file) as archive:
+        assert archive.sizes == {name: len(data) for name, data in GOOD.items()}
+        wanted = {"market/train/render_45/a.jpg": "train/b.jpg", "not/there": "x"}
+        archive.unpack(wanted, tmp_path / "target", lambda *a: told.append(a))
+    files = [path for path in (tmp_path / "target").rglob("*") if path.is_file()]
+    assert files == [tmp_path / "target" / "train" / "b.jpg"]
+    assert told == [("unpacking", 1, 1)]
+
+
+EVIL_NAMES = [
+    ("/etc/cron.d/a", "is not a path inside it"),
+    ("../outside/a.jpg", "leads out of it"),
+    ("train/render/../../../outside/a.jpg", "leads out of it"),
+    ("..\\outside\\a.jpg", "is not a path inside it"),
+    ("C:/outside/a.jpg", "is not a path inside it"),
+    ("train/\x07a.jpg", "control characters"),
+]
+
+
+@pytest.mark.parametrize(("name", "why"), EVIL_NAMES)
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_names_that_lead_elsewhere_are_refused(
+    tmp_path: Path, kind: str, name: str, why: str
+) -> None:
+    make = make_zip if kind == "zip" else make_tar
+    refused(make(tmp_path / "evil", {**GOOD, name: b"evil"}), why)
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        (tarfile.SYMTYPE, "a symbolic link"),
+        (tarfile.LNKTYPE, "a hard link"),
+        (tarfile.CHRTYPE, "a device"),
+        (tarfile.BLKTYPE, "a device"),
+        (tarfile.FIFOTYPE, "a pipe"),
+        (tarfile.GNUTYPE_SPARSE, "no ordinary file"),
+        (b"Z", "no ordinary file"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_links_and_devices_in_a_tar_are_refused(
+    tmp_path: Path, mode: str, kind: bytes, why: str
+) -> None:
+    def change(info: tarfile.TarInfo) -> None:
+        info.type, info.linkname = kind, "../outside"
+
+    refused(make_tar(tmp_path / "evil", {**GOOD, "market/train": b""}, mode, change), why)
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO, stat.S_IFSOCK])
+def test_links_and_devices_in_a_zip_are_refused(tmp_path: Path, kind: int) -> None:
+    info = zipfile.ZipInfo("market/link")
+    info.create_system, info.external_attr = 3, (kind | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "evil", "w") as archive:
+        archive.writestr(info, "../outside")
+    refused(tmp_path / "evil", "'market/link' is a")
+
+
+def test_a_link_followed_by_a_file_through_it_writes_nothing(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "evil", "w") as archive:
+        link = tarfile.TarInfo("train")
+        link.type, link.linkname = tarfile.SYMTYPE, "outside"
+        archive.addfile(link)
+        info = tarfile.TarInfo("train/a.jpg")
+        info.size = 4
+        archive.addfile(info, io.BytesIO(b"evil"))
+    refused(tmp_path / "evil", "a symbolic link")
+
+
+@pytest.mark.parametrize("kind", ["zip", "w", "w:gz"])
+def test_bombs_are_refused(tmp_path: Path, kind: str) -> None:
+    zeros = {f"train/render/{index}.jpg": bytes(1 << 20) for index in range(3)}
+    file = tmp_path / "bomb"
+    make_zip(file, zeros) if kind == "zip" else make_tar(file, zeros, kind)
+    reason = "would take more than" if kind == "w" else "would grow more than 20 times"
+    refused(file, reason, LIMITS if kind != "w" else Limits(total_bytes=1 << 21))
+
+
+@pytest.mark.parametrize("kind", ["zip", "w:gz"])
+def test_one_huge_file_is_refused(tmp_path: Path, kind: str) -> None:
+    big = {"train/render/a.jpg": bytes((1 << 20) + 1)}
+    file = tmp_path / "bomb"
+    make_zip(file, big) if kind == "zip" else make_tar(file, big, kind)
+    refused(file, "says that it holds 1048577 bytes")
+
+
+@pytest.mark.parametrize("kind", ["zip", "w:gz"])
+def test_too_many_members_are_refused(tmp_path: Path, kind: str) -> None:
+    many = {f"train/{index}": b"" for index in range(51)}
+    file = tmp_path / "bomb"
+    make_zip(file, many) if kind == "zip" else make_tar(file, many, kind)
+    refused(file, "more than 50 members")
+
+
+def test_a_giant_header_is_not_read_into_memory(tmp_path: Path) -> None:
+    """A long name of 2 GB, announced by a header and held by zeros that compress to nothing."""
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 1 << 31
+    (tmp_path / "bomb").write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    refused(tmp_path / "bomb", "one of its headers would take")
+
+
+def test_a_size_below_zero_is_refused(tmp_path: Path) -> None:
+    header = bytearray(tarfile.TarInfo("train/a.jpg").tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = b"\xff" * 4 + struct.pack(">q", -1024)
+    header[148:156] = b" " * 8
+    header[148:156] = f"{sum(header):06o}\0 ".encode()
+    (tmp_path / "evil").write_bytes(bytes(header) + bytes(2048))
+    refused(tmp_path / "evil", "holds -1024 bytes|is damaged")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_names_that_occur_twice_or_are_folders_too_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "twice", "w") as archive:
+        archive.writestr("train/a.jpg", b"1")
+        archive.writestr("train/./a.jpg", b"2")
+    refused(tmp_path / "twice", "occurs twice")
+    (tmp_path / "outside").rmdir()
+    refused(make_zip(tmp_path / "both", {"train": b"1", "train/a.jpg": b"2"}), "file and a folder")
+
+
+def test_encrypted_members_are_refused(tmp_path: Path) -> None:
+    data = bytearray(make_zip(tmp_path / "a", {"train/a.jpg": b"1"}).read_bytes())
+    place = data.index(b"PK\x01\x02")
+    data[place + 8] |= 1
+    (tmp_path / "a").write_bytes(data)
+    refused(tmp_path / "a", "is encrypted")
+
+
+def test_a_zip_that_lies_about_sizes_is_damaged(tmp_path: Path) -> None:
+    data = bytearray(make_zip(tmp_path / "a", {"train/a.jpg": bytes(50_000)}).read_bytes())
+    place = data.index(b"PK\x01\x02")
+    data[place + 24 : place + 28] = struct.pack("<I", 10)
+    (tmp_path / "a").write_bytes(data)
+    with pytest.raises(GclbenchError, match="damaged"):
+        unpack_all(tmp_path / "a", tmp_path / "target")
+    written = [path.stat().st_size for path in (tmp_path / "target").rglob("*") if path.is_file()]
+    assert sum(written) <= 10
+
+
+@pytest.mark.parametrize("mode", ["zip", "w", "w:gz", "w:bz2", "w:xz"])
+def test_damaged_archives_are_named(tmp_path: Path, mode: str) -> None:
+    content = {**GOOD, "z": bytes(range(256)) * 40}
+    file = tmp_path / "a"
+    make_zip(file, content) if mode == "zip" else make_tar(file, content, mode)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 3])
+    with pytest.raises(GclbenchError, match=r"the archive .*a is damaged"):
+        unpack_all(file, tmp_path / "target")
+
+
+def test_something_else_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"<html>quota exceeded</html>" * 40)
+    with pytest.raises(GclbenchError, match="is damaged"):
+        unpack_all(tmp_path / "a.zip", tmp_path / "target")
+    with pytest.raises(DataMissingError, match=r"gone\.zip"), open_archive(tmp_path / "gone.zip"):
+        pass

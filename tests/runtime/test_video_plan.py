@@ -1,0 +1,67 @@
+"""What tracklets and BUC read enters the keys of the nodes that read it, and no others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gclbench.runtime.session import Request, open_session
+from gclbench.schema import Stage
+
+Keys = dict[tuple[str, ...], str]
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Any:
+    def of(study: str, **overrides: Any) -> Keys:
+        """Stage, row and task -> key, of the whole chain of each cell."""
+        words = {name.replace("__", "."): value for name, value in overrides.items()}
+        request = Request((study,), tmp_path / "home", profile="laptop", overrides=words)
+        session = open_session(request)
+        return {
+            (session.plan.node(key).stage.value, cell.row.key, cell.task.name): key
+            for cell in session.cells
+            for key in session.plan.chain(cell)
+        }
+
+    return of
+
+
+def changed(before: Keys, after: Keys) -> set[tuple[str, ...]]:
+    assert before.keys() == after.keys()
+    return {place for place in before if before[place] != after[place]}
+
+
+def test_rows_of_table_10_share_stages_1_and_2(keys: Any) -> None:
+    found = keys("table10")
+    for task in ("mars", "dukemtmc-videoreid"):
+        rows = ("baseline_buc", "gcl", "gclplus", "none", "oracle_rotation")
+        assert len({found["warmup", row, task] for row in rows}) == 1
+        assert found["gan", "gcl", task] == found["gan", "gclplus", task]
+        assert len({found["joint", row, task] for row in rows[1:]}) == 4
+
+
+def test_frames_of_a_step_are_read_by_stage_3_of_their_own_dataset(keys: Any) -> None:
+    places = changed(keys("table10"), keys("table10", data__video__mars_frames=5))
+    rows = ("gcl", "gclplus", "none", "oracle_rotation")
+    assert places == {(stage, row, "mars") for stage in ("joint", "evaluate") for row in rows}
+
+
+def test_images_read_no_setting_of_tracklets_and_jvtc_none_of_buc(keys: Any) -> None:
+    words: dict[str, Any] = {
+        "data__video__mars_frames": 5,
+        "data__video__dukemtmc_videoreid_frames": 5,
+        "data__video__train_frames_kept": 3,
+        "warmup__buc__lr": 0.2,
+        "warmup__buc__result": "last",
+    }
+    assert changed(keys("table6"), keys("table6", **words)) == set()
+
+
+def test_buc_reads_its_section_and_nothing_of_jvtc(keys: Any) -> None:
+    before = keys("table10")
+    assert changed(before, keys("table10", warmup__epochs=99, warmup__lr=0.5)) == set()
+    after = changed(before, keys("table10", warmup__buc__later_lr=0.02))
+    assert after == {place for place in before if place[0] != Stage.PRETRAIN.value}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.harness import machine
 
-NAMES = ("jaccard", "dbscan", "ranking", "contrast", "rasteriser")
+NAMES = ("jaccard", "dbscan", "ranking", "contrast", "rasteriser", "pipeline")
 BEGIN, END = "<!-- benchmarks: begin -->\n", "<!-- benchmarks: end -->\n"
 
 

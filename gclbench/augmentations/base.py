@@ -12,6 +12,9 @@ space     what `apply` takes and returns:
           "identity"   part features f_id (B, C, parts, 1), which G then decodes
           "embedding"  embeddings f (B, E)
 guide     of the space "structure": where s_ori and s_new come from, "mesh" or "gray".
+pick      of the guide "mesh", an optional method of one that only chooses among projections: whose
+          projection each row takes for a draw, and at which view, both (B,) int64; then no other
+          is read. `apply` gives the same.
 control   ours, not the paper's: a yardstick that belongs to no method.
 
 Index a of a projection is the view turned by a * 45 degrees about the vertical axis, 0 its own

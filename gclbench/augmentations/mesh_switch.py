@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from gclbench.augmentations.base import PartnerAugmentation, PartnerParams
@@ -22,6 +23,10 @@ class MeshSwitch(PartnerAugmentation):
     """
 
     guide: ClassVar[str] = "mesh"
+
+    def pick(self, params: PartnerParams) -> tuple[Tensor, Tensor]:
+        """Return whose projection each row takes, and at which view: both (B,)."""
+        return params.partner, torch.zeros_like(params.partner)
 
     def apply(self, projections: Tensor, params: PartnerParams) -> Tensor:
         """projections (B, 8, H, W) -> (B, 1, H, W)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from gclbench.augmentations.base import AngleAugmentation, AngleParams, Space
@@ -23,6 +24,10 @@ class Rotation(AngleAugmentation):
     space: ClassVar[Space] = "structure"
     guide: ClassVar[str] = "mesh"
     control: ClassVar[bool] = False
+
+    def pick(self, params: AngleParams) -> tuple[Tensor, Tensor]:
+        """Return whose projection each row takes, and at which view: both (B,)."""
+        return torch.arange(len(params.index)), params.index
 
     def apply(self, projections: Tensor, params: AngleParams) -> Tensor:
         """projections (B, 8, H, W) -> (B, 1, H, W)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,18 @@ def to_network(images: NDArray[np.uint8] | Tensor, device: str | torch.device = 
     pixels = _pixels(images, device)
     if pixels.dim() != 4 or pixels.shape[3] != 3:
         raise ShapeError(f"images have shape {tuple(pixels.shape)}, expected (B, H, W, 3).")
-    mean = torch.tensor(IMAGENET_MEAN, device=pixels.device)
-    std = torch.tensor(IMAGENET_STD, device=pixels.device)
-    floats = torch.addcmul(-mean / std, pixels.float(), 1 / (255 * std))
-    return floats.permute(0, 3, 1, 2)
+    # A whole line of pixels at a time: broadcasting over three colours takes ten times as long.
+    shift, factor = _line(pixels.shape[2], pixels.device)
+    floats = torch.addcmul(shift, pixels.float().flatten(2), factor)
+    return floats.view(pixels.shape).permute(0, 3, 1, 2)
+
+
+@cache
+def _line(width_px: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """-mean / std and 1 / (255 std) for each number of a line of pixels: both (3 W,)."""
+    mean = torch.tensor(IMAGENET_MEAN, device=device)
+    std = torch.tensor(IMAGENET_STD, device=device)
+    return (-mean / std).repeat(width_px), (1 / (255 * std)).repeat(width_px)
 
 
 def structure_to_network(
@@ -59,8 +68,8 @@ def from_network(images: Tensor) -> NDArray[np.uint8]:
 
 def _pixels(values: Any, device: str | torch.device) -> Tensor:
     if not isinstance(values, Tensor):
-        # A memory map is read-only and torch wants to own what it reads.
-        values = torch.from_numpy(np.array(values))
+        # Torch wants to own what it reads; rows taken from a memory map are a copy already.
+        values = torch.from_numpy(values if values.flags.writeable else np.array(values))
     if values.dtype != torch.uint8:
         raise ShapeError(f"pixels are {values.dtype}, expected uint8.")
     return values.to(device)

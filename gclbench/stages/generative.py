@@ -90,12 +90,20 @@ class Guides:
 
         The images are F / frames tracklets, each of which is turned (or meets a partner) as one.
         """
+        chance = self.view.sample(len(rows) // frames, draws)
         if self.projections is None:
             choices = images.mean(dim=1, keepdim=True)
-        else:
-            choices = structure_to_network(self.projections[rows.numpy()]).to(images.device)
-        chance = self.view.sample(len(rows) // frames, draws)
-        return choices[:, :1], apply_to_frames(self.view, choices, chance, frames)
+            return choices, apply_to_frames(self.view, choices, chance, frames)
+        if not hasattr(self.view, "pick"):
+            choices = structure_to_network(self.projections[rows.numpy()], images.device)
+            return choices[:, :1], apply_to_frames(self.view, choices, chance, frames)
+        # Of eight projections two are wanted: the others are not even read.
+        sample, angle = self.view.pick(chance)
+        others = rows.unflatten(0, (-1, frames))[sample].flatten().numpy()
+        turned = self.projections[others, angle.repeat_interleave(frames).numpy(), None]
+        own = self.projections[rows.numpy(), :1]
+        device = images.device
+        return structure_to_network(own, device), structure_to_network(turned, device)
 
 
 class GenerativeModule(nn.Module):

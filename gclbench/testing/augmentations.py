@@ -88,6 +88,13 @@ class AugmentationContract:
         x, params = example_input(augmentation), sample(augmentation, 1)
         assert torch.equal(augmentation.apply(x, params), augmentation.apply(x, params))
 
+    def test_pick_names_what_apply_takes(self, augmentation: Any) -> None:
+        if not hasattr(augmentation, "pick"):
+            return  # an option of those that only choose among projections
+        x, params = example_input(augmentation), sample(augmentation, 7)
+        rows, views = augmentation.pick(params)
+        assert torch.equal(augmentation.apply(x, params)[:, 0], x[rows, views])
+
     def test_one_generator_state_gives_one_draw(self, augmentation: Any) -> None:
         assert same_params(sample(augmentation, 2), sample(augmentation, 2))
 

@@ -56,6 +56,11 @@ def test_the_rasteriser_agrees_with_pyrender_or_says_that_there_is_none() -> Non
         assert float(table(text)[0]["silhouette IoU"]) > 0.9
 
 
+def test_the_input_of_stage_3_is_what_decoding_on_the_fly_gives() -> None:
+    rows = table(importlib.import_module("benchmarks.pipeline").report("small"))
+    assert float(rows[0]["largest difference of a batch's mean"]) < 1e-6
+
+
 def test_a_difference_between_the_sides_is_seen() -> None:
     harness = importlib.import_module("benchmarks.harness")
     one = {"a": np.array([1.0, 2.0]), "own": np.zeros(3)}

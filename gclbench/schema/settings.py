@@ -185,6 +185,28 @@ class BucSettings(Model):
     evaluate_steps: bool = False
 
 
+class MmclSettings(Model):
+    """`warmup.method=mmcl` (Wang and Zhang, CVPR 2020; official code); see docs/baselines/mmcl.md.
+
+    `lr` is the trunk's. Labels are one-hot for `single_label_epochs`, then MPLP's. The weight of a
+    memory row's old value grows from 0 to `memory_momentum` within `memory_ramp_epochs`.
+    """
+
+    epochs: PositiveInt = 60
+    batch_size: Annotated[int, Field(ge=2)] = 128
+    lr: PositiveFloat = 0.01
+    new_layer_lr_factor: PositiveFloat = 10.0
+    lr_step_epochs: PositiveInt = 40
+    weight_decay: NonNegative = 5e-4
+    single_label_epochs: Count = 6
+    threshold: float = 0.6  # cosine; 1 and above leave every image alone
+    least_rank: Count = 10
+    delta: NonNegative = 5.0
+    hard_share: Annotated[float, Field(gt=0, le=1)] = 0.01
+    memory_momentum: Share = 0.5
+    memory_ramp_epochs: PositiveInt = 60
+
+
 class WarmupSettings(Model):
     """Stage 1. Defaults are JVTC's (Li and Zhang, ECCV 2020; official code).
 
@@ -217,6 +239,7 @@ class WarmupSettings(Model):
     smoothing_bins: PositiveFloat = 50.0
     checkpoint: CheckpointSettings = CheckpointSettings()
     buc: BucSettings = BucSettings()
+    mmcl: MmclSettings = MmclSettings()
 
     @model_validator(mode="after")
     def _file_is_asked_for(self) -> WarmupSettings:

@@ -32,7 +32,7 @@ from gclbench.kernels.ranking import distance_blocks, evaluate_distances
 from gclbench.pseudolabels.camera_time import CameraTime, camera_time, joint_distances
 from gclbench.pseudolabels.jvtc import SquaredDistances
 from gclbench.pseudolabels.rho_clusters import rho_clusters
-from gclbench.schema.settings import CameraTimeSettings, EvaluateSettings
+from gclbench.schema.evaluation import CameraTimeSettings, EvaluateSettings
 
 DISTANCE = "1 - sigma(5 s) / (1 + 2 exp(-5 p)), s cosine, p camera/time probability"
 

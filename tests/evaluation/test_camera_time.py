@@ -19,7 +19,7 @@ from gclbench.evaluation import camera_time as module
 from gclbench.evaluation import evaluate, from_network
 from gclbench.evaluation.camera_time import evaluate_with_camera_time, fit, joint_blocks
 from gclbench.pseudolabels.camera_time import CameraTime, joint_distances
-from gclbench.schema.settings import CameraTimeSettings, EvaluateSettings
+from gclbench.schema.evaluation import CameraTimeSettings, EvaluateSettings
 
 SPLITS = {"train": (0, 24), "query": (24, 32), "gallery": (32, 56)}
 

@@ -125,3 +125,14 @@ def test_systems_known_by_numbers_run_in_no_study() -> None:
     for table in SYSTEMS:
         rows = {row.key for row in here.study(table).rows}
         assert not rows & {row for recipe in unrun for row in recipe.published.get(table, ())}
+
+
+def test_the_zoos_page_says_of_every_recipe_whether_it_runs_here() -> None:
+    page = (ROOT / "docs" / "baselines" / "README.md").read_text(encoding="utf-8")
+    runs, after = page.split("## Published numbers only")
+    printed = after.split("## ")[0]
+    here = content()
+    for name in here.names("baselines"):
+        one, other = (runs, printed) if here.recipe(name).runs_here else (printed, runs)
+        assert f"`{name}`" in one, name
+        assert f"`{name}`" not in other, name

@@ -139,6 +139,23 @@ class Content:
         """Return the numbers of a table as printed, in the order of the file."""
         return load_published(self.path("published", table))
 
+    def published_of(self, recipe: Recipe) -> list[PublishedNumber]:
+        """Return the printed numbers of a recipe's published rows, table by table.
+
+        Raises UnknownNameError for a table, ContentError for a row that nobody printed.
+        """
+        found: list[PublishedNumber] = []
+        for table, rows in recipe.published.items():
+            numbers = self.published(table)
+            printed = list(dict.fromkeys(number.row_key for number in numbers))
+            for row in rows:
+                if row not in printed:
+                    text = f"no row '{row}' in {table}. {suggestion(row, printed)}"
+                    file = self.path("baselines", recipe.recipe)
+                    raise ContentError(str(file), None, f"published.{table}", text)
+                found += [number for number in numbers if number.row_key == row]
+        return found
+
     def _files(self, kind: str) -> dict[str, list[Path]]:
         if kind not in FOLDERS:
             raise UnknownNameError("kind of content", kind, FOLDERS)
@@ -158,6 +175,8 @@ def load_study(path: Path) -> Study:
     listed = len(study.rows) - sum(len(list(sweep.rows())) for sweep in study.sweeps)
     for index, row in enumerate(study.rows[:listed]):
         _check_set(path, row.set, lines, ("rows", index, "set"))
+    for index, task in enumerate(study.tasks):
+        _check_set(path, task.set, lines, ("tasks", index, "set"))
     for index, sweep in enumerate(study.sweeps):
         _check_set(path, sweep.set, lines, ("sweeps", index, "set"))
         for number, axis in enumerate(sweep.axes):
@@ -168,6 +187,12 @@ def load_study(path: Path) -> Study:
         for value in dimension.choices or (dimension.low, dimension.high):
             value = int(value) if dimension.whole and isinstance(value, float) else value
             _check_moves(path, {name: value}, lines, ("search", "space", name))
+    tasks = [task.name for task in study.tasks]
+    for index, row in enumerate(study.rows[:listed]):
+        for name in row.tasks:
+            if name not in tasks:
+                text = f"unknown task '{name}'. {suggestion(name, tasks)}"
+                raise _error(path, lines, ("rows", index, "tasks"), text)
     rows = [row.key for row in study.rows]
     for index, criterion in enumerate(study.criteria):
         for field in ("row", "minus"):

@@ -68,6 +68,18 @@ def test_a_study_is_read_with_its_rows_tasks_and_settings(tmp_path: Path) -> Non
         ("eps: 0.4", "eps: 1.4", 8, ["pseudo_labels.eps", "1.4: input should be less than 1"]),
         ("joint.epochs: 3", "joint.epochs: three", 7, ["'three'", "valid integer"]),
         ("joint.epochs: 3", "joint.epochs: true", 7, ["not a switch"]),
+        (
+            "Market, target: market1501",
+            "M, target: market1501, set: {joint.epoch: 3}",
+            10,
+            ["tasks[1].set.joint.epoch", "Did you mean 'joint.epochs'?"],
+        ),
+        (
+            "label: Full",
+            "label: Full\n    tasks: [market1502]",
+            16,
+            ["rows[2].tasks: unknown task 'market1502'", "Did you mean 'market1501'?"],
+        ),
         ("joint.epochs: 3", "joint.lr: .inf", 7, ["must be finite"]),
         ("joint.epochs: 3", "joint.pseudo_labels.eps: 0.3", 8, ["is set twice"]),
         ("[rotation, d_mixup]", "[rotation, rotation]", 17, ["twice: rotation, rotation"]),
@@ -258,6 +270,38 @@ def test_recipe_profile_and_layout_are_read(tmp_path: Path) -> None:
     assert load_recipe(recipe).set == {"joint.epochs": 2}
     assert load_profile(profile).threads == 2
     assert load_layout(layout).panels[0].tasks == ("market1501",)
+
+
+RECIPE = "recipe: old\ntitle: Old\nreference: R\nsetting: usl\nruns_here: false\n"
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("", "names its published rows"),
+        ("published: {table8: []}\n", "at least 1 item"),
+        ("published: {table8: [ecn]}\nset: {joint.epochs: 2}\n", "has no settings"),
+    ],
+)
+def test_a_system_known_by_numbers_names_them_and_sets_nothing(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    with pytest.raises(ContentError, match=words):
+        load_recipe(write(tmp_path, "old.yaml", RECIPE + text))
+
+
+def test_a_link_to_a_row_that_nobody_printed_names_file_and_nearest_row(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path, "mine/baselines/old.yaml", RECIPE + "published: {table8: [buc, softsin]}\n"
+    ).parents[1]
+    here = Content([folder], environment={})
+    with pytest.raises(ContentError, match=r"old\.yaml.*'softsin'.*Did you mean 'softsim'"):
+        here.published_of(here.recipe("old"))
+    recipe = here.recipe("old").model_copy(update={"published": {"table8": ("buc",)}})
+    assert {number.row_key for number in here.published_of(recipe)} == {"buc"}
+    lost = recipe.model_copy(update={"published": {"table88": ("buc",)}})
+    with pytest.raises(UnknownNameError, match="Did you mean 'table8'"):
+        here.published_of(lost)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from gclbench.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from gclbench.content import Content
+    from gclbench.schema import Recipe
 
 CONTENT_KINDS = ("ablations", "baselines", "profiles", "published", "reports")
 FIGURE_KIND = "figures"
@@ -42,7 +43,10 @@ def list_names(
         return
     width = max((len(str(item["name"])) for item in items), default=0)
     for item in items:
-        typer.echo(f"{item['name']:<{width}}  {item.get('title', '')}".rstrip())
+        title = item.get("title", "")
+        if item.get("runs_here") is False:
+            title = f"{title} ({item['reference']}), published numbers only"
+        typer.echo(f"{item['name']:<{width}}  {title}".rstrip())
 
 
 def kinds() -> list[dict[str, Any]]:
@@ -94,6 +98,25 @@ def _figures() -> list[dict[str, Any]]:
     ]
 
 
+def printed(content: Content, recipe: Recipe) -> list[dict[str, Any]]:
+    """The published rows of a recipe, one object for each dataset, numbers as printed."""
+    rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for number in content.published_of(recipe):
+        row = rows.setdefault(
+            (number.table, number.row_key, number.dataset),
+            {
+                "table": number.table,
+                "row": number.row_key,
+                **number.columns,
+                "setting": number.setting,
+                "dataset": number.dataset,
+                "metrics": {},
+            },
+        )
+        row["metrics"][number.metric] = number.printed
+    return list(rows.values())
+
+
 def _of_content(content: Content, kind: str, name: str) -> dict[str, Any]:
     if kind == "ablations":
         study = content.study(name)
@@ -114,6 +137,7 @@ def _of_content(content: Content, kind: str, name: str) -> dict[str, Any]:
             "runs_here": recipe.runs_here,
             "reference": recipe.reference,
             "setting": recipe.setting,
+            "published": printed(content, recipe),
         }
     if kind == "profiles":
         return {"name": name, "title": content.profile(name).title}

@@ -22,7 +22,7 @@ FILES = ("markdown", "latex", "csv", "html", "pdf", "png", "svg")
 
 def tables_of(session: Session, study: Study) -> list[TableData]:
     """The measured table of a study, then the published one where the paper has it."""
-    from gclbench.reporting import build_published_table, build_table, rows_of
+    from gclbench.reporting import build_published_table, build_table, printed_rows, rows_of
     from gclbench.reporting.scores import aggregate
 
     cells = [cell for cell in session.cells if cell.study == study.study]
@@ -44,7 +44,8 @@ def tables_of(session: Session, study: Study) -> list[TableData]:
     if lines:
         heading = "Criteria of this study, on mAP (95 % interval; differences are paired):"
         measured = replace(measured, footnotes=(*measured.footnotes, heading, *lines))
-    published = build_published_table(layout, rows, tasks, numbers)
+    paper = printed_rows(rows, numbers, {row.key for row in study.rows})
+    published = build_published_table(layout, paper, tasks, numbers)
     return [measured] if published is None else [measured, published]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gclbench.cli.list import CONTENT_KINDS, describe_kind
+from gclbench.cli.list import CONTENT_KINDS, describe_kind, printed
 
 if TYPE_CHECKING:
     from gclbench.content import Content
@@ -70,8 +70,11 @@ def _of_content(content: Content, kind: str, name: str) -> dict[str, Any]:
         from gclbench.content import resolve_settings
 
         recipe = content.recipe(name)
+        shown = {**head, **recipe.model_dump(mode="json"), "published": printed(content, recipe)}
+        if not recipe.runs_here:
+            return shown
         resolved = resolve_settings(None, recipe, None, None).model_dump(mode="json")
-        return {**head, **recipe.model_dump(mode="json"), "settings": resolved}
+        return {**shown, "settings": resolved}
     if kind == "published":
         numbers = [number.model_dump(mode="json") for number in content.published(name)]
         return {**head, "name": name, "numbers": numbers}

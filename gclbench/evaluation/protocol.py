@@ -115,13 +115,23 @@ def evaluate(
 ) -> EvaluationResult:
     """Encode query and gallery, rank, and score.
 
+    By look alone; for `settings.camera_time` see `evaluate_with_camera_time`.
+
     Source    Zheng et al., ICCV 2015: items of the query's identity and camera are left out, junk
               (pid -1) too, distractors (pid 0) stay; a query without a match is skipped. No
               re-ranking, no camera or time information, ties by gallery order.
     Raises    what `extract_features` and `evaluate_ranking` raise.
     """
     query, gallery = _features(encoder, dataset, settings, device)
-    ranking = evaluate_ranking(
+    ranking = rank(query, gallery, dataset, settings)
+    return result_of(ranking, dataset, settings, len(gallery), query.shape[1])
+
+
+def rank(
+    query: Tensor, gallery: Tensor, dataset: Retrieval, settings: EvaluateSettings
+) -> RankingResult:
+    """Rank unit rows (Q, E) and (G, E) of the dataset's query and gallery by their distance."""
+    return evaluate_ranking(
         query,
         gallery,
         dataset.query.pids,
@@ -130,7 +140,6 @@ def evaluate(
         dataset.gallery.cams,
         average_precision=settings.average_precision,
     )
-    return _result(ranking, dataset, settings, len(gallery), query.shape[1])
 
 
 def evaluate_factors(
@@ -139,7 +148,10 @@ def evaluate_factors(
     settings: EvaluateSettings,
     device: str | torch.device = "cpu",
 ) -> dict[str, FactorScores]:
-    """APs by true factor, under the same protocol as `evaluate`; the dataset knows its factors."""
+    """APs by true factor, under the same protocol as `evaluate`; the dataset knows its factors.
+
+    They are the encoder's own, by look alone, also where cameras and times take part in the score.
+    """
     probe, others = _features(encoder, dataset, settings, device)
     query, gallery = dataset.query, dataset.gallery
     same = query.pids[:, None] == gallery.pids[None, :]
@@ -158,10 +170,21 @@ def _features(
 ) -> tuple[Tensor, Tensor]:
     """Unit rows of query and gallery."""
     query, gallery = (
-        extract_features(encoder, dataset.images(split), settings.batch_size, device, table.starts)
-        for split, table in (("query", dataset.query), ("gallery", dataset.gallery))
+        features_of(encoder, dataset, split, settings, device) for split in ("query", "gallery")
     )
     return query, gallery
+
+
+def features_of(
+    encoder: nn.Module,
+    dataset: Retrieval,
+    split: str,
+    settings: EvaluateSettings,
+    device: str | torch.device,
+) -> Tensor:
+    """Return unit rows (N, E) of the samples of a split."""
+    starts = getattr(dataset, split).starts
+    return extract_features(encoder, dataset.images(split), settings.batch_size, device, starts)
 
 
 def _protocol(dataset: Retrieval) -> str:
@@ -171,13 +194,14 @@ def _protocol(dataset: Retrieval) -> str:
     return "mars_without_queries" if dataset.role == "mars" and not inside else dataset.role
 
 
-def _result(
+def result_of(
     ranking: RankingResult,
     dataset: Retrieval,
     settings: EvaluateSettings,
     gallery_size: int,
     feature_dim: int,
 ) -> EvaluationResult:
+    """Say what a ranking is worth, in percent, and how it came about."""
     valid = int(ranking.valid.sum())
     r1, r5, r10 = (100 * ranking.rank(r) for r in RANKS)
     return EvaluationResult(

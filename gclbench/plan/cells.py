@@ -54,12 +54,14 @@ def build_cells(
 ) -> list[Cell]:
     """Return the cells of a study, ordered by row, task, seed (as the study lists them).
 
+    A row has none on tasks that it does not name.
+
     `seeds`, `rows` and `tasks` choose a part; None means all that the study names. Control rows
     need the rendered world: with `data.root` set they are left out, and asking for one is a
     UsageError. `searching` says that a trial of the study's search is asked for. Raises
     UnknownNameError for an unknown row or task, UsageError for a study of the other kind (with a
-    search or without), a recipe that does not run here, a seed out of range, or a row that stops
-    where nothing can be evaluated.
+    search or without), a recipe that does not run here, a seed out of range, rows that run on none
+    of the tasks asked for, or a row that stops where nothing can be evaluated.
     """
     _check_kind(study, searching)
     if not recipe.runs_here:
@@ -71,8 +73,8 @@ def build_cells(
     chosen_tasks = _choose("task", study.tasks, [task.name for task in study.tasks], tasks)
     chosen_seeds = _check_seeds(study.seeds if seeds is None else seeds)
     cells: list[Cell] = []
-    for row in chosen_rows:
-        settings = resolve_settings(profile, recipe, study, row, overrides)
+    for row, task in _pairs(study, chosen_rows, chosen_tasks):
+        settings = resolve_settings(profile, recipe, study, row, overrides, task)
         if row.control and settings.data.root is not None:
             if rows is not None:
                 raise UsageError(
@@ -80,12 +82,22 @@ def build_cells(
                     "Leave data.root unset, or leave the row out.",
                 )
             continue
-        for task in chosen_tasks:
-            for seed in chosen_seeds:
-                cell = Cell(study.study, row, task, seed, settings, row.stop)
-                _check_stop(cell)
-                cells.append(cell)
+        for seed in chosen_seeds:
+            cell = Cell(study.study, row, task, seed, settings, row.stop)
+            _check_stop(cell)
+            cells.append(cell)
     return cells
+
+
+def _pairs(study: Study, rows: Sequence[Row], tasks: Sequence[Task]) -> list[tuple[Row, Task]]:
+    pairs = [(row, task) for row in rows for task in tasks if row.runs_on(task.name)]
+    if rows and tasks and not pairs:
+        asked = ", ".join(row.key for row in rows)
+        raise UsageError(
+            f"{study.study} runs none of the rows {asked} on {', '.join(t.name for t in tasks)}.",
+            f"Tasks of {rows[0].key}: {', '.join(rows[0].tasks)}.",
+        )
+    return pairs
 
 
 def _check_kind(study: Study, searching: bool) -> None:

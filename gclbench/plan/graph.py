@@ -221,6 +221,8 @@ def stage_settings(
         read["pretrain"] = {name: full["pretrain"][name] for name in names}
     elif stage is Stage.WARMUP:
         read["warmup"] = _warmup_settings(full["warmup"])
+    elif stage is Stage.EVALUATE:
+        read["evaluate"] = _evaluate_settings(full["evaluate"])
     elif stage is not Stage.GAN:
         read[stage.value] = full[stage.value]
     if stage is Stage.JOINT and target in VIDEO_ROLES:
@@ -242,6 +244,12 @@ def _warmup_settings(warmup: dict[str, Any]) -> dict[str, Any]:
     if method in sections:
         return {"method": method, method: warmup[method]}
     return {name: value for name, value in warmup.items() if name not in sections}
+
+
+def _evaluate_settings(evaluate: dict[str, Any]) -> dict[str, Any]:
+    """What is read of evaluation: nothing of cameras and times unless they are asked for."""
+    asked = evaluate["camera_time"]
+    return {name: v for name, v in evaluate.items() if asked or not name.startswith("camera_time")}
 
 
 def _from_file(cell: Cell) -> bool:

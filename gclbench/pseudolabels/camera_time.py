@@ -150,12 +150,24 @@ def joint_similarity(scores: Any, probability: Any) -> NDArray[np.float32]:
     """Return J = sigma(5 s) / (1 + 2 e^(-5 p)), in 0-1.
 
     s is the visual score, p the camera/time probability of the same pairs, equal shapes.
-    The ranking distance is 1 - J; JVTC+ ranks the gallery by it at test time.
     """
     s, p = np.asarray(scores), np.asarray(probability)
+    return np.asarray(_joint(s, p), dtype=np.float32)
+
+
+def joint_distances(scores: Any, probability: Any) -> NDArray[np.float64]:
+    """Return 1 - J (see `joint_similarity`), the distance that JVTC+ ranks a gallery by.
+
+    In float64: J is flat where s is near 1, so that float32 would make ties of what s tells apart.
+    """
+    s, p = (np.asarray(values, dtype=np.float64) for values in (scores, probability))
+    return np.asarray(1 - _joint(s, p), dtype=np.float64)
+
+
+def _joint(s: NDArray[Any], p: NDArray[Any]) -> NDArray[Any]:
     if s.shape != p.shape:
         raise ShapeError(f"scores are {s.shape}, probabilities {p.shape}.")
-    return np.asarray(expit(5 * s) / (1 + 2 * np.exp(-5 * p)), dtype=np.float32)
+    return np.asarray(expit(5 * s) / (1 + 2 * np.exp(-5 * p)))
 
 
 def _one_clock_each(

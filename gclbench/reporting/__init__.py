@@ -1,6 +1,6 @@
 """Reports: data first (`TableData`), ink second (`gclbench.reporting.render`)."""
 
-from gclbench.reporting.published import build_published_table, rows_of
+from gclbench.reporting.published import build_published_table, printed_rows, rows_of
 from gclbench.reporting.table import (
     Cell,
     Column,
@@ -26,5 +26,6 @@ __all__ = [
     "TableData",
     "build_published_table",
     "build_table",
+    "printed_rows",
     "rows_of",
 ]

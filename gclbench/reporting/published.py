@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from gclbench.reporting.table import (
     MISSING,
@@ -28,8 +28,9 @@ SOURCE = (
 def rows_of(rows: Sequence[Row], numbers: Sequence[PublishedNumber]) -> tuple[RowInfo, ...]:
     """Give each row of a study the extra columns of the published row with the same key.
 
-    A row that the paper does not have gets '0' in columns of 0 and 1, and '' in others. Where
-    nothing is published, the columns are the axes of the study's sweeps.
+    A row that the paper does not have gets '0' in columns of 0 and 1, in others what its own
+    `columns` say, or ''. Where nothing is published, the columns are the axes of the study's
+    sweeps.
     """
     by_key = {number.row_key: dict(number.columns) for number in reversed(numbers)}
     names = list(numbers[0].columns) if numbers else []
@@ -39,8 +40,36 @@ def rows_of(rows: Sequence[Row], numbers: Sequence[PublishedNumber]) -> tuple[Ro
         axes = dict.fromkeys(axis for row in rows for axis in row.at)
         by_key = {row.key: {axis: str(row.at.get(axis, "")) for axis in axes} for row in rows}
     return tuple(
-        RowInfo(row.key, row.label, row.control, by_key.get(row.key, empty)) for row in rows
+        RowInfo(
+            row.key,
+            row.label,
+            row.control,
+            by_key.get(row.key, {**empty, **row.columns}),
+            row.tasks,
+        )
+        for row in rows
     )
+
+
+def printed_rows(
+    rows: Sequence[RowInfo], numbers: Sequence[PublishedNumber], measured: Container[str]
+) -> tuple[RowInfo, ...]:
+    """Return the rows of a published table in its order.
+
+    These are `rows`, and the printed ones that no row of the study measures: systems that are
+    known by their numbers only. `measured` holds the keys of all rows of the study, also of those
+    that nobody asked for.
+    """
+    known = {row.key: row for row in rows}
+    columns = {number.row_key: number.columns for number in reversed(numbers)}
+    found = []
+    for key in dict.fromkeys(number.row_key for number in numbers):
+        if key in known:
+            found.append(known[key])
+        elif key not in measured:
+            label = columns[key].get("method", key)
+            found.append(RowInfo(key, label, flags=dict(columns[key])))
+    return tuple(found)
 
 
 def build_published_table(
@@ -78,6 +107,7 @@ def build_published_table(
         flags=tuple(FlagHead(flag.label, flag.group) for flag in layout.flags),
         panels=tuple(panels),
         footnotes=(SOURCE, "Real datasets; nothing here was measured by gclbench."),
+        texts=tuple(text.label for text in layout.texts),
     )
 
 

@@ -42,12 +42,16 @@ Scores = Mapping[tuple[str, str, str], Cell | None]
 
 @dataclass(frozen=True)
 class RowInfo:
-    """A row of the report: `flags` are the extra columns of the published file, in its order."""
+    """A row of the report: `flags` are the extra columns of the published file, in its order.
+
+    `tasks` names the tasks that the row is run on; empty: all.
+    """
 
     key: str
     label: str
     control: bool = False
     flags: Mapping[str, str] = field(default_factory=dict)
+    tasks: tuple[str, ...] = ()
 
 
 class Mark(StrEnum):
@@ -60,12 +64,16 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True)
 class Entry:
-    """One number as shown; `tie` says that its interval meets the best row's interval."""
+    """One number as shown; `tie` says that its interval meets the best row's interval.
+
+    `asked` is False where the study does not run the row; the text is then empty.
+    """
 
     text: str
     mark: Mark = Mark.NONE
     tie: bool = False
     cell: Cell | None = None
+    asked: bool = True
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,10 @@ class FlagHead:
 
 @dataclass(frozen=True)
 class Line:
-    """One row of a panel; `group` is the heading it belongs to ('' for none)."""
+    """One row of a panel; `group` is the heading it belongs to ('' for none).
+
+    `texts` and `ticks` stand beside the label; `flags` are all extra columns, shown or not.
+    """
 
     key: str
     label: str
@@ -95,6 +106,7 @@ class Line:
     ticks: tuple[bool, ...]
     flags: tuple[tuple[str, str], ...]
     entries: tuple[Entry, ...]
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,6 +141,7 @@ class TableData:
     flags: tuple[FlagHead, ...]
     panels: tuple[PanelData, ...]
     footnotes: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
     @property
     def has_groups(self) -> bool:
@@ -148,9 +161,10 @@ def build_table(
     """Lay measured scores out.
 
     `scores` maps (row key, task name, metric) to a Cell; a pair that is absent or None is shown as
-    '-'. `data_labels` maps a task's name to the data it was measured on, which then is the column
-    heading: a synthetic number never stands under a real dataset's name. Panels keep only the
-    tasks given; controls go below the other rows.
+    '-', and as nothing where the row is not run on the task. `data_labels` maps a task's name to
+    the data it was measured on, which then is the column heading: a synthetic number never stands
+    under a real dataset's name. Panels keep only the tasks given, and rows that run on one of
+    them; controls go below the other rows.
     """
     labels = data_labels or {}
     known = {task.name: task for task in tasks}
@@ -168,6 +182,7 @@ def build_table(
         flags=tuple(FlagHead(flag.label, flag.group) for flag in layout.flags),
         panels=panels,
         footnotes=tuple(_footnotes(panels, shown, labels, rows, seeds, profile)),
+        texts=tuple(text.label for text in layout.texts),
     )
 
 
@@ -210,19 +225,21 @@ def _panel(
         for metric in layout.metrics
     )
     ordered = [row for row in rows if not row.control] + [row for row in rows if row.control]
-    lines = [
-        line_of(
-            layout,
-            row,
-            [_entry(scores.get((row.key, c.task, c.metric)), c.metric) for c in columns],
-        )
-        for row in ordered
-    ]
+    lines = []
+    for row in ordered:
+        entries = [
+            _entry(scores.get((row.key, c.task, c.metric)), c.metric)
+            if not row.tasks or c.task in row.tasks
+            else Entry("", asked=False)
+            for c in columns
+        ]
+        if any(entry.asked for entry in entries):
+            lines.append(line_of(layout, row, entries))
     return PanelData(panel.title, columns, mark_columns(lines, columns))
 
 
 def line_of(layout: Layout, row: RowInfo, entries: Sequence[Entry]) -> Line:
-    """Return an unmarked line with its ticks and group."""
+    """Return an unmarked line with its words, ticks and group."""
     return Line(
         key=row.key,
         label=row.label,
@@ -231,6 +248,7 @@ def line_of(layout: Layout, row: RowInfo, entries: Sequence[Entry]) -> Line:
         ticks=tuple(row.flags.get(flag.column) == "1" for flag in layout.flags),
         flags=tuple(row.flags.items()),
         entries=tuple(entries),
+        texts=tuple(row.flags.get(text.column, "") for text in layout.texts),
     )
 
 
@@ -295,9 +313,12 @@ def _footnotes(
         notes.append("≈: the 95 % interval over seeds meets that of the best.")
     if any(row.control for row in rows):
         notes.append(f"Rows under '{CONTROLS}' are not rows of the paper.")
-    if len(cells) < len(entries):
-        missing = len(entries) - len(cells)
-        notes.append(f"'{MISSING}': not measured ({missing} of {len(entries)} numbers).")
+    asked = sum(entry.asked for entry in entries)
+    if len(cells) < asked:
+        missing = asked - len(cells)
+        notes.append(f"'{MISSING}': not measured ({missing} of {asked} numbers).")
+    if asked < len(entries):
+        notes.append("Empty: the study does not run that row there.")
     return notes
 
 

@@ -1,6 +1,6 @@
 """Frozen pydantic models: settings, studies, recipes, layouts, records. No torch, no I/O."""
 
-from gclbench.schema.layout import Flag, Layout, Panel, Plot
+from gclbench.schema.layout import Flag, Layout, Panel, Plot, TextColumn
 from gclbench.schema.model import Model
 from gclbench.schema.record import NodeRecord, PublishedNumber, RunStatus
 from gclbench.schema.settings import Settings
@@ -41,4 +41,5 @@ __all__ = [
     "Study",
     "Sweep",
     "Task",
+    "TextColumn",
 ]

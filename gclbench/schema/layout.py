@@ -27,6 +27,13 @@ class Flag(Model):
     group: str = ""
 
 
+class TextColumn(Model):
+    """A column of words beside the label: `column` of the published file, such as `reference`."""
+
+    column: str
+    label: str
+
+
 class Plot(Model):
     """A line plot beside the table: `metrics` over an axis of the study's sweeps, or the epochs.
 
@@ -41,7 +48,10 @@ class Plot(Model):
 
 
 class Layout(Model):
-    """One table: rows come from the study, printed numbers from baselines/published/."""
+    """One table: rows come from the study, printed numbers from baselines/published/.
+
+    A published table also shows the rows that no row of the study measures.
+    """
 
     report: str
     title: str
@@ -49,6 +59,7 @@ class Layout(Model):
     published: str | None = None
     panels: tuple[Panel, ...]
     metrics: tuple[Metric, ...] = ("mAP", "R1", "R5", "R10")
+    texts: tuple[TextColumn, ...] = ()
     flags: tuple[Flag, ...] = ()
     row_groups: dict[str, str] = Field(default_factory=dict)
     plots: tuple[Plot, ...] = ()

@@ -1,7 +1,7 @@
 """Dotted settings: what may be written in a `set` block or as `key=value`, and how layers merge.
 
 A setting is named by its dotted path (`joint.pseudo_labels.eps`). Later layers win:
-defaults < profile < recipe < study < row < overrides.
+defaults < profile < recipe < study < task < row < overrides.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from gclbench.errors import OverrideError, suggestion
 from gclbench.schema.dotted import flatten, nest
 from gclbench.schema.settings import Settings
-from gclbench.schema.study import Profile, Recipe, Row, Study
+from gclbench.schema.study import Profile, Recipe, Row, Study, Task
 
 __all__ = [
     "RUN_WORDS",
@@ -178,6 +178,7 @@ def resolve_settings(
     study: Study | None,
     row: Row | None,
     overrides: Mapping[str, Any] | None = None,
+    task: Task | None = None,
 ) -> Settings:
     """Merge the layers (later wins) into Settings.
 
@@ -189,7 +190,7 @@ def resolve_settings(
     if study is not None:
         _refuse_varied(chosen, study)
     merged: dict[str, Any] = {}
-    for layer in (profile, recipe, study, row):
+    for layer in (profile, recipe, study, task, row):
         merged.update(flatten(layer.set) if layer is not None else {})
     merged.update(chosen)
     check_overrides(merged)

@@ -30,6 +30,7 @@ class Task(Model):
     """A dataset to learn without labels, and for UDA the labelled source.
 
     `name` is as in baselines/published/*.csv: market1501, dukemtmc-reid, msmt17, duke2market ...
+    `set` is what its data ask for, such as the frames of a bin: laid over the study, under a row.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Task(Model):
     label: str
     target: Role
     source: Role | None = None
+    set: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _uda_has_a_source(self) -> Task:
@@ -49,6 +51,8 @@ class Row(Model):
     """One line of a table: what differs from the recipe (`set`, dotted keys) and where it stops.
 
     `source` trains on labels first, also in a usl task: target role -> source role (world_check).
+    `tasks` names the tasks that the row is run on; left out, all of the study's. `columns` is what
+    the report's text columns say where the paper has no such row: column -> text.
     `control` rows are ours, not the paper's, and need the rendered world. `at` says where a row
     made by a sweep stands on its axes: axis name -> value.
     """
@@ -58,8 +62,13 @@ class Row(Model):
     set: dict[str, Any] = Field(default_factory=dict)
     stop: Stage = Stage.JOINT
     source: dict[str, Role] = Field(default_factory=dict)
+    tasks: tuple[str, ...] = ()
+    columns: dict[str, str] = Field(default_factory=dict)
     control: bool = False
     at: dict[str, Any] = Field(default_factory=dict)
+
+    def runs_on(self, task: str) -> bool:
+        return not self.tasks or task in self.tasks
 
 
 class Axis(Model):
@@ -260,6 +269,7 @@ class Recipe(Model):
 
     `stop`: where it ends when it is run by itself (`gclbench run recipe=NAME task=TASK`); a method
     that is a warm-up stops there. A study's rows say for themselves where they stop.
+    `published` links it to its rows of baselines/published/: table -> row keys.
     """
 
     recipe: str
@@ -269,7 +279,18 @@ class Recipe(Model):
     runs_here: bool
     stop: Stage = Stage.JOINT
     set: dict[str, Any] = Field(default_factory=dict)
+    published: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
+        default_factory=dict
+    )
     notes: str = ""
+
+    @model_validator(mode="after")
+    def _runs_or_is_printed(self) -> Recipe:
+        if not self.runs_here and self.set:
+            raise ValueError("a system that does not run here has no settings (set)")
+        if not self.runs_here and not self.published:
+            raise ValueError("a system that does not run here names its published rows")
+        return self
 
 
 class Profile(Model):

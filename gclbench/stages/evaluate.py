@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 
+from gclbench.evaluation.camera_time import evaluate_with_camera_time
 from gclbench.evaluation.protocol import evaluate, evaluate_factors
 from gclbench.registry import register
 from gclbench.stages.context import StageContext
@@ -17,6 +19,8 @@ from gclbench.stages.pretrain import load_encoder
 def evaluate_stage(context: StageContext) -> dict[str, float]:
     """mAP, R1, R5, R10, mINP in percent; `per_query.npz` holds every AP (NaN: skipped).
 
+    With `evaluate.camera_time` these are of the joint ranking, and visual_mAP, ... (`visual_ap`)
+    of the ranking by look alone.
     On the world, `invariance.npz` holds the APs by viewpoint, light and pose gap and by clothing.
     After stage 3 `clusters` and `nmi` are those of the labels that the last epoch trained on.
     """
@@ -24,21 +28,28 @@ def evaluate_stage(context: StageContext) -> dict[str, float]:
     encoder = load_encoder(context, parent)
     target = context.datasets["target"]
     settings = context.settings.evaluate
-    result = evaluate(encoder, target, settings, context.device)
+    arrays: dict[str, Any] = {"pids": target.query.pids}
+    if settings.camera_time:
+        both = evaluate_with_camera_time(encoder, target, settings, context.device)
+        result, metrics, described = both.joint, both.metrics(), both.describe()
+        arrays["visual_ap"] = both.visual.ap
+    else:
+        result = evaluate(encoder, target, settings, context.device)
+        metrics, described = result.metrics(), result.describe()
     labels = last_epoch(context.parents[parent])
     which = f"step {labels['result_step']:g}" if "result_step" in labels else "last epoch"
-    described = {**result.describe(), "checkpoint": which, "split": settings.split}
+    described |= {"checkpoint": which, "split": settings.split}
     (context.folder / "evaluation.json").write_text(json.dumps(described, indent=1))
-    np.savez(context.folder / "per_query.npz", ap=result.ap, pids=target.query.pids)
+    np.savez(context.folder / "per_query.npz", ap=result.ap, **arrays)
     # A tracklet has no one viewpoint, light or pose: its factors are not binned.
     binned = settings.split == "test" and target.query.starts is None
     if binned and target.factors("query") is not None:
         scores = evaluate_factors(encoder, target, settings, context.device)
-        arrays = {f"{name}_ap": score.ap for name, score in scores.items()}
-        arrays |= {f"{name}_edges": score.edges for name, score in scores.items()}
-        np.savez(context.folder / "invariance.npz", **arrays)  # type: ignore[arg-type]
+        factors: dict[str, Any] = {f"{name}_ap": score.ap for name, score in scores.items()}
+        factors |= {f"{name}_edges": score.edges for name, score in scores.items()}
+        np.savez(context.folder / "invariance.npz", **factors)
     return {
-        **result.metrics(),
+        **metrics,
         "valid_queries": float(result.valid_queries),
         "skipped_queries": float(result.skipped_queries),
         **{name: labels[name] for name in ("clusters", "nmi") if name in labels},

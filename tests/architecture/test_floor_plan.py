@@ -33,7 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "datasets": {"kernels", "meshes", "schema"},
     "plan": {"schema"},
     "reporting": {"schema", "stats", "claims"},
-    "evaluation": {"kernels", "datasets", "schema"},
+    "evaluation": {"kernels", "pseudolabels", "datasets", "schema"},
     "executors": {"schema", "plan"},
     "stages": {"kernels", "evaluation", "schema", *COMPONENTS},
     "runtime": {

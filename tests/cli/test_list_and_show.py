@@ -56,6 +56,31 @@ def test_baselines_say_whether_they_run_here(cli: Cli) -> None:
     assert all({"name", "runs_here", "reference", "setting"} <= set(i) for i in items.values())
 
 
+def test_baselines_carry_their_printed_rows(cli: Cli) -> None:
+    items = {item["name"]: item for item in as_json(cli, "list", "baselines")}
+    assert items["jvtc"]["runs_here"]
+    assert not items["tssl"]["runs_here"]
+    rows = {(row["table"], row["dataset"]): row for row in items["tssl"]["published"]}
+    assert rows["table8", "market1501"]["metrics"] == {
+        "mAP": "43.3",
+        "R1": "71.2",
+        "R5": "-",
+        "R10": "-",
+    }
+    assert rows["table10", "mars"]["labels"] == "None"
+    assert rows["table10", "mars"]["setting"] == "video"
+    assert {row["row"] for row in items["jvtc"]["published"]} == {"baseline", "jvtc"}
+
+
+def test_a_reader_sees_which_systems_are_numbers_only(cli: Cli) -> None:
+    lines = cli("list", "baselines")[1].splitlines()
+    (tssl,) = (line for line in lines if line.startswith("tssl "))
+    assert tssl.endswith("TSSL (AAAI'20), published numbers only")
+    shown = as_json(cli, "show", "baselines", "tssl")
+    assert "settings" not in shown
+    assert shown["published"][0]["metrics"]["mAP"] == "43.3"
+
+
 @pytest.mark.parametrize("kind", ["profiles", "reports", "published"])
 def test_other_content_is_listed_with_titles(cli: Cli, kind: str) -> None:
     items = as_json(cli, "list", kind)

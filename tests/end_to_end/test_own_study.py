@@ -16,12 +16,14 @@ from typing import Any
 import pytest
 
 from gclbench.testing.augmentations import AugmentationContract
+from gclbench.testing.warmups import WarmupContract
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "own_study"
 RUN = (
     *("run", "ablation=own", "profile=smoke", "tasks=market1501"),
-    *("rows=patch_gray,patch_gray_cosine,memory_0.4_0.06", "data.world.people_train=8"),
+    "rows=patch_gray,patch_gray_cosine,memory_0.4_0.06,instance",
+    "data.world.people_train=8",
     *("data.world.people_test=6", "pretrain.epochs=1", "pretrain.people=8", "warmup.epochs=1"),
     *("joint.epochs=1", "joint.batch_size=4"),
 )
@@ -92,7 +94,7 @@ def test_the_study_runs_and_its_table_has_the_listed_and_the_swept_rows(own: Any
     for label in ("Patch gray", "Patch gray + view cosine", "beta 0.4, tau 0.06"):
         assert label in answer.stdout
     measured = {(row["row_key"], row["metric"]): float(row["value"]) for row in rows_of(installed)}
-    keys = ("patch_gray", "patch_gray_cosine", "memory_0.4_0.06")
+    keys = ("patch_gray", "patch_gray_cosine", "memory_0.4_0.06", "instance")
     assert set(measured) == {(key, metric) for key in keys for metric in ("mAP", "R1")}
     assert all(0 <= value <= 100 for value in measured.values())
 
@@ -107,6 +109,14 @@ def test_the_records_name_the_components_and_what_each_row_set(own: Any) -> None
         for r in joint
     }
     assert moved == {(0.2, 0.04), (0.4, 0.06)}
+
+
+def test_the_own_warm_up_is_tracked_and_shares_what_comes_before_it(own: Any) -> None:
+    warmups = [m for m in own[0].manifests().values() if m["stage"] == "warmup"]
+    assert sorted(m["settings"]["warmup"]["method"] for m in warmups) == ["instance", "jvtc"]
+    (ours,) = (m for m in warmups if "warmups/instance" in m["components"])
+    assert ours["components"]["warmups/instance"] == 1
+    assert len({m["parents"]["pretrain"] for m in warmups}) == 1
 
 
 def test_the_own_loss_is_tracked_and_changes_the_encoder(own: Any) -> None:
@@ -133,15 +143,21 @@ def test_a_raised_revision_retrains_stage_3_of_its_rows_and_nothing_else(own: An
 def test_the_examples_own_tests_pass(own: Any) -> None:
     answer = own[0].python("-m", "pytest", str(EXAMPLE), "-p", "no:cacheprovider", "-v")
     assert answer.returncode == 0, answer.stdout
-    held = [name for name in vars(AugmentationContract) if name.startswith("test_")]
-    for name in held:
-        assert f"TestPatchGray::{name} PASSED" in answer.stdout
+    for contract, joined, settings in (
+        (AugmentationContract, "TestPatchGray", [""]),
+        (WarmupContract, "TestInstance", ["[unsupervised]", "[sourced]"]),
+    ):
+        held = [name for name in vars(contract) if name.startswith("test_")]
+        assert held
+        for name in (f"{joined}::{check}{setting}" for check in held for setting in settings):
+            assert f"{name} PASSED" in answer.stdout
 
 
 def test_the_components_are_listed_with_their_summaries(own: Any) -> None:
     for kind, line in (
         ("augmentations", "patch_gray       Patch gray: a random rectangle"),
         ("losses", "view_cosine  View cosine: mean of 1 - cos(g, f)"),
+        ("warmups", "instance    Instance discrimination: softmax of cosines"),
         ("ablations", "own "),
     ):
         assert line in own[0].cli("list", kind).stdout

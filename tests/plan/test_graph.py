@@ -462,3 +462,16 @@ def test_the_record_of_a_node_says_which_revisions_were_at_work() -> None:
     node = next(node for node in plan.nodes if node.stage is Stage.JOINT)
     assert node.record().components == node.components
     assert node.record().components["augmentations/rotation"] == 4
+
+
+def test_cameras_and_times_enter_the_key_of_the_rows_that_rank_by_them_alone() -> None:
+    plain = make(rows=["baseline"])
+    aside = make({"evaluate.camera_time_model.frame_bin": 7}, rows=["baseline"])
+    assert keys(plain) == keys(aside)
+    node = plain.nodes[-1]
+    assert sorted(node.settings["evaluate"]) == ["average_precision", "batch_size", "split"]
+    timed = make({"evaluate.camera_time": True}, rows=["baseline"])
+    assert changed(plain, timed) == {"evaluate"}
+    other = {"evaluate.camera_time": True, "evaluate.camera_time_model.frame_bin": 7}
+    assert changed(timed, make(other, rows=["baseline"])) == {"evaluate"}
+    assert timed.nodes[-1].resolved().evaluate.camera_time

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from gclbench.reporting import Mark, build_published_table, rows_of
-from gclbench.schema import Row
+from gclbench.reporting import (
+    Mark,
+    build_published_table,
+    build_table,
+    printed_rows,
+    rows_of,
+)
+from gclbench.reporting.render import render, terminal
+from gclbench.schema import Row, TextColumn
 
 
 def test_published_numbers_keep_their_printed_digits(published: Any, line_of: Any) -> None:
@@ -47,3 +55,45 @@ def test_a_row_of_ours_gets_zeros_in_tick_columns(numbers: Any) -> None:
 def test_a_row_of_ours_gets_nothing_in_columns_of_values(numbers: Any) -> None:
     valued = [number.model_copy(update={"columns": {"eps": "0.5"}}) for number in numbers]
     assert rows_of([Row(key="new", label="New")], valued)[0].flags == {"eps": ""}
+
+
+def test_printed_rows_that_the_study_lacks_stand_in_the_papers_order(numbers: Any) -> None:
+    older = [
+        number.model_copy(update={"row_key": "old", "columns": {"method": "Old [1]"}})
+        for number in numbers[:1]
+    ]
+    full, ours = Row(key="full", label="Full"), Row(key="none", label="None", control=True)
+    study = {"baseline", "full", "none"}
+    every = [*numbers[:1], *older, *numbers[1:]]
+    rows = printed_rows(rows_of([full, ours], every), every, study)
+    assert [(row.key, row.label) for row in rows] == [("old", "Old [1]"), ("full", "Full")]
+
+
+def test_columns_of_words_stand_beside_the_label_in_every_format(
+    layout: Any, rows: Any, tasks: Any, numbers: Any, content: Any
+) -> None:
+    named = layout.model_copy(update={"texts": (TextColumn(column="by", label="Reference"),)})
+    told = [replace(row, flags={**row.flags, "by": f"{row.key} & co"}) for row in rows]
+    measured = build_table(named, told, tasks, {})
+    published = build_published_table(named, told, tasks, numbers)
+    assert published is not None
+    assert measured.texts == published.texts == ("Reference",)
+    assert published.panels[0].lines[0].texts == ("baseline & co",)
+    markdown, latex, page = (
+        render(name, [published], content) for name in ("markdown", "latex", "html")
+    )
+    assert "| Baseline | baseline & co |" in markdown
+    assert r"Baseline & baseline \& co &" in latex
+    assert r"\begin{tabular}{lllccrr}" in latex
+    assert '<th class="text">Reference</th>' in page
+    assert '<td class="text">baseline &amp; co</td>' in page
+    lines = terminal.render(published).plain.splitlines()
+    head, first = (next(x for x in lines if word in x) for word in ("Reference", "Baseline"))
+    assert head.index("Reference") == first.index("baseline & co")
+    assert "Reference" not in terminal.render(published, width=30).plain
+
+
+def test_a_row_of_ours_says_what_its_columns_say(numbers: Any) -> None:
+    printed = [n.model_copy(update={"columns": {"reference": "X'19"}}) for n in numbers]
+    row = Row(key="new", label="New", columns={"reference": "Y'20"})
+    assert rows_of([row], printed)[0].flags == {"reference": "Y'20"}

@@ -8,6 +8,7 @@ from typing import Any
 
 from gclbench.reporting import Cell, Mark, build_table
 from gclbench.reporting.table import number
+from gclbench.schema import Panel
 
 
 def test_panels_keep_the_order_of_the_layout_and_show_the_data_as_heading(measured: Any) -> None:
@@ -93,3 +94,22 @@ def test_nan_is_shown_as_missing(layout: Any, rows: Any, tasks: Any) -> None:
     table = build_table(layout, rows, tasks, {("baseline", "market1501", "mAP"): Cell(math.nan)})
     assert table.panels[0].lines[0].entries[0].text == "-"
     assert number(math.nan) == number(None) == "-"
+
+
+def test_a_row_is_empty_where_the_study_does_not_run_it(
+    layout: Any, rows: Any, tasks: Any, scores: Any
+) -> None:
+    part = [replace(row, tasks=("market1501",) if row.key == "multi" else ()) for row in rows]
+    wide = layout.model_copy(
+        update={"panels": (Panel(title="All", tasks=("market1501", "duke2market")),)}
+    )
+    table = build_table(wide, part, tasks, scores)
+    multi = next(line for line in table.panels[0].lines if line.key == "multi")
+    assert [entry.text for entry in multi.entries] == ["50.0 ± 0.5", "70.0 ± 0.1", "", ""]
+    assert "'-': not measured (6 of 14 numbers)." in table.footnotes
+    assert "Empty: the study does not run that row there." in table.footnotes
+    apart = build_table(layout, part, tasks, scores)
+    assert ["multi" in [line.key for line in panel.lines] for panel in apart.panels] == [
+        True,
+        False,
+    ]

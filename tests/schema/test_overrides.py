@@ -119,6 +119,20 @@ def test_later_layers_win() -> None:
     assert settings.warmup == Settings().warmup
 
 
+def test_a_task_is_laid_over_the_study_and_under_the_row() -> None:
+    task = Task(
+        name="msmt17",
+        setting="usl",
+        label="M",
+        target="msmt17",
+        set={"warmup": {"frame_bin": 1}, "joint.epochs": 4, "joint.lr": 0.4},
+    )
+    row = Row(key="a", label="A", set={"joint.epochs": 5})
+    whole = study(row, set={"warmup.frame_bin": 7, "joint.lr": 0.3})
+    settings = resolve_settings(None, None, whole, row, {"joint.lr": 0.5}, task)
+    assert (settings.warmup.frame_bin, settings.joint.epochs, settings.joint.lr) == (1, 5, 0.5)
+
+
 def test_nothing_given_gives_the_defaults() -> None:
     assert resolve_settings(None, None, None, None, {}) == Settings()
 

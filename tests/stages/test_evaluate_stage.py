@@ -55,3 +55,21 @@ def test_evaluation_follows_its_settings(bench: Any, tiny: Any) -> None:
         for rule in ("step", "trapezoid")
     )
     assert step != trapezoid
+
+
+def test_cameras_and_times_take_part_when_asked_and_the_visual_score_stays(
+    bench: Any, tiny: Any
+) -> None:
+    parents = bench.parents("warmup")
+    alone = evaluate_stage(bench.context("evaluate", parents=parents))
+    settings = tiny(evaluate={"camera_time": True, "camera_time_model.rho": 0.1})
+    context = bench.context("evaluate", settings, parents=parents, folder="timed")
+    metrics = evaluate_stage(context)
+    assert metrics["visual_mAP"] == alone["mAP"]
+    assert set(metrics) == set(alone) | {f"visual_{n}" for n in ("mAP", "R1", "R5", "R10", "mINP")}
+    described = json.loads((context.folder / "evaluation.json").read_text())
+    assert (described["camera_time"], described["mAP"]) == (True, metrics["mAP"])
+    assert described["checkpoint"] == "last epoch"
+    with np.load(context.folder / "per_query.npz") as arrays:
+        assert 100 * np.nanmean(arrays["ap"]) == pytest.approx(metrics["mAP"])
+        assert 100 * np.nanmean(arrays["visual_ap"]) == pytest.approx(alone["mAP"])

@@ -17,6 +17,7 @@ class GridLine:
     group: str
     label: str
     control: bool
+    texts: tuple[str, ...]
     ticks: tuple[str, ...]
     cells: tuple[str, ...]
 
@@ -35,6 +36,7 @@ class Span:
 class Grid:
     title: str
     has_groups: bool
+    texts: tuple[str, ...]
     flag_spans: tuple[Span, ...]
     flags: tuple[str, ...]
     task_spans: tuple[Span, ...]
@@ -42,9 +44,14 @@ class Grid:
     lines: tuple[GridLine, ...]
 
     @property
+    def lead(self) -> int:
+        """Columns of words before ticks and numbers: group (when there is one), label, texts."""
+        return int(self.has_groups) + 1 + len(self.texts)
+
+    @property
     def columns(self) -> int:
-        """Columns in all: group (when there is one), label, ticks, numbers."""
-        return int(self.has_groups) + 1 + len(self.flags) + len(self.metrics)
+        """Columns in all."""
+        return self.lead + len(self.flags) + len(self.metrics)
 
 
 def build_grids(
@@ -61,11 +68,12 @@ def _grid(
     escape: Callable[[str], str],
     tick: str,
 ) -> Grid:
-    lead = int(table.has_groups) + 1
+    lead = int(table.has_groups) + 1 + len(table.texts)
     groups = [(text, len(list(run))) for text, run in groupby(flag.group for flag in table.flags)]
     return Grid(
         title=escape(panel.title),
         has_groups=table.has_groups,
+        texts=tuple(escape(text) for text in table.texts),
         flag_spans=_spans(groups, lead, escape),
         flags=tuple(escape(flag.label) for flag in table.flags),
         task_spans=_spans(panel.headings, lead + len(table.flags), escape),
@@ -98,6 +106,7 @@ def _lines(
                 group=escape(line.group) if new else "",
                 label=escape(line.label),
                 control=line.control,
+                texts=tuple(escape(text) for text in line.texts),
                 ticks=tuple(tick if ticked else "" for ticked in line.ticks),
                 cells=tuple(paint(entry) for entry in line.entries),
             )

@@ -17,13 +17,14 @@ _STYLES = {Mark.BEST: "bold", Mark.SECOND: "underline", Mark.NONE: ""}
 def render(table: TableData, width: int | None = None) -> Text:
     """Return the table as rich text that fits into `width` columns as far as possible.
 
-    Where it is too wide, tick columns are left out first, then tasks go below each other.
+    Where it is too wide, columns of words and ticks are left out first, then tasks go below each
+    other.
     """
-    blocks = _panels(table, ticks=True)
+    blocks = _panels(table, extra=True)
     if width is not None and _width(blocks) > width:
-        blocks = _panels(table, ticks=False)
+        blocks = _panels(table, extra=False)
     if width is not None and _width(blocks) > width:
-        blocks = _panels(_stacked(table), ticks=False)
+        blocks = _panels(_stacked(table), extra=False)
     out = Text.assemble((table.title, "bold"), "\n")
     for block in blocks:
         out.append_text(Text("\n").join([Text(""), *block])).append("\n")
@@ -32,13 +33,13 @@ def render(table: TableData, width: int | None = None) -> Text:
     return out
 
 
-def _panels(table: TableData, *, ticks: bool) -> list[list[Text]]:
+def _panels(table: TableData, *, extra: bool) -> list[list[Text]]:
     grids = build_grids(table, paint, str, "✓")
     marks = [
         [[_STYLES[entry.mark] for entry in line.entries] for line in panel.lines]
         for panel in table.panels
     ]
-    return [_block(grid, mark, ticks=ticks) for grid, mark in zip(grids, marks, strict=True)]
+    return [_block(grid, mark, extra=extra) for grid, mark in zip(grids, marks, strict=True)]
 
 
 def _width(blocks: list[list[Text]]) -> int:
@@ -63,27 +64,31 @@ def paint(entry: Entry) -> str:
     return f"{entry.text} ≈" if entry.tie else entry.text
 
 
-def _block(grid: Grid, marks: list[list[str]], *, ticks: bool) -> list[Text]:
-    flags = grid.flags if ticks else ()
-    heads = ["", *flags, *grid.metrics]
-    body = [[_label(line), *(line.ticks if ticks else ()), *line.cells] for line in grid.lines]
+def _block(grid: Grid, marks: list[list[str]], *, extra: bool) -> list[Text]:
+    texts, flags = (grid.texts, grid.flags) if extra else ((), ())
+    heads = ["", *texts, *flags, *grid.metrics]
+    body = [
+        [_label(line), *((*line.texts, *line.ticks) if extra else ()), *line.cells]
+        for line in grid.lines
+    ]
     widths = [max(cell_len(row[i]) for row in [heads, *body]) for i in range(len(heads))]
-    first = 1 + len(flags)
+    words, first = 1 + len(texts), 1 + len(texts) + len(flags)
     for span in grid.task_spans:
         columns = range(first, first + span.width)
         room = sum(widths[i] for i in columns) + len(_GAP) * (span.width - 1)
-        for extra in range(max(0, cell_len(span.text) - room)):  # a heading may ask for more room
-            widths[columns[extra % span.width]] += 1
+        for more in range(max(0, cell_len(span.text) - room)):  # a heading may ask for more room
+            widths[columns[more % span.width]] += 1
         first += span.width
     total = sum(widths) + len(_GAP) * (len(widths) - 1)
-    lines = [Text(grid.title, style="bold"), _over(grid, widths, len(flags))]
-    lines += [_row(heads, widths, ["dim"] * len(heads)), Text("─" * total)]
+    lead = words + len(flags)
+    lines = [Text(grid.title, style="bold"), _over(grid, widths, lead)]
+    lines += [_row(heads, widths, ["dim"] * len(heads), words), Text("─" * total)]
     for line, row, styles in zip(grid.lines, body, marks, strict=True):
         if line.rule:
             lines.append(Text("─" * total))
         if line.group:
             lines.append(Text(line.group, style="dim"))
-        lines.append(_row(row, widths, ["", *[""] * len(flags), *styles]))
+        lines.append(_row(row, widths, [*[""] * lead, *styles], words))
     return lines
 
 
@@ -91,11 +96,9 @@ def _label(line: GridLine) -> str:
     return f"  {line.label}"
 
 
-def _over(grid: Grid, widths: list[int], flags: int) -> Text:
-    """The line with each task's heading centred over its columns."""
-    lead = sum(widths[: 1 + flags]) + len(_GAP) * flags
-    text = Text(" " * lead)
-    first = 1 + flags
+def _over(grid: Grid, widths: list[int], first: int) -> Text:
+    """The line with each task's heading centred over its columns, from column `first` on."""
+    text = Text(" " * (sum(widths[:first]) + len(_GAP) * (first - 1)))
     for span in grid.task_spans:
         room = sum(widths[first : first + span.width]) + len(_GAP) * (span.width - 1)
         text.append(_GAP).append(span.text.center(room))
@@ -104,14 +107,17 @@ def _over(grid: Grid, widths: list[int], flags: int) -> Text:
     return text
 
 
-def _row(cells: list[str], widths: list[int], styles: list[str]) -> Text:
+def _row(cells: list[str], widths: list[int], styles: list[str], words: int) -> Text:
+    """One line; the first `words` columns are set left, the others right."""
     text = Text()
     for i, (cell, width, style) in enumerate(zip(cells, widths, styles, strict=True)):
         pad = " " * (width - cell_len(cell))
         if i:
-            text.append(_GAP + pad)
+            text.append(_GAP)
+        if i >= words:
+            text.append(pad)
         text.append(cell, style=style)
-        if not i:
+        if i < words:
             text.append(pad)
     text.rstrip()
     return text

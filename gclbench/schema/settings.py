@@ -11,11 +11,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from gclbench.schema.memory_warmups import ClusterContrastSettings, EcnSettings, SpclSettings
 from gclbench.schema.model import Model
-
-NonNegative = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
+from gclbench.schema.numbers import Count, NonNegative, Share
 
 
 class WorldSettings(Model):
@@ -158,6 +156,9 @@ class WarmupSettings(Model):
     frame_bin: PositiveInt = 100
     smoothing_bins: PositiveFloat = 50.0
     checkpoint: CheckpointSettings = CheckpointSettings()
+    spcl: SpclSettings = SpclSettings()
+    cluster_contrast: ClusterContrastSettings = ClusterContrastSettings()
+    ecn: EcnSettings = EcnSettings()
 
     @model_validator(mode="after")
     def _file_is_asked_for(self) -> WarmupSettings:

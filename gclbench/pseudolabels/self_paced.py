@@ -117,11 +117,11 @@ def _alone(labels: Ints) -> Ints:
 def _numbered(
     normal: Ints, kept: NDArray[np.bool_], found: int, limit: float | None
 ) -> SelfPacedLabels:
-    labels = np.empty(len(normal), dtype=np.int64)
-    names, numbers = np.unique(normal[kept], return_inverse=True)
-    labels[kept] = numbers
-    labels[~kept] = len(names) + np.arange((~kept).sum())
-    groups = len(names) + int((~kept).sum())
     # A cluster of which one image stays is a single image.
-    clusters = int((np.bincount(numbers, minlength=1) > 1).sum())
-    return SelfPacedLabels(labels, groups, clusters, found, limit)
+    sizes = np.bincount(normal[kept], minlength=found)
+    kept = kept & (sizes[normal] > 1) if found else kept
+    labels = np.empty(len(normal), dtype=np.int64)
+    names, labels[kept] = np.unique(normal[kept], return_inverse=True)
+    single = ~kept
+    labels[single] = len(names) + np.arange(single.sum())
+    return SelfPacedLabels(labels, len(names) + int(single.sum()), len(names), found, limit)

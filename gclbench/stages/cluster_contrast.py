@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gclbench.kernels.quality import label_quality
 from gclbench.losses.cluster_contrast import centre_loss
 from gclbench.losses.prototype import prototypes
 from gclbench.memory.ordered import OrderedBank, hardest, means
@@ -46,7 +47,7 @@ class ClusterContrastTraining(ClusterTraining):
             eps=settings.eps,
             min_samples=settings.min_samples,
         )
-        self.found = {"clusters": float(found.clusters), "outliers": float(found.outliers)}
+        self.quality = label_quality(self.target.train.pids, found.labels)
         self.labels = torch.from_numpy(found.labels).to(unit.device)
         self.start(epoch)
         if not found.clusters:
@@ -75,4 +76,4 @@ class ClusterContrastTraining(ClusterTraining):
         self.bank.update(clusters, unit, self.settings.momentum)
 
     def end_epoch(self, epoch: int) -> dict[str, float]:
-        return self.found
+        return self.quality

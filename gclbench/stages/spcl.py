@@ -13,10 +13,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gclbench.kernels.quality import label_quality
 from gclbench.losses.cluster_contrast import centre_loss
 from gclbench.losses.prototype import prototypes
 from gclbench.memory.ordered import OrderedBank
@@ -70,11 +72,10 @@ class SpclTraining(ClusterTraining):
             limit=self.limit,
         )
         self.limit = found.limit
-        alone = float(found.groups - found.clusters)
-        self.found = {
-            "clusters": float(found.clusters),
+        clustered = np.where(found.labels < found.clusters, found.labels, -1)
+        self.quality = {
+            **label_quality(self.target.train.pids, clustered),
             "dissolved": float(found.found - found.clusters),
-            "outliers": alone,
         }
         groups = torch.from_numpy(found.labels).to(self.bank.rows.device) + self.classes
         self.groups = torch.cat([torch.arange(self.classes, device=groups.device), groups])
@@ -125,7 +126,7 @@ class SpclTraining(ClusterTraining):
         return centre_loss(features, centres, self.groups[indices], self.settings.temperature)
 
     def end_epoch(self, epoch: int) -> dict[str, float]:
-        return self.found
+        return self.quality
 
     def state_dict(self) -> dict[str, Any]:
         return {**super().state_dict(), "bank": self.bank.state_dict(), "limit": self.limit}

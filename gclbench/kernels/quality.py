@@ -42,6 +42,18 @@ def nmi(
     return float(np.clip(information / scale[norm], 0, 1)) if scale[norm] > 0 else 0.0
 
 
+def label_quality(truth: Any, labels: Any) -> dict[str, float]:
+    """What an epoch logs of the labels that it trains on, -1 for outliers: NMI and counts."""
+    numbers = np.asarray(labels)
+    return {
+        "nmi": nmi(truth, numbers),
+        "nmi_outliers_dropped": nmi(truth, numbers, outliers="drop"),
+        "nmi_outliers_single": nmi(truth, numbers, outliers="singletons"),
+        "clusters": float(numbers.max(initial=-1) + 1),
+        "outliers": float((numbers < 0).sum()),
+    }
+
+
 def _without_outliers(
     y: NDArray[Any], c: NDArray[Any], outliers: str
 ) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -224,7 +224,7 @@ class Session:
         with np.load(self.artifacts.path(node) / "per_query.npz") as arrays:
             ap = 100.0 * arrays["ap"]
         metrics = {name: record.metrics[name] for name in METRICS}
-        if "clusters" in record.metrics:  # only stage 3 ends with pseudo labels of its own
+        if "clusters" in record.metrics:  # stages that end with pseudo labels of their own
             metrics |= {"N": record.metrics["clusters"], "NMI": 100.0 * record.metrics["nmi"]}
         return Score(metrics, ap, node.key)
 

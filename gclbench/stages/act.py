@@ -30,7 +30,7 @@ from gclbench.losses.triplet import batch_hard_losses, positive_pair_losses
 from gclbench.networks.id_encoder import IdEncoder, IdOutput
 from gclbench.pseudolabels.act import act_labels
 from gclbench.registry import register
-from gclbench.schema.settings import ActSettings
+from gclbench.schema.warmups import ActSettings
 from gclbench.stages.context import StageContext
 from gclbench.stages.identity_batches import IdentityGroups
 from gclbench.stages.jvtc import jvtc_views

@@ -37,7 +37,8 @@ from gclbench.losses.buc import repelled_loss
 from gclbench.memory.bank import LookUpTable
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.registry import register
-from gclbench.schema.settings import BucSettings, EvaluateSettings
+from gclbench.schema.settings import EvaluateSettings
+from gclbench.schema.warmups import BucSettings
 from gclbench.stages.buc_views import CropAndFlip
 from gclbench.stages.context import StageContext
 from gclbench.stages.frames import frames_of, rows_of

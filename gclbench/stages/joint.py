@@ -21,7 +21,7 @@ from gclbench.evaluation.features import extract_features
 from gclbench.evaluation.preprocess import to_network
 from gclbench.evaluation.protocol import evaluate
 from gclbench.kernels.mixing import mix
-from gclbench.kernels.quality import nmi
+from gclbench.kernels.quality import label_quality
 from gclbench.losses.prototype import prototypes
 from gclbench.memory.bank import MemoryBank
 from gclbench.networks.id_encoder import IdOutput
@@ -156,15 +156,7 @@ class JointTraining:
 
     def _label_quality(self, labels: np.ndarray, eps: float) -> dict[str, float]:
         """How well the labels that an epoch trains on agree with the true identities."""
-        truth = self.target.train.pids
-        return {
-            "nmi": nmi(truth, labels),
-            "nmi_outliers_dropped": nmi(truth, labels, outliers="drop"),
-            "nmi_outliers_single": nmi(truth, labels, outliers="singletons"),
-            "clusters": float(labels.max() + 1),
-            "outliers": float((labels < 0).sum()),
-            "eps": eps,
-        }
+        return {**label_quality(self.target.train.pids, labels), "eps": eps}
 
     def step(self, batch: Tensor) -> dict[str, Tensor | float]:
         rows = rows_of(self.target, batch, self.frames, self.frame_draws)

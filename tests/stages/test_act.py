@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from gclbench.errors import UsageError
 from gclbench.pseudolabels.act import ActLabels
 from gclbench.registry import REGISTRY
-from gclbench.schema.settings import ActSettings
+from gclbench.schema.warmups import ActSettings
 from gclbench.stages import act
 from gclbench.stages.act import ActBatch, ActTraining, Place, keep_count, place_of, smallest
 from gclbench.stages.loop import train

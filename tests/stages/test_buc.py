@@ -15,7 +15,7 @@ from gclbench.evaluation.features import extract_pooled
 from gclbench.kernels.merging import merge_clusters
 from gclbench.kernels.silhouette import silhouette
 from gclbench.registry import REGISTRY
-from gclbench.schema.settings import BucSettings
+from gclbench.schema.warmups import BucSettings
 from gclbench.stages.buc import BucSchedule, BucTraining, dropped_out
 from gclbench.stages.loop import train
 from gclbench.stages.pretrain import load_encoder

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from gclbench.schema.model import Model
+from gclbench.schema.self_training_warmups import MmtSettings, SsgSettings
 
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
@@ -196,6 +197,8 @@ class WarmupSettings(Model):
     smoothing_bins: PositiveFloat = 50.0
     checkpoint: CheckpointSettings = CheckpointSettings()
     act: ActSettings = ActSettings()
+    mmt: MmtSettings = MmtSettings()
+    ssg: SsgSettings = SsgSettings()
 
     @model_validator(mode="after")
     def _file_is_asked_for(self) -> WarmupSettings:

@@ -1,0 +1,11 @@
+"""Bounded numbers that several sections of the settings are made of."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+NonNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]

@@ -225,6 +225,7 @@ def test_a_killed_run_ends_with_the_same_bits(
     Checkpoints(killed.context.folder / "checkpoints").save(2, killed.state_dict())
     resumed = make_training(bench, settings_of(tiny), folder="killed")
     train(resumed, resumed.context)
+    assert resumed.eps == whole.eps
     for one, other in zip(encoders(whole), encoders(resumed), strict=True):
         assert moved(weights(one), other) == []
 

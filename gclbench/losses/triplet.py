@@ -1,4 +1,4 @@
-"""Triplet losses over a batch, on plain Euclidean distances (specs: act.md 4 and 4.1).
+"""Triplet losses over a batch, on plain Euclidean distances (specs: act.md 4 and 4.1; MMT).
 
 A batch holds rows of any length, not normalised, and one label a row.
 """
@@ -63,3 +63,50 @@ def _pairs(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 def _nearest_negatives(distances: Tensor, same: Tensor) -> Tensor:
     return distances.masked_fill(same, torch.inf).min(dim=1).values
+
+
+def softmax_triplet_losses(features: Tensor, labels: Tensor) -> Tensor:
+    """Each row's farthest positive against its nearest negative, without a margin.
+
+    Value     l_a = -log(exp(n_a) / (exp(p_a) + exp(n_a))), p_a and n_a the distances of
+              `batch_hard_losses`; 0 without any negative.
+    Source    MMT (Ge et al., ICLR 2020), Eqs. (7) and (8) with the hard label 1.
+    Shapes    features (B, D), labels (B,) -> (B,).
+    Raises    ShapeError.
+    """
+    gap, usable = _gaps(*_pairs(features, labels))[:2]
+    return F.softplus(-gap) * usable
+
+
+def soft_triplet_losses(features: Tensor, reference: Tensor, labels: Tensor) -> Tensor:
+    """The same triplets, judged as the rows of another network judge them.
+
+    Value     -t_a log s_a - (1 - t_a) log(1 - s_a), s_a = exp(n_a) / (exp(p_a) + exp(n_a)); t_a is
+              the same of `reference` for the triplet that is hardest in `features`. 0 without any
+              negative.
+    Source    MMT (Ge et al., ICLR 2020), Eq. (8).
+    Shapes    features (B, D), reference (B, E), labels (B,) -> (B,).
+    Gradient  reaches features, never the reference.
+    Raises    ShapeError.
+    """
+    if len(reference) != len(features):
+        raise ShapeError(f"{len(features)} rows are compared with {len(reference)}.")
+    gap, usable, positives, negatives = _gaps(*_pairs(features, labels))
+    with torch.no_grad():
+        distances, _ = _pairs(reference, labels)
+        judged = _picked(distances, negatives) - _picked(distances, positives)
+    return F.binary_cross_entropy_with_logits(gap, judged.sigmoid(), reduction="none") * usable
+
+
+def _gaps(distances: Tensor, same: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """n_a - p_a (0 where there is no negative) and where that is not so; p's and n's columns."""
+    farthest, positives = distances.masked_fill(~same, 0).max(dim=1)
+    nearest, negatives = distances.masked_fill(same, torch.inf).min(dim=1)
+    usable = ~same.all(dim=1)
+    # Chosen before it is used: 0 times the infinity of a missing negative would be no number.
+    gap = torch.where(usable, nearest, farthest) - farthest
+    return gap, usable, positives, negatives
+
+
+def _picked(distances: Tensor, columns: Tensor) -> Tensor:
+    return distances.gather(1, columns[:, None])[:, 0]

@@ -9,6 +9,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from gclbench.schema.memory_warmups import ClusterContrastSettings, EcnSettings, SpclSettings
 from gclbench.schema.model import Model
 from gclbench.schema.numbers import Count, NonNegative, Share
+from gclbench.schema.self_training_warmups import MmtSettings, SsgSettings
 
 
 class CheckpointSettings(Model):
@@ -175,6 +176,8 @@ class WarmupSettings(Model):
     scl: SclSettings = SclSettings()
 
     act: ActSettings = ActSettings()
+    mmt: MmtSettings = MmtSettings()
+    ssg: SsgSettings = SsgSettings()
     spcl: SpclSettings = SpclSettings()
     cluster_contrast: ClusterContrastSettings = ClusterContrastSettings()
     ecn: EcnSettings = EcnSettings()

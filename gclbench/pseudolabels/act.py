@@ -112,7 +112,7 @@ class ActDistances:
 
     def clusters(self, eps: float, min_samples: int) -> Ints:
         """Return DBSCAN's labels, -1 for an outlier, as scikit-learn on the dense float32 D."""
-        if not 0 <= eps or np.float32(eps) >= np.float32(1 - self.source_weight):
+        if not eps >= 0 or np.float32(eps) >= np.float32(1 - self.source_weight):
             raise UsageError(
                 f"eps is {eps:.4f}, it must be at least 0 and below {1 - self.source_weight:g}: "
                 "images without common neighbours would be one cluster.",

@@ -166,9 +166,7 @@ class ActTraining:
         self.context.log("eps", found.eps, epoch + 1)
 
     def _features(self, images: Bytes) -> Tensor:
-        return extract_features(
-            _Pooled(self.encoder), images, _FEATURE_BATCH, self.context.device
-        )
+        return extract_features(_Pooled(self.encoder), images, _FEATURE_BATCH, self.context.device)
 
     def _groups(self, chosen: Tensor) -> IdentityGroups:
         rows = chosen.nonzero()[:, 0]

@@ -190,7 +190,7 @@ def test_the_kept_samples_are_those_of_the_smallest_losses(
     batch = ActBatch("main", inliers, outliers)
     training, learnt = ranks(bench, tiny, monkeypatch, batch, keep_base=0.2)
     assert learnt[0][0] == "main"
-    assert learnt[0][1].tolist() == training.labels[inliers].tolist() + [5, 4, 3]
+    assert learnt[0][1].tolist() == [*training.labels[inliers].tolist(), 5, 4, 3]
 
 
 def test_at_rho_1_without_outliers_main_is_trained_plainly(
@@ -240,9 +240,10 @@ def test_a_run_that_is_killed_ends_with_the_same_bits(
             raise Killed
         return begin(self, epoch)
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch:
         patch.setattr(ActTraining, "begin_epoch", begin_or_die)
-        train(killed, killed.context)
+        with pytest.raises(Killed):
+            train(killed, killed.context)
     again = make_training(bench, tiny, folder="killed", margin=5.0)
     train(again, again.context)
     for name in ("encoder", "co"):

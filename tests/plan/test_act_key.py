@@ -8,7 +8,9 @@ from gclbench.schema import Settings, Stage
 
 def warmup_part(**warmup: Any) -> dict[str, Any]:
     settings = Settings.model_validate({"warmup": warmup})
-    read: dict[str, Any] = stage_settings(Stage.WARMUP, settings, generative=False)["warmup"]
+    read: dict[str, Any] = stage_settings(Stage.WARMUP, settings, "market1501", generative=False)[
+        "warmup"
+    ]
     return read
 
 

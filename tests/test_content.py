@@ -272,7 +272,7 @@ def test_recipe_profile_and_layout_are_read(tmp_path: Path) -> None:
     assert load_layout(layout).panels[0].tasks == ("market1501",)
 
 
-RECIPE = "recipe: old\ntitle: Old\nreference: R\nsetting: usl\nruns_here: false\n"
+PRINTED = "recipe: old\ntitle: Old\nreference: R\nsetting: usl\nruns_here: false\n"
 
 
 @pytest.mark.parametrize(
@@ -287,12 +287,12 @@ def test_a_system_known_by_numbers_names_them_and_sets_nothing(
     tmp_path: Path, text: str, words: str
 ) -> None:
     with pytest.raises(ContentError, match=words):
-        load_recipe(write(tmp_path, "old.yaml", RECIPE + text))
+        load_recipe(write(tmp_path, "old.yaml", PRINTED + text))
 
 
 def test_a_link_to_a_row_that_nobody_printed_names_file_and_nearest_row(tmp_path: Path) -> None:
     folder = write(
-        tmp_path, "mine/baselines/old.yaml", RECIPE + "published: {table8: [buc, softsin]}\n"
+        tmp_path, "mine/baselines/old.yaml", PRINTED + "published: {table8: [buc, softsin]}\n"
     ).parents[1]
     here = Content([folder], environment={})
     with pytest.raises(ContentError, match=r"old\.yaml.*'softsin'.*Did you mean 'softsim'"):

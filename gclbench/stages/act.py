@@ -30,7 +30,7 @@ from gclbench.losses.triplet import batch_hard_losses, positive_pair_losses
 from gclbench.networks.id_encoder import IdEncoder, IdOutput
 from gclbench.pseudolabels.act import act_labels
 from gclbench.registry import register
-from gclbench.schema.warmups import ActSettings
+from gclbench.schema.act import ActSettings
 from gclbench.stages.context import StageContext
 from gclbench.stages.identity_batches import IdentityGroups
 from gclbench.stages.jvtc import jvtc_views
@@ -98,7 +98,7 @@ class ActTraining:
     """ACT (AAAI'20): UDAP's self-training, then asymmetric co-teaching. Wants a source.
 
     `encoder` is the main network: it alone is clustered with and kept. `co` takes its weights
-    when ACT proper starts. Raises UsageError for a task without a source.
+    when ACT proper starts. Raises UsageError for a task without a source, or with tracklets.
     """
 
     def __init__(self, context: StageContext, encoder: IdEncoder) -> None:
@@ -107,14 +107,21 @@ class ActTraining:
                 "ACT needs a labelled source, and this task has none.",
                 "Run it on a uda task, or choose another warmup.method.",
             )
+        target, source = context.datasets["target"], context.datasets["source"]
+        for dataset in (target, source):
+            if dataset.train.starts is not None:
+                raise UsageError(
+                    f"ACT is defined for images, and {dataset.label} holds tracklets.",
+                    "Choose warmup.method=buc or jvtc.",
+                )
         self.context, self.encoder = context, encoder
         self.settings = context.settings.warmup.act
         self.epochs = (
             self.settings.udap_iterations * self.settings.udap_epochs
             + self.settings.iterations * self.settings.epochs
         )
-        self.images = context.datasets["target"].images("train")
-        self.source_images = context.datasets["source"].images("train")
+        self.images = target.images("train")
+        self.source_images = source.images("train")
         self.co = copy.deepcopy(encoder)
         self.optimizers = self._optimizers()
         self.labels = torch.full((len(self.images),), -1)

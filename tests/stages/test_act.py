@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from gclbench.errors import UsageError
 from gclbench.pseudolabels.act import ActLabels
 from gclbench.registry import REGISTRY
-from gclbench.schema.warmups import ActSettings
+from gclbench.schema.act import ActSettings
 from gclbench.stages import act
 from gclbench.stages.act import ActBatch, ActTraining, Place, keep_count, place_of, smallest
 from gclbench.stages.loop import train
@@ -290,6 +291,15 @@ def test_a_task_without_a_source_is_an_error(bench: Any, tiny: Tiny) -> None:
     context = bench.context("warmup", settings, parents=bench.parents("pretrain"))
     with pytest.raises(UsageError, match="ACT needs a labelled source"):
         warmup(context)
+
+
+def test_tracklets_are_an_error(bench: Any, tiny: Tiny) -> None:
+    starts = np.arange(len(bench.dataset.train) + 1)
+    held = replace(bench.dataset)
+    object.__setattr__(held, "train", replace(bench.dataset.train, starts=starts))
+    bench.dataset = held
+    with pytest.raises(UsageError, match="ACT is defined for images"):
+        make_training(bench, tiny)
 
 
 def test_batches_that_are_no_whole_groups_are_refused() -> None:

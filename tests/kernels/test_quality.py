@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gclbench.errors import ShapeError, UsageError
-from gclbench.kernels.quality import nmi
+from gclbench.kernels.quality import label_quality, nmi
 
 TRUTH, LABELS = [0, 0, 0, 1, 1, 1, 2, 2], [0, 0, -1, 1, 1, 0, 2, -1]  # oracle N1
 
@@ -49,3 +49,13 @@ def test_bad_input_is_an_error():
         nmi(TRUTH, LABELS, "min")
     with pytest.raises(UsageError, match="outliers"):
         nmi(TRUTH, LABELS, "max", "keep")
+
+
+def test_what_an_epoch_logs_of_its_labels():
+    labels = [0, 0, 1, -1, 1, -1, 0, 1]
+    found = label_quality(TRUTH, labels)
+    assert (found["clusters"], found["outliers"]) == (2.0, 2.0)
+    assert found["nmi"] == nmi(TRUTH, labels)
+    assert found["nmi_outliers_dropped"] == nmi(TRUTH, labels, outliers="drop")
+    assert found["nmi_outliers_single"] == nmi(TRUTH, labels, outliers="singletons")
+    assert label_quality([0, 1], [-1, -1])["clusters"] == 0

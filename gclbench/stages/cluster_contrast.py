@@ -21,6 +21,7 @@ from gclbench.memory.ordered import OrderedBank, hardest, means
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.pseudolabels.jaccard_dbscan import pseudo_labels
 from gclbench.registry import register
+from gclbench.stages.augmented import refuse_tracklets
 from gclbench.stages.cluster_training import ClusterTraining
 from gclbench.stages.context import StageContext
 from gclbench.stages.gallery_batches import GalleryGroups
@@ -34,6 +35,7 @@ class ClusterContrastTraining(ClusterTraining):
 
     def __init__(self, context: StageContext, encoder: IdEncoder) -> None:
         self.settings = context.settings.warmup.cluster_contrast
+        refuse_tracklets(context, "Cluster Contrast")
         super().__init__(context, encoder, self.settings)
 
     def begin_epoch(self, epoch: int) -> Sequence[Tensor]:

@@ -2,7 +2,8 @@
 
 Each side runs in a process of its own, so that the resident memory it reaches is its own. A side
 is a function `prepare(case) -> work` found by "module:name": `prepare` makes the input (not
-timed), `work()` is timed and returns arrays by name, which are compared between the sides.
+timed), `work()` is timed and returns arrays by name, or a function that makes them and is not
+timed; they are compared between the sides.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from typing import Any
 import numpy as np
 
 Arrays = dict[str, np.ndarray]
-Prepare = Callable[[Mapping[str, Any]], Callable[[], Arrays]]
+Work = Callable[[], Arrays | Callable[[], Arrays]]
+Prepare = Callable[[Mapping[str, Any]], Work]
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -125,14 +127,15 @@ def _serve() -> None:
     before = resident_gb("VmRSS")
     if side.warm_up:
         work()
-    seconds, arrays = [], {}
+    seconds: list[float] = []
+    made: Arrays | Callable[[], Arrays] = {}
     for _ in range(side.repeats):
-        arrays = {}
+        made = {}
         start = time.perf_counter()
-        arrays = work()
+        made = work()
         seconds.append(time.perf_counter() - start)
     result = Measurement(statistics.median(seconds), resident_gb("VmHWM"), before, side.repeats)
-    np.savez(request["out"], **arrays)
+    np.savez(request["out"], **(made() if callable(made) else made))
     print(json.dumps(asdict(result)))
 
 

@@ -179,8 +179,17 @@ def _sparse_jaccard(weights: _Rows) -> SparseDistances:
     arrays = weights.indptr, weights.indices, weights.values, held.indptr, held.indices, held.data
     # The first rows have the most pairs to their right: small parts, so that no thread waits long.
     chunk = max(64, min(1024, n // 16))
-    counts, columns, values = _joined(results_over_rows(_overlaps, n, *arrays, chunk=chunk))
-    return SparseDistances(_offsets(counts), columns, values, n)
+    # Room for every meeting of two rows in a column; what is not written takes no memory.
+    holders = np.diff(held.indptr).astype(np.int64)
+    most = int((holders * (holders - 1) // 2).sum())
+    columns, values = np.empty(most, np.int32), np.empty(most, np.float32)
+    counts, used = [], 0
+    for count, column, value in results_over_rows(_overlaps, n, *arrays, chunk=chunk):
+        end = used + len(column)
+        columns[used:end], values[used:end] = column, value
+        counts.append(count)
+        used = end
+    return SparseDistances(_offsets(np.concatenate(counts)), columns[:used], values[:used], n)
 
 
 @jit

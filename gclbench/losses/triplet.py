@@ -70,7 +70,7 @@ def softmax_triplet_losses(features: Tensor, labels: Tensor) -> Tensor:
 
     Value     l_a = -log(exp(n_a) / (exp(p_a) + exp(n_a))), p_a and n_a the distances of
               `batch_hard_losses`; 0 without any negative.
-    Source    MMT (Ge et al., ICLR 2020), Eqs. (7) and (8) with the hard label 1.
+    Source    MMT (Ge et al., ICLR 2020): its softmax-triplet loss with the hard label 1.
     Shapes    features (B, D), labels (B,) -> (B,).
     Raises    ShapeError.
     """
@@ -84,7 +84,7 @@ def soft_triplet_losses(features: Tensor, reference: Tensor, labels: Tensor) -> 
     Value     -t_a log s_a - (1 - t_a) log(1 - s_a), s_a = exp(n_a) / (exp(p_a) + exp(n_a)); t_a is
               the same of `reference` for the triplet that is hardest in `features`. 0 without any
               negative.
-    Source    MMT (Ge et al., ICLR 2020), Eq. (8).
+    Source    MMT (Ge et al., ICLR 2020): its soft softmax-triplet loss, as the public code has it.
     Shapes    features (B, D), reference (B, E), labels (B,) -> (B,).
     Gradient  reaches features, never the reference.
     Raises    ShapeError.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from gclbench.errors import UsageError
 from gclbench.evaluation.preprocess import to_network
 from gclbench.losses.triplet import soft_triplet_losses, softmax_triplet_losses
 from gclbench.plan import Checkpoints
@@ -190,7 +192,7 @@ def test_the_reported_loss_is_the_sum_of_its_parts(bench: Any, tiny: Tiny) -> No
 def test_a_sources_images_are_not_used(
     bench: Any, tiny: Tiny, moved: Callable[..., list[str]], weights: Callable[[Any], Any]
 ) -> None:
-    both = {"target": bench.dataset, "source": None}
+    both = {"target": bench.dataset, "source": replace(bench.dataset, seed=7)}
     alone = make_training(bench, settings_of(tiny), parent="source", folder="alone")
     beside = make_training(
         bench, settings_of(tiny), parent="source", folder="beside", datasets=both
@@ -252,3 +254,8 @@ def test_the_stage_leaves_teacher_one(bench: Any, tiny: Tiny) -> None:
     assert state.keys() == teacher.keys()
     assert all(torch.equal(state[name], teacher[name]) for name in state)
     assert REGISTRY.lookup("warmups", "mmt").component is MmtTraining
+
+
+def test_tracklets_are_an_error(video: Any, tiny: Tiny) -> None:
+    with pytest.raises(UsageError, match="holds tracklets"):
+        make_training(video, settings_of(tiny))

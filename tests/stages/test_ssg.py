@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -165,7 +166,7 @@ def test_without_a_cluster_an_epoch_has_no_batch(bench: Any, tiny: Tiny) -> None
 def test_a_sources_images_are_not_used(
     bench: Any, tiny: Tiny, moved: Callable[..., list[str]], weights: Callable[[Any], Any]
 ) -> None:
-    both = {"target": bench.dataset, "source": None}
+    both = {"target": bench.dataset, "source": replace(bench.dataset, seed=7)}
     alone = make_training(bench, settings_of(tiny), parent="source", folder="alone")
     beside = make_training(
         bench, settings_of(tiny), parent="source", folder="beside", datasets=both
@@ -228,3 +229,8 @@ def test_the_stage_leaves_a_trained_encoder(bench: Any, tiny: Tiny) -> None:
     assert state.keys() == start.keys()
     assert not torch.equal(state["conv1.weight"], start["conv1.weight"])
     assert REGISTRY.lookup("warmups", "ssg").component is SsgTraining
+
+
+def test_tracklets_are_an_error(video: Any, tiny: Tiny) -> None:
+    with pytest.raises(UsageError, match="holds tracklets"):
+        make_training(video, settings_of(tiny))

@@ -104,12 +104,12 @@ def test_frozen_stages_keep_weights_and_statistics(
 
 def test_with_a_source_the_two_losses_share_the_weight(bench: Any, tiny: Tiny) -> None:
     training = make(bench, tiny, source=True, target_weight=0.3)
-    assert training.classifier is not None
-    before = training.classifier.weight.detach().clone()
+    assert training.source is not None
+    before = training.source.classifier.weight.detach().clone()
     for losses in bench.run_epoch(training):
         expected = 0.7 * losses["source"] + 0.3 * losses["target"]
         assert losses["loss"] == pytest.approx(expected, rel=1e-5)
-    assert not torch.equal(training.classifier.weight, before)
+    assert not torch.equal(training.source.classifier.weight, before)
 
 
 def test_without_a_source_the_targets_loss_stands_alone(bench: Any, tiny: Tiny) -> None:

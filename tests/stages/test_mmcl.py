@@ -94,6 +94,14 @@ def test_the_first_step_costs_six_and_fills_the_rows_with_the_features(
     assert untouched.step(untouched.begin_epoch(0)[0])["loss"].item() == 6.0
 
 
+def test_in_epoch_0_no_image_has_a_row_before_it_is_visited(bench: Any, small: Tiny) -> None:
+    training = make(bench, small())
+    for batch in training.begin_epoch(0):
+        assert not training.memory.rows[batch].any()
+        training.step(batch)
+    assert torch.allclose(training.memory.rows.norm(dim=1), torch.ones(len(training.memory)))
+
+
 def test_labels_and_scores_are_of_the_memory_before_the_step(
     bench: Any, small: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:

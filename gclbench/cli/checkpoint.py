@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues
 from gclbench.cli.options import parse_words, split_words
 from gclbench.errors import OverrideError
 
@@ -26,19 +27,15 @@ checkpoint = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Content = Annotated[
-    list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON object.")]
 
 
 @checkpoint.command("show")
 def show(
     file: Annotated[Path, typer.Argument(metavar="FILE")],
-    words: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...")] = None,
+    words: KeyValues = None,
     as_json: AsJson = False,
     tensors: Annotated[bool, typer.Option("--tensors", help="List every tensor.")] = False,
-    content: Content = None,
+    content: ContentFolders = None,
 ) -> None:
     """Show what a file of weights holds, and whether E_id (G, D) of these sizes takes it.
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues
 from gclbench.cli.exit import ExitCode
 from gclbench.cli.options import CHECK_WORDS, MAKE_WORDS, Words, parse_words
 from gclbench.errors import UsageError
@@ -32,12 +32,10 @@ data = typer.Typer(
 @data.command("check")
 def check(
     role: Annotated[str, typer.Argument(metavar="ROLE", help="As in `gclbench list datasets`.")],
-    words: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...")] = None,
+    words: KeyValues = None,
     deep: Annotated[bool, typer.Option("--deep", help="Decode every image.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
-    content: Annotated[
-        list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
-    ] = None,
+    as_json: AsJson = False,
+    content: ContentFolders = None,
 ) -> None:
     """Compare a dataset on disk with what it should be; name everything that is wrong.
 
@@ -80,7 +78,7 @@ def check(
 
 @data.command("make")
 def make(
-    words: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...")] = None,
+    words: KeyValues = None,
 ) -> None:
     """Render a twin into a folder of its own, in the real layout of the dataset whose role it has.
 

@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues
 from gclbench.cli.checkpoint import sizes_from
 from gclbench.cli.options import parse_words, split_words, whole
 from gclbench.errors import OverrideError
@@ -26,11 +27,9 @@ BATCH_SIZE, TOP = 64, 10
 
 
 def embed(
-    words: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
-    content: Annotated[
-        list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
-    ] = None,
+    words: KeyValues = None,
+    as_json: AsJson = False,
+    content: ContentFolders = None,
 ) -> None:
     """Turn images into unit features: one npz with `features` float32 (N, E) and `paths`.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gclbench.cli.arguments import ContentFolders, KeyValues
 from gclbench.cli.options import PLAN_WORDS, Words, parse_words, to_request
 from gclbench.errors import OverrideError
 from gclbench.runtime.figures.registry import FIGURES, Choice, Figure, choose, find_figure, make
@@ -24,10 +25,8 @@ TABLES = (".md", ".csv")
 
 def figure(
     name: Annotated[str, typer.Argument(metavar="NAME", help=", ".join(FIGURES))],
-    words: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...")] = None,
-    content: Annotated[
-        list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
-    ] = None,
+    words: KeyValues = None,
+    content: ContentFolders = None,
 ) -> None:
     shown = find_figure(name)
     parsed = parse_words(words or (), FIGURE_WORDS, content=content or ())

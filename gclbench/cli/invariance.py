@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues
 from gclbench.cli.options import INVARIANCE_WORDS, Words, parse_words, require_study, to_request
 from gclbench.errors import OverrideError
 
@@ -21,11 +21,9 @@ if TYPE_CHECKING:
 
 
 def invariance(
-    words: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
-    content: Annotated[
-        list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
-    ] = None,
+    words: KeyValues = None,
+    as_json: AsJson = False,
+    content: ContentFolders = None,
 ) -> None:
     """Show which invariance each row of an ablation bought; reads finished runs, never trains.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gclbench.cli.arguments import ContentFolders
 from gclbench.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -23,9 +24,7 @@ def list_names(
         str, typer.Argument(metavar="[KIND]", help="Leave out to see all kinds.")
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of objects.")] = False,
-    content: Annotated[
-        list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
-    ] = None,
+    content: ContentFolders = None,
 ) -> None:
     """List ablations, baselines, figures, profiles, reports, published tables or components.
 

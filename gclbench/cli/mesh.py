@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
+from gclbench.cli.arguments import ContentFolders, KeyValues
 from gclbench.cli.options import Words, parse_words
 from gclbench.cli.progress import LINE_SECONDS
 from gclbench.errors import OverrideError
@@ -22,10 +22,6 @@ IMPORT_WORDS = ("archive", *RENDER_WORDS)
 ESTIMATE_WORDS = ("weights", *RENDER_WORDS)
 SHOWN = 10
 T = TypeVar("T")
-Words_ = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...")]
-Content_ = Annotated[
-    list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
-]
 
 mesh = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -45,7 +41,7 @@ def about() -> None:
 
 
 @mesh.command()
-def estimate(words: Words_ = None, content: Content_ = None) -> None:
+def estimate(words: KeyValues = None, content: ContentFolders = None) -> None:
     """Estimate the body on every training image with HMR, as a file that source=params reads.
 
     A killed call continues where it stopped. Translations belong to the body model that is set.
@@ -81,7 +77,7 @@ def estimate(words: Words_ = None, content: Content_ = None) -> None:
 
 
 @mesh.command("import")
-def import_(words: Words_ = None, content: Content_ = None) -> None:
+def import_(words: KeyValues = None, content: ContentFolders = None) -> None:
     """Check rendered bodies in GCL's layout, and unpack them for source=archive.
 
     Takes a folder, a zip or a tar. Nothing is unpacked before everything was checked, and only
@@ -115,7 +111,7 @@ def import_(words: Words_ = None, content: Content_ = None) -> None:
 
 
 @mesh.command()
-def render(words: Words_ = None, content: Content_ = None) -> None:
+def render(words: KeyValues = None, content: ContentFolders = None) -> None:
     """Draw the projections of a mesh source, and write them as an archive in GCL's layout.
 
     The cached array that runs read is made on the way. Files hold PNG, whatever they are called.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,7 +22,13 @@ FILES = ("markdown", "latex", "csv", "html", "pdf", "png", "svg")
 
 def tables_of(session: Session, study: Study) -> list[TableData]:
     """The measured table of a study, then the published one where the paper has it."""
-    from gclbench.reporting import build_published_table, build_table, printed_rows, rows_of
+    from gclbench.reporting import (
+        build_published_table,
+        build_table,
+        printed_rows,
+        rows_of,
+        unprinted,
+    )
     from gclbench.reporting.scores import aggregate
 
     cells = [cell for cell in session.cells if cell.study == study.study]
@@ -40,10 +46,15 @@ def tables_of(session: Session, study: Study) -> list[TableData]:
         seeds=sorted({cell.seed for cell in cells}),
         profile=session.request.profile,
     )
+    notes = settings_given(session.request.overrides)
+    others = unprinted(rows, numbers)
+    if others:
+        notes.append(f"Not in the paper's table: {', '.join(others)}.")
     lines = verdicts(session, study)
     if lines:
         heading = "Criteria of this study, on mAP (95 % interval; differences are paired):"
-        measured = replace(measured, footnotes=(*measured.footnotes, heading, *lines))
+        notes += [heading, *lines]
+    measured = replace(measured, footnotes=(*measured.footnotes, *notes))
     paper = printed_rows(rows, numbers, {row.key for row in study.rows})
     published = build_published_table(layout, paper, tasks, numbers)
     return [measured] if published is None else [measured, published]
@@ -57,6 +68,19 @@ def headings(tasks: Sequence[Task], data: Mapping[str, str]) -> dict[str, str]:
         kind = target.removesuffix(task.target)  # 'synthetic_' or nothing, for source and target
         named[task.name] = f"{kind}{task.source} → {target}" if task.source else target
     return named
+
+
+def settings_given(overrides: Mapping[str, Any]) -> list[str]:
+    """Name what was set for all rows: they then are not what study and profile alone say.
+
+    Left out is `data.root`: headings name the data.
+    """
+    words = [
+        f"{key}={','.join(map(str, value)) if isinstance(value, list | tuple) else value}"
+        for key, value in sorted(overrides.items())
+        if key != "data.root"
+    ]
+    return [f"Set for every row: {', '.join(words)}."] if words else []
 
 
 def print_tables(console: Console, tables: Sequence[TableData]) -> None:

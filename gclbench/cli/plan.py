@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
+from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues
 from gclbench.cli.options import PLAN_WORDS, RECIPE_WORDS, parse_words, require_study, to_request
 
 
 def plan(
-    words: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
-    content: Annotated[
-        list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
-    ] = None,
+    words: KeyValues = None,
+    as_json: AsJson = False,
+    content: ContentFolders = None,
 ) -> None:
     """Show cells, stage runs asked for, stage runs left after sharing, and what is cached.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gclbench.cli.arguments import ContentFolders
 from gclbench.cli.options import DEFAULT_PROFILE, REPORT_WORDS, Words, parse_words, to_request
 from gclbench.errors import DataMissingError, OverrideError, UnknownNameError
 
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
 
 def report(
     words: Annotated[list[str] | None, typer.Argument(metavar="[TABLE] [KEY=VALUE...]")] = None,
-    content: Annotated[
-        list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
-    ] = None,
+    content: ContentFolders = None,
 ) -> None:
     """Print or write the tables of what has been measured; no TABLE means everything measured.
 

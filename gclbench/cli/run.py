@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from gclbench.cli.arguments import ContentFolders, KeyValues
 from gclbench.cli.exit import ExitCode, code_of_kinds, describe
 from gclbench.cli.options import parse_words, require_study, to_request
 
@@ -15,10 +15,8 @@ if TYPE_CHECKING:
 
 
 def run(
-    words: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...")] = None,
-    content: Annotated[
-        list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
-    ] = None,
+    words: KeyValues = None,
+    content: ContentFolders = None,
 ) -> None:
     """Run ablations, or recipes by themselves, and print their tables; finished work is reused.
 

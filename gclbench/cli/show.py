@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gclbench.cli.arguments import AsJson, ContentFolders
 from gclbench.cli.list import CONTENT_KINDS, describe_kind, printed
 
 if TYPE_CHECKING:
@@ -21,10 +22,8 @@ if TYPE_CHECKING:
 def show(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="As in `gclbench list`.")],
     name: Annotated[str, typer.Argument(metavar="NAME")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
-    content: Annotated[
-        list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
-    ] = None,
+    as_json: AsJson = False,
+    content: ContentFolders = None,
 ) -> None:
     """Show one thing: its resolved YAML, or a component's docstring and settings.
 

@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues
 from gclbench.cli.exit import ExitCode, code_of_kinds, describe
 from gclbench.cli.options import TUNE_WORDS, Words, parse_words, require_study, to_request
 
@@ -24,11 +25,9 @@ Say = Callable[[str], None]
 
 
 def tune(
-    words: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
-    content: Annotated[
-        list[Path] | None, typer.Option("--content", help="A folder of content of yours.")
-    ] = None,
+    words: KeyValues = None,
+    as_json: AsJson = False,
+    content: ContentFolders = None,
 ) -> None:
     """Search the settings that a study names, and show what they do; finished work is reused.
 

@@ -29,11 +29,21 @@ def dbscan(distances: SparseDistances, eps: float, min_samples: int) -> Ints:
     return _dbscan(*pairs, distances.n, min_samples)
 
 
+def rho_count(count: int, rho: float) -> int:
+    """Return how many of `count` > 0 pairs the rho rule averages: their share rho, but at least 1.
+
+    Rounding goes half to even. Raises UsageError for rho <= 0.
+    """
+    if not rho > 0:
+        raise UsageError(f"rho is {rho}, it must be above 0.")
+    return min(count, max(1, round(rho * count)))
+
+
 def rho_eps(distances: SparseDistances, rho: float) -> float:
-    """Return eps = mean of the n smallest non-zero pair distances, n = max(1, round(rho * count)).
+    """Return eps = mean of the n smallest non-zero pair distances, n = rho_count(count, rho).
 
     Each pair counts once; a pair that is not stored has distance 1; exact zeros are dropped
-    (D-15). Rounding goes half to even. All pairs zero: 0.
+    (D-15). All pairs zero: 0.
     """
     stored = distances.values[distances.values > 0].astype(np.float64)
     pairs = distances.n * (distances.n - 1) // 2
@@ -47,7 +57,7 @@ def _mean_of_smallest(stored: NDArray[np.float64], absent: int, rho: float) -> f
     count = len(stored) + absent
     if count == 0:
         return 0.0
-    n = min(count, max(1, round(rho * count)))
+    n = rho_count(count, rho)
     if n > len(stored):
         return float((stored.sum() + (n - len(stored))) / n)
     return float(np.partition(stored, n - 1)[:n].mean())

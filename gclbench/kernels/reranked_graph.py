@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gclbench.errors import UsageError
-from gclbench.kernels.dbscan import OUTLIER
+from gclbench.kernels.dbscan import OUTLIER, rho_count
 from gclbench.kernels.jaccard import (
     SparseDistances,
     check_neighbourhood,
@@ -153,7 +153,7 @@ def _mean_of_smallest(graph: RerankedGraph, rho: float) -> float:
     count = n * (n - 1) // 2 - int((graph.upper == 0).sum())
     if count == 0:
         return 0.0
-    wanted = min(count, max(1, round(rho * count)))
+    wanted = rho_count(count, rho)
     if wanted <= len(stored):
         least = np.partition(stored, wanted - 1)[:wanted]
         if least.max() <= 1 - graph.mix:

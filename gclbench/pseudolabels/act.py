@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gclbench.errors import ShapeError, UsageError
-from gclbench.kernels.dbscan import OUTLIER, dbscan
+from gclbench.kernels.dbscan import OUTLIER, dbscan, rho_count
 from gclbench.kernels.jaccard import SparseDistances, jaccard_distances
 from gclbench.kernels.products import products
 from gclbench.kernels.similarity import finite_rows, pair_products
@@ -103,7 +103,7 @@ class ActDistances:
         count = n * (n - 1) // 2 - int((self.values == 0).sum())
         if count == 0:
             return 0.0
-        wanted = min(count, max(1, round(rho * count)))
+        wanted = rho_count(count, rho)
         if wanted <= len(stored):
             least = np.partition(stored, wanted - 1)[:wanted]
             if least.max() <= np.float32(1 - self.source_weight):

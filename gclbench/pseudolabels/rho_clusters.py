@@ -11,6 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from gclbench.errors import UsageError
+from gclbench.kernels.dbscan import rho_count
 from gclbench.kernels.reranked_graph import PairDistances
 
 _BLOCK = 256
@@ -54,7 +55,7 @@ def _upper(distances: PairDistances) -> Iterator[tuple[int, NDArray[np.float32]]
 
 def _mean_of_smallest(distances: PairDistances, rho: float) -> float:
     pairs = distances.n * (distances.n - 1) // 2
-    most = max(1, round(rho * pairs))
+    most = rho_count(max(1, pairs), rho)
     least, count = np.empty(0, dtype=np.float32), 0
     for _, block in _upper(distances):
         found = block[(block > 0) & (block < np.inf)]
@@ -64,7 +65,7 @@ def _mean_of_smallest(distances: PairDistances, rho: float) -> float:
             least = np.partition(least, most - 1)[:most]
     if count == 0:
         return 0.0
-    wanted = min(count, max(1, round(rho * count)))
+    wanted = rho_count(count, rho)
     return float(np.sort(least)[:wanted].astype(np.float64).mean())
 
 

@@ -1,6 +1,6 @@
 """Reports: data first (`TableData`), ink second (`gclbench.reporting.render`)."""
 
-from gclbench.reporting.published import build_published_table, printed_rows, rows_of
+from gclbench.reporting.published import build_published_table, printed_rows, rows_of, unprinted
 from gclbench.reporting.table import (
     Cell,
     Column,
@@ -28,4 +28,5 @@ __all__ = [
     "build_table",
     "printed_rows",
     "rows_of",
+    "unprinted",
 ]

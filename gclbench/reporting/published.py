@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from dataclasses import replace
 
 from gclbench.reporting.table import (
     MISSING,
@@ -54,7 +55,7 @@ def rows_of(rows: Sequence[Row], numbers: Sequence[PublishedNumber]) -> tuple[Ro
 def printed_rows(
     rows: Sequence[RowInfo], numbers: Sequence[PublishedNumber], measured: Container[str]
 ) -> tuple[RowInfo, ...]:
-    """Return the rows of a published table in its order.
+    """Return the rows of a published table in its order, by the names that are printed.
 
     These are `rows`, and the printed ones that no row of the study measures: systems that are
     known by their numbers only. `measured` holds the keys of all rows of the study, also of those
@@ -65,11 +66,20 @@ def printed_rows(
     found = []
     for key in dict.fromkeys(number.row_key for number in numbers):
         if key in known:
-            found.append(known[key])
+            row = known[key]
+            found.append(replace(row, label=columns[key].get("method", row.label)))
         elif key not in measured:
             label = columns[key].get("method", key)
             found.append(RowInfo(key, label, flags=dict(columns[key])))
     return tuple(found)
+
+
+def unprinted(rows: Sequence[RowInfo], numbers: Sequence[PublishedNumber]) -> tuple[str, ...]:
+    """Name the rows, controls apart, that the published table does not have."""
+    if not numbers:
+        return ()
+    printed = {number.row_key for number in numbers}
+    return tuple(row.label for row in rows if not row.control and row.key not in printed)
 
 
 def build_published_table(

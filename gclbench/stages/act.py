@@ -34,6 +34,7 @@ from gclbench.schema.act import ActSettings
 from gclbench.stages.context import StageContext
 from gclbench.stages.identity_batches import IdentityGroups
 from gclbench.stages.jvtc import jvtc_views
+from gclbench.stages.loop import descend
 
 Learner = Literal["udap", "main", "co"]
 _FEATURE_BATCH = 64
@@ -225,9 +226,7 @@ class ActTraining:
         rule = udap_loss if learner == "udap" else co_teaching_losses
         loss = rule(network(images), labels, self.settings.margin).mean()
         optimizer = self.optimizers[learner]
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
+        descend(optimizer, loss)
         return loss.detach()
 
     def end_epoch(self, epoch: int) -> dict[str, float]:

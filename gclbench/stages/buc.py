@@ -42,7 +42,7 @@ from gclbench.schema.warmups import BucSettings
 from gclbench.stages.buc_views import CropAndFlip
 from gclbench.stages.context import StageContext
 from gclbench.stages.frames import frames_of, rows_of
-from gclbench.stages.loop import shuffled_batches
+from gclbench.stages.loop import descend, shuffled_batches
 from gclbench.stages.supervised import set_lr, sgd_with_new_layers
 
 EARLY_LAYERS = ("conv1", "bn1", "layer1", "layer2")
@@ -156,9 +156,7 @@ class BucTraining:
         features = dropped_out(unit, self.settings.dropout, self.drops)
         clusters = self.labels[batch].to(features.device)
         loss = repelled_loss(features, self.table.rows, clusters, self.settings.temperature)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
+        descend(self.optimizer, loss)
         self.table.update(clusters, features)
         return {"loss": loss}
 

@@ -25,6 +25,7 @@ from gclbench.stages.augmented import refuse_tracklets
 from gclbench.stages.cluster_training import ClusterTraining
 from gclbench.stages.context import StageContext
 from gclbench.stages.gallery_batches import GalleryGroups
+from gclbench.stages.loop import descend
 
 
 @register("warmups", "cluster_contrast", revision=1)
@@ -66,7 +67,7 @@ class ClusterContrastTraining(ClusterTraining):
         features = self.embed(self.images, batch)
         clusters = self.labels[batch.to(features.device)]
         loss = centre_loss(features, self.bank.rows, clusters, self.settings.temperature)
-        self.descend(loss)
+        descend(self.optimizer, loss)
         self._remember(clusters, F.normalize(features.detach(), dim=1))
         return {"loss": loss}
 

@@ -59,11 +59,6 @@ class ClusterTraining:
         embedding: Tensor = self.encoder(views).embedding
         return embedding
 
-    def descend(self, loss: Tensor) -> None:
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
-
     def state_dict(self) -> dict[str, Any]:
         return {"encoder": self.encoder.state_dict(), "optimizer": self.optimizer.state_dict()}
 

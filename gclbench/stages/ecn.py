@@ -27,15 +27,9 @@ from gclbench.networks.id_encoder import IdEncoder
 from gclbench.registry import register
 from gclbench.stages.augmented import augmented, refuse_tracklets
 from gclbench.stages.context import StageContext
-from gclbench.stages.loop import endless_batches
-from gclbench.stages.supervised import (
-    class_indices,
-    new_classifier,
-    set_lr,
-    sgd_with_new_layers,
-)
-
-Batch = tuple[Tensor, Tensor | None]
+from gclbench.stages.loop import descend
+from gclbench.stages.source_branch import Batch, SourceBranch, batches_beside
+from gclbench.stages.supervised import set_lr, sgd_with_new_layers
 
 
 @register("warmups", "ecn", revision=1)
@@ -49,30 +43,17 @@ class EcnTraining:
         self.epochs = settings.epochs
         self.images = context.datasets["target"].images("train")
         self.bank = OrderedBank.empty(len(self.images), encoder.embedding_dim, context.device)
-        self.classifier: nn.Linear | None = None
-        if "source" in context.parents:
-            self._load_source()
+        self.source: SourceBranch | None = None
         extra: list[nn.Parameter] = []
-        if self.classifier is not None:
-            extra += self.classifier.parameters()
+        if "source" in context.parents:
+            self.source = SourceBranch(context, encoder.embedding_dim, settings.batch_size)
+            extra += self.source.classifier.parameters()
         self.frozen = _stages(encoder, settings.frozen_stages)
         for part in self.frozen:
             part.requires_grad_(False)
         self.optimizer = sgd_with_new_layers(
             encoder, extra, settings.lr, settings.new_layer_lr_factor, settings.weight_decay
         )
-
-    def _load_source(self) -> None:
-        context = self.context
-        source = context.datasets["source"]
-        self.source_images = source.images("train")
-        self.source_labels = class_indices(source).to(context.device)
-        self.classifier = new_classifier(
-            self.encoder.embedding_dim,
-            int(self.source_labels.max()) + 1,
-            context.torch_generator("classifier"),
-        ).to(context.device)
-        self.classifier.load_state_dict(context.load("source", "classifier.pt"))
 
     def begin_epoch(self, epoch: int) -> Sequence[Batch]:
         """Draw one pass over the source, or over the target where there is none."""
@@ -86,24 +67,15 @@ class EcnTraining:
         self.neighbours = settings.neighbours if late else 0
         self.generator = self.context.torch_generator("augment", epoch)
         self.drops = self.context.torch_generator("dropout", epoch)
-        return self._batches(epoch)
-
-    def _batches(self, epoch: int) -> list[Batch]:
-        count, size = len(self.images), self.settings.batch_size
-        pass_over = count if self.classifier is None else len(self.source_labels)
-        steps = max(pass_over // size, 1)
-        first = epoch * steps
-        target = endless_batches(count, size, first, steps, self.context, "target")
-        if self.classifier is None:
-            return [(batch, None) for batch in target]
-        source = endless_batches(pass_over, size, first, steps, self.context, "source")
-        return list(zip(target, source, strict=True))
+        return batches_beside(
+            self.context, epoch, len(self.images), settings.batch_size, self.source
+        )
 
     def step(self, batch: Batch) -> dict[str, Tensor | float]:
         rows, source_rows = batch
         losses: dict[str, Tensor] = {}
-        if self.classifier is not None and source_rows is not None:
-            losses["source"] = self._source_loss(self.classifier, source_rows)
+        if self.source is not None and source_rows is not None:
+            losses["source"] = self._source_loss(self.source, source_rows)
         # ECN normalises first and drops afterwards.
         unit = F.normalize(self._embed(self.images, rows), dim=1)
         features = self._drop(unit)
@@ -115,16 +87,14 @@ class EcnTraining:
         if "source" in losses:
             share = self.settings.target_weight
             total = (1 - share) * losses["source"] + share * losses["target"]
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        self.optimizer.step()
+        descend(self.optimizer, total)
         self.bank.update(indices, features.detach(), self.momentum)
         return {"loss": total, **losses}
 
-    def _source_loss(self, classifier: nn.Linear, rows: Tensor) -> Tensor:
-        features = self._drop(F.relu(self._embed(self.source_images, rows)))
-        labels = self.source_labels[rows.to(features.device)]
-        return F.cross_entropy(classifier(features), labels)
+    def _source_loss(self, source: SourceBranch, rows: Tensor) -> Tensor:
+        features = self._drop(F.relu(self._embed(source.images, rows)))
+        labels = source.labels[rows.to(features.device)]
+        return F.cross_entropy(source.classifier(features), labels)
 
     def _embed(self, images: NDArray[np.uint8], rows: Tensor) -> Tensor:
         views = augmented(images, rows, self.generator, self.context.device)
@@ -148,16 +118,16 @@ class EcnTraining:
             "optimizer": self.optimizer.state_dict(),
             "bank": self.bank.state_dict(),
         }
-        if self.classifier is not None:
-            state["classifier"] = self.classifier.state_dict()
+        if self.source is not None:
+            state["classifier"] = self.source.classifier.state_dict()
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.encoder.load_state_dict(state["encoder"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.bank.load_state_dict(state["bank"])
-        if self.classifier is not None:
-            self.classifier.load_state_dict(state["classifier"])
+        if self.source is not None:
+            self.source.classifier.load_state_dict(state["classifier"])
 
 
 def _stages(encoder: IdEncoder, number: int) -> list[nn.Module]:

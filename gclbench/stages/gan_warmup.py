@@ -23,7 +23,7 @@ from gclbench.schema.settings import GanSettings
 from gclbench.stages.context import StageContext
 from gclbench.stages.frames import rows_of
 from gclbench.stages.generative import GenerativeModule, Guides, Mixing
-from gclbench.stages.loop import shuffled_batches, train
+from gclbench.stages.loop import descend, shuffled_batches, train
 from gclbench.stages.pretrain import load_encoder
 
 # Later reconstruction losses are compared with those of this iteration (means over a window).
@@ -81,9 +81,7 @@ class GanTraining:
         loss_d = self.module.discriminator_step(images, views.fakes)
         losses = self.module.losses(images, views)
         total = self.module.total(losses)
-        self.module.optimizer_g.zero_grad(set_to_none=True)
-        total.backward()
-        self.module.optimizer_g.step()
+        descend(self.module.optimizer_g, total)
         for name, values in self.history.items():
             values.append(float(losses[name].detach()))
         return {"loss": total, "loss_d": loss_d, **losses}

@@ -28,6 +28,7 @@ from gclbench.networks.generator import Generator
 from gclbench.networks.id_encoder import IdOutput
 from gclbench.stages.context import StageContext
 from gclbench.stages.frames import apply_to_frames
+from gclbench.stages.loop import descend
 from gclbench.stages.supervised import set_lr
 
 Encode = Callable[[Tensor], IdOutput]
@@ -192,9 +193,7 @@ class GenerativeModule(nn.Module):
         if self.settings.r1_weight > 0:
             loss = loss + self.settings.r1_weight * r1_penalty(real, real_images)
         loss = len(fakes) * loss
-        self.optimizer_d.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer_d.step()
+        descend(self.optimizer_d, loss)
         return loss.detach()
 
     def losses(self, images: Tensor, views: GeneratedViews) -> dict[str, Tensor]:

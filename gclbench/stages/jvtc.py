@@ -27,45 +27,12 @@ from gclbench.pseudolabels.jvtc import Mode, RefreshSettings, refresh_labels, re
 from gclbench.registry import register
 from gclbench.stages.context import StageContext
 from gclbench.stages.frames import rows_of
-from gclbench.stages.loop import endless_batches
-from gclbench.stages.supervised import (
-    class_indices,
-    identity_loss,
-    new_classifier,
-    set_lr,
-    sgd_with_new_layers,
-)
+from gclbench.stages.loop import descend
+from gclbench.stages.source_branch import Batch, SourceBranch, batches_beside
+from gclbench.stages.supervised import identity_loss, set_lr, sgd_with_new_layers
 
 # JVTC flips and erases, it neither pads nor crops.
 JVTC_AUGMENTATION = Multi(pad_px=0, max_area=0.2)
-
-
-class SourceBranch:
-    """UDA's labelled half: cross-entropy on source images, with the source stage's classifier."""
-
-    def __init__(self, context: StageContext, embedding_dim: int, batch_size: int) -> None:
-        self.context, self.batch_size = context, batch_size
-        self.dataset = context.datasets["source"]
-        self.images = self.dataset.images("train")
-        self.labels = class_indices(self.dataset).to(context.device)
-        classes = int(self.labels.max()) + 1
-        self.classifier = new_classifier(
-            embedding_dim, classes, context.torch_generator("classifier")
-        ).to(context.device)
-        self.classifier.load_state_dict(context.load("source", "classifier.pt"))
-
-    def loss(
-        self,
-        encoder: IdEncoder,
-        indices: Tensor,
-        generator: torch.Generator,
-        frames: torch.Generator,
-    ) -> Tensor:
-        rows = rows_of(self.dataset, indices, 1, frames)
-        images = to_network(self.images[rows.numpy()]).to(self.context.device)
-        return identity_loss(
-            encoder, self.classifier, jvtc_views(images, generator), self.labels[indices]
-        )
 
 
 def jvtc_views(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -113,7 +80,7 @@ class JvtcTraining:
         rows = self.settings.batch_images * self.settings.copies
         return SourceBranch(self.context, self.encoder.embedding_dim, rows)
 
-    def begin_epoch(self, epoch: int) -> Sequence[tuple[Tensor, Tensor | None]]:
+    def begin_epoch(self, epoch: int) -> Sequence[Batch]:
         """Refresh the labels when due (JVTC numbers epochs from 1), then draw batches."""
         number = epoch + 1
         self.global_weight = 0.0
@@ -132,22 +99,9 @@ class JvtcTraining:
         set_lr(self.optimizer, 0.1 ** (number // self.settings.lr_step_epochs))
         self.generator = self.context.torch_generator("augment", epoch)
         self.frame_draws = self.context.torch_generator("frames", epoch)
-        return self._batches(epoch)
-
-    def _batches(self, epoch: int) -> list[tuple[Tensor, Tensor | None]]:
-        count, size = len(self.labels), self.settings.batch_images
-        steps = max(count // size, 1)
-        if self.source is None:
-            target = endless_batches(count, size, epoch * steps, steps, self.context, "target")
-            return [(batch, None) for batch in target]
-        rows = len(self.source.labels)
-        steps = max(rows // self.source.batch_size, 1)
-        first = epoch * steps
-        target = endless_batches(count, size, first, steps, self.context, "target")
-        source = endless_batches(
-            rows, self.source.batch_size, first, steps, self.context, "source"
+        return batches_beside(
+            self.context, epoch, len(self.labels), self.settings.batch_images, self.source
         )
-        return list(zip(target, source, strict=True))
 
     def _refresh(self, number: int, mode: Mode) -> None:
         settings = self.settings
@@ -174,7 +128,7 @@ class JvtcTraining:
         self.context.log("clusters", float(result.clusters), number)
         self.context.log("eps", float(result.eps), number)
 
-    def step(self, batch: tuple[Tensor, Tensor | None]) -> dict[str, Tensor | float]:
+    def step(self, batch: Batch) -> dict[str, Tensor | float]:
         indices, source_indices = batch
         copies = self.settings.copies
         rows = rows_of(self.target, indices, 1, self.frame_draws)
@@ -183,13 +137,13 @@ class JvtcTraining:
         features = self.encoder(views).embedding
         losses = self._losses(features, indices)
         if self.source is not None and source_indices is not None:
-            losses["source"] = self.source.loss(
-                self.encoder, source_indices, self.generator, self.frame_draws
+            images = jvtc_views(
+                self.source.views(source_indices, self.frame_draws), self.generator
             )
+            labels = self.source.labels[source_indices]
+            losses["source"] = identity_loss(self.encoder, self.source.classifier, images, labels)
         total = torch.stack(list(losses.values())).sum()
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        self.optimizer.step()
+        descend(self.optimizer, total)
         means = features.detach().unflatten(0, (-1, copies)).mean(1)
         self.bank.update(
             indices.to(means.device),

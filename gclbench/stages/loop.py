@@ -105,6 +105,13 @@ def scalars(losses: dict[str, Tensor | float]) -> dict[str, float]:
     return dict(zip(names, values.tolist(), strict=True))
 
 
+def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """Take one step down `loss`, which is ()."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+
+
 def _refuse_non_finite(losses: dict[str, float], stage: str, epoch: int, step: int) -> None:
     bad = [name for name, value in losses.items() if not math.isfinite(value)]
     if bad:

@@ -36,6 +36,7 @@ from gclbench.stages.augmented import augmented, refuse_tracklets
 from gclbench.stages.checkpoint import refit_statistics
 from gclbench.stages.context import StageContext
 from gclbench.stages.gallery_batches import GalleryGroups
+from gclbench.stages.loop import descend
 
 _FEATURE_BATCH = 64
 
@@ -147,9 +148,7 @@ class MmtTraining:
             taught = [teacher(view) for view, _, teacher in pairs]
         losses = self._losses(answers, taught, labels)
         total = torch.stack(list(losses.values())).sum()
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        self.optimizer.step()
+        descend(self.optimizer, total)
         momentum = min(1 - 1 / (self.done + 1), self.settings.teacher_momentum)
         self.done += 1
         for student, teacher in zip(self.students, self.teachers, strict=True):

@@ -29,6 +29,7 @@ from gclbench.stages.augmented import refuse_tracklets
 from gclbench.stages.cluster_training import ClusterTraining
 from gclbench.stages.context import StageContext
 from gclbench.stages.gallery_batches import GalleryGroups
+from gclbench.stages.loop import descend
 from gclbench.stages.supervised import class_indices
 
 Batch = tuple[Tensor, Tensor | None]
@@ -110,7 +111,7 @@ class SpclTraining(ClusterTraining):
         features = self.embed(self.images, rows)
         losses["target"] = self._loss(features, rows + self.classes, centres, seen)
         total = torch.stack(list(losses.values())).sum()
-        self.descend(total)
+        descend(self.optimizer, total)
         for indices, unit in seen:
             self.bank.update(indices, unit, self.settings.momentum)
         return {"loss": total, **losses}

@@ -33,6 +33,7 @@ from gclbench.stages.augmented import refuse_tracklets
 from gclbench.stages.context import StageContext
 from gclbench.stages.identity_batches import IdentityGroups
 from gclbench.stages.jvtc import jvtc_views
+from gclbench.stages.loop import descend
 
 GROUPINGS = ("whole", "upper", "lower")
 _FEATURE_BATCH = 64
@@ -120,9 +121,7 @@ class SsgTraining:
         labels = self.labels[:, batch].to(self.context.device)
         losses = ssg_losses(output, labels, self.settings.margin)
         total = torch.stack(list(losses.values())).sum()
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        self.optimizer.step()
+        descend(self.optimizer, total)
         return {"loss": total, **losses}
 
     def end_epoch(self, epoch: int) -> dict[str, float]:

@@ -20,7 +20,7 @@ from gclbench.evaluation.preprocess import to_network
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.stages.context import StageContext
 from gclbench.stages.frames import rows_of
-from gclbench.stages.loop import shuffled_batches
+from gclbench.stages.loop import descend, shuffled_batches
 
 
 def sgd_with_new_layers(
@@ -98,9 +98,7 @@ class SupervisedTraining:
         chance = self.augment.sample(len(batch), self.generator, height_px, width_px)
         images = self.augment.apply(images, chance)
         loss = identity_loss(self.encoder, self.classifier, images, self.labels[batch])
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
+        descend(self.optimizer, loss)
         return {"loss": loss}
 
     def end_epoch(self, epoch: int) -> dict[str, float]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gclbench.cli.output import settings_given
 from gclbench.plan import Node
 from gclbench.tracking import RunStore
 
@@ -100,6 +101,33 @@ def test_other_settings_have_a_folder_of_their_own(
     folders = sorted(path.parent.name for path in out.rglob("table6.csv"))
     assert len(folders) == 2
     assert folders[1].startswith("settings-")
+
+
+def test_a_table_says_what_was_set_for_every_row(cli: Cli, asked: Callable[..., None]) -> None:
+    asked("table6", **{"gan.epochs": 3, "warmup.method": "mmcl"})
+    words = ("gan.epochs=3", "warmup.method=mmcl")
+    for form in ((), ("format=markdown",), ("format=latex",), ("format=html",)):
+        _, out, _ = cli("report", "table6", *words, *form)
+        assert "Set for every row: gan.epochs=3, warmup.method=mmcl." in " ".join(out.split())
+
+
+def test_settings_are_listed_as_they_are_typed_and_data_is_not_one() -> None:
+    given = {"warmup.method": "mmcl", "joint.losses": ["l_vi", "l_mix"], "data.root": "/data"}
+    assert settings_given(given) == [
+        "Set for every row: joint.losses=l_vi,l_mix, warmup.method=mmcl."
+    ]
+    assert settings_given({"data.root": "/data"}) == []
+
+
+def test_a_table_names_its_rows_that_the_paper_does_not_have(
+    cli: Cli, asked: Callable[..., None]
+) -> None:
+    asked("table8")
+    asked("table9", task="duke2market")
+    _, out, _ = cli("report", "table8")
+    assert "Not in the paper's table: SCL, SpCL, Cluster Contrast." in " ".join(out.split())
+    assert "Set for every row" not in out
+    assert "Not in the paper's table" not in cli("report", "table9")[1]
 
 
 def test_asked_for_but_not_finished_is_nothing_measured(

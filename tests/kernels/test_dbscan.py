@@ -5,7 +5,7 @@ import pytest
 from sklearn.cluster import DBSCAN
 
 from gclbench.errors import UsageError
-from gclbench.kernels.dbscan import dbscan, rho_eps
+from gclbench.kernels.dbscan import dbscan, rho_count, rho_eps
 from gclbench.kernels.jaccard import SparseDistances, jaccard_distances
 
 
@@ -87,6 +87,19 @@ def test_rho_rule_of_oracle_j1(rho, eps):
 )  # fmt: skip
 def test_rho_rule_of_oracle_j2(k2, rho, eps):
     assert rho_eps(jaccard_distances(J2, 6, k2), rho) == pytest.approx(eps, abs=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("images", "wanted"), [(12_936, 133_862), (16_522, 218_368), (25, 1), (2, 1)]
+)
+def test_the_rho_rule_averages_as_many_pairs_as_the_official_code(images, wanted):
+    assert rho_count(images * (images - 1) // 2, 1.6e-3) == wanted
+
+
+def test_the_rho_rule_averages_no_more_pairs_than_there_are():
+    assert rho_count(3, 2.0) == 3
+    with pytest.raises(UsageError, match="above 0"):
+        rho_count(3, 0.0)
 
 
 def test_rho_rule_counts_absent_pairs_as_one():

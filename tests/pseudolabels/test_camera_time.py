@@ -90,6 +90,8 @@ def test_similarity_rises_with_both_scores():
     base, more_p, edge = joint_similarity([0.5] * 3, [0, 0.008, 0.0159]).astype(float)
     assert more_p / base == pytest.approx(1.0268, abs=2e-4)
     assert edge / base == pytest.approx(1.0537, abs=2e-4)
+    near, far = joint_similarity([0.64, 0.8], [0.0066, 0])
+    assert near == pytest.approx(far, rel=2e-4)  # a time that speaks for it makes up for looks
     assert joint_similarity([0.6], [0.1]) > joint_similarity([0.5], [0.1])
     assert np.isfinite(joint_similarity([-500.0, 500.0], [0, 0])).all()
 

@@ -74,6 +74,15 @@ def test_the_published_best_and_second_are_those_of_the_column(name: str) -> Non
             assert line.entries[place].mark is wanted, (line.key, column)
 
 
+def test_a_row_of_ours_has_a_name_of_its_own_where_it_is_not_what_was_printed() -> None:
+    study, layout = content().study("table9"), content().layout("table9")
+    numbers = content().published("table9")
+    table = build_table(layout, rows_of(study.rows, numbers), study.tasks, {})
+    ours = {line.key: line.label for line in table.panels[0].lines}
+    printed = {line.key: line.label for line in published("table9").panels[0].lines}
+    assert (ours["ecn"], printed["ecn"]) == ("ECN without CamStyle", "ECN")
+
+
 def test_a_part_of_the_rows_keeps_the_systems_that_nobody_measures() -> None:
     keys = [line.key for line in published("table8", {"jvtc"}).panels[0].lines]
     assert "jvtc" in keys

@@ -14,13 +14,17 @@ import torch
 from gclbench.datasets.base import ImageTable
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.plan import Checkpoints
+from gclbench.registry import REGISTRY
 from gclbench.runtime.catalog import load_catalog
 from gclbench.schema import Settings
 from gclbench.schema.overrides import nest
 from gclbench.seeding import numpy_generator, torch_generator
 from gclbench.stages.context import StageContext
 from gclbench.stages.generative import GenerativeModule
+from gclbench.stages.loop import scalars, train
+from gclbench.stages.pretrain import load_encoder
 from gclbench.stages.supervised import new_classifier
+from gclbench.stages.warmup import warmup
 
 HEIGHT_PX, WIDTH_PX = 64, 32
 TINY: dict[str, Any] = {
@@ -176,9 +180,13 @@ def _table(split: str, pids: np.ndarray, lengths: np.ndarray | None, *, query: b
     )
 
 
+class Killed(Exception):
+    """Stands for a signal that ends the process."""
+
+
 @dataclass
 class Bench:
-    """Makes contexts; notes what stages log and how often they report progress."""
+    """Makes contexts and warm-ups; notes what stages log and how often they report progress."""
 
     home: Path
     dataset: FakeDataset
@@ -240,6 +248,104 @@ class Bench:
 
     def parents(self, *stages: str) -> dict[str, Path]:
         return {stage: self.parent(stage) for stage in stages}
+
+    def warmup(
+        self, settings: Settings | None = None, *, source: bool = False, **context: Any
+    ) -> Any:
+        """The training of `warmup.method` from its start; `source`: after a source, beside it."""
+        parent = "source" if source else "pretrain"
+        datasets = {"target": self.dataset} | ({"source": self.dataset} if source else {})
+        context = {"datasets": datasets, "parents": self.parents(parent)} | context
+        made = self.context("warmup", settings, **context)
+        method = REGISTRY.lookup("warmups", made.settings.warmup.method).component
+        return method(made, load_encoder(made, parent))
+
+    def warmed(self, settings: Settings | None = None, **context: Any) -> Any:
+        """The same, trained to its end."""
+        training = self.warmup(settings, **context)
+        train(training, training.context)
+        return training
+
+    def run_epoch(self, training: Any, epoch: int = 0) -> list[dict[str, float]]:
+        """Train one epoch; return the losses of its steps."""
+        return [scalars(training.step(batch)) for batch in training.begin_epoch(epoch)]
+
+    def of_seeds(self, settings: Settings | None, *seeds: int, **context: Any) -> list[Any]:
+        """One trained warm-up per seed, each in a folder of its own."""
+        return [
+            self.warmed(settings, seed=seed, folder=f"number{i}", **context)
+            for i, seed in enumerate(seeds)
+        ]
+
+    def honest_and_blind(self, settings: Settings | None = None, **context: Any) -> Any:
+        """Two trained warm-ups, the second one with everybody's identity shuffled."""
+        honest = self.warmed(settings, folder="honest", **context)
+        self.dataset = self.dataset.relabelled()
+        return honest, self.warmed(settings, folder="blind", **context)
+
+    def alone_and_beside(self, settings: Settings, source: Any) -> Any:
+        """Two warm-ups trained after a source; the second one could read `source` as well."""
+        target = {"target": self.dataset}
+        return [
+            self.warmed(settings, source=True, folder=folder, datasets=datasets)
+            for folder, datasets in (("alone", target), ("beside", target | {"source": source}))
+        ]
+
+    def whole_and_resumed(self, settings: Settings, after: int, **context: Any) -> Any:
+        """Two trained warm-ups, the second killed in its step after `after` epochs and one batch.
+
+        An epoch of a single batch is killed before it.
+        """
+        whole = self.warmed(settings, folder="whole", **context)
+        killed = self.warmup(settings, folder="killed", **context)
+        _kill(killed, after)
+        with pytest.raises(Killed):
+            train(killed, killed.context)
+        return whole, self.warmed(settings, folder="killed", **context)
+
+    def second_epochs(self, settings: Settings | None, **context: Any) -> Any:
+        """Two trainings and the losses of their second epoch: (one, its, other, its).
+
+        The other one did not train the first epoch: it loads what the one left after it.
+        """
+        one = self.warmup(settings, folder="one", **context)
+        self.run_epoch(one)
+        Checkpoints(self.home / "kept").save(1, one.state_dict())
+        losses = self.run_epoch(one, 1)
+        other = self.warmup(settings, folder="other", **context)
+        found = Checkpoints(self.home / "kept").latest()
+        assert found is not None
+        other.load_state_dict(found[1])
+        return one, losses, other, self.run_epoch(other, 1)
+
+    def stage_result(self, settings: Settings | None = None, parent: str = "pretrain") -> Any:
+        """Run stage 1 as a node does; return E_id's tensors before it and those it leaves."""
+        context = self.context("warmup", settings, parents=self.parents(parent))
+        assert warmup(context) == {}
+        start = load_encoder(context, parent).state_dict()
+        state = torch.load(context.folder / "encoder.pt", weights_only=True)
+        assert state.keys() == start.keys()
+        assert all(value.isfinite().all() for value in state.values())
+        return start, state
+
+
+def _kill(training: Any, after: int) -> None:
+    """Let a training die on its way through the epoch that follows the first `after` ones."""
+    begin, step, place = training.begin_epoch, training.step, {"epoch": 0, "left": 0}
+
+    def noted(epoch: int) -> Any:
+        batches = begin(epoch)
+        place.update(epoch=epoch, left=min(len(batches) - 1, 1))
+        return batches
+
+    def deadly(batch: Any) -> Any:
+        if place["epoch"] == after:
+            if not place["left"]:
+                raise Killed
+            place["left"] -= 1
+        return step(batch)
+
+    training.begin_epoch, training.step = noted, deadly
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,7 +13,6 @@ from pydantic import ValidationError
 
 from gclbench.errors import UsageError
 from gclbench.pseudolabels.act import ActLabels
-from gclbench.registry import REGISTRY
 from gclbench.schema.act import ActSettings
 from gclbench.stages import act
 from gclbench.stages.act import ActBatch, ActTraining, Place, keep_count, place_of, smallest
@@ -39,14 +38,14 @@ SMALL: dict[str, Any] = {
 }
 
 
-def make_training(bench: Any, tiny: Tiny, seed: int = 0, folder: str = "own", **act_settings: Any):
-    settings = tiny(warmup={"method": "act", "act": {**SMALL, **act_settings}})
-    datasets = {"target": bench.dataset, "source": bench.dataset}
-    parents = bench.parents("source")
-    context = bench.context(
-        "warmup", settings, parents=parents, datasets=datasets, seed=seed, folder=folder
-    )
-    return ActTraining(context, load_encoder(context, "source"))
+def of(tiny: Tiny, **changes: Any) -> Any:
+    return tiny(warmup={"method": "act", "act": {**SMALL, **changes}})
+
+
+def make(bench: Any, tiny: Tiny, **changes: Any) -> ActTraining:
+    training = bench.warmup(of(tiny, **changes), source=True)
+    assert isinstance(training, ActTraining)
+    return training
 
 
 @pytest.fixture
@@ -94,7 +93,7 @@ def test_udap_comes_first_then_act() -> None:
 def test_each_phase_keeps_the_eps_of_its_first_iteration(
     bench: Any, tiny: Tiny, labelled: list[float | None]
 ) -> None:
-    training = make_training(bench, tiny, udap_iterations=3, udap_epochs=1, iterations=3)
+    training = make(bench, tiny, udap_iterations=3, udap_epochs=1, iterations=3)
     assert training.epochs == 3 + 3 * 2
     for epoch in range(training.epochs):
         training.begin_epoch(epoch)
@@ -103,7 +102,7 @@ def test_each_phase_keeps_the_eps_of_its_first_iteration(
 
 
 def test_real_labels_keep_eps_although_distances_change(bench: Any, tiny: Tiny) -> None:
-    training = make_training(bench, tiny, udap_iterations=0, iterations=3, epochs=2, lr=1e-2)
+    training = make(bench, tiny, udap_iterations=0, iterations=3, epochs=2, lr=1e-2)
     train(training, training.context)
     assert len(bench.values("eps")) == 3
     assert len(set(bench.values("eps"))) == 1
@@ -111,7 +110,7 @@ def test_real_labels_keep_eps_although_distances_change(bench: Any, tiny: Tiny) 
 
 
 def test_udap_leaves_outliers_out(bench: Any, tiny: Tiny, labelled: Any) -> None:
-    training = make_training(bench, tiny)
+    training = make(bench, tiny)
     batches = training.begin_epoch(0)
     assert [batch.learner for batch in batches] == ["udap"]
     assert all(row % 4 > 0 for batch in batches for row in batch.inliers.tolist())
@@ -120,7 +119,7 @@ def test_udap_leaves_outliers_out(bench: Any, tiny: Tiny, labelled: Any) -> None
 def test_even_batches_are_the_co_networks_and_odd_ones_bring_outliers(
     bench: Any, tiny: Tiny, labelled: Any
 ) -> None:
-    batches = make_training(bench, tiny, udap_iterations=0).begin_epoch(0)
+    batches = make(bench, tiny, udap_iterations=0).begin_epoch(0)
     assert [batch.learner for batch in batches] == ["co", "main", "co"]
     assert all(row % 4 > 0 for batch in batches for row in batch.inliers.tolist())
     assert [batch.outliers is None for batch in batches] == [True, False, True]
@@ -138,7 +137,7 @@ def test_outliers_of_too_few_identities_are_left_out(
         return ActLabels(rows // 4 % 6, rows != 5, 0.3, 6)
 
     monkeypatch.setattr(act, "act_labels", label)
-    training = make_training(bench, tiny, udap_iterations=0)
+    training = make(bench, tiny, udap_iterations=0)
     batches = training.begin_epoch(0)
     assert [batch.learner for batch in batches] == ["co", "main", "co"]
     assert all(batch.outliers is None for batch in batches)
@@ -149,7 +148,7 @@ def test_outliers_of_too_few_identities_are_left_out(
 def test_a_step_moves_the_learner_and_only_the_statistics_of_the_other(
     bench: Any, tiny: Tiny, labelled: Any, learner: str, moved: Any, weights: Any
 ) -> None:
-    training = make_training(bench, tiny, udap_iterations=0, margin=50.0)
+    training = make(bench, tiny, udap_iterations=0, margin=50.0)
     batches = {batch.learner: batch for batch in training.begin_epoch(0)}
     networks = {"main": training.encoder, "co": training.co}
     other = "main" if learner == "co" else "co"
@@ -164,7 +163,7 @@ def test_a_step_moves_the_learner_and_only_the_statistics_of_the_other(
 
 def ranks(bench: Any, tiny: Tiny, monkeypatch: pytest.MonkeyPatch, batch: ActBatch, **more: Any):
     """Swap in a loss that ranks samples by position, backwards; note the batches learnt from."""
-    training = make_training(bench, tiny, udap_iterations=0, **more)
+    training = make(bench, tiny, udap_iterations=0, **more)
     training.begin_epoch(0)
     learnt: list[tuple[str, torch.Tensor]] = []
 
@@ -197,7 +196,7 @@ def test_the_kept_samples_are_those_of_the_smallest_losses(
 def test_at_rho_1_without_outliers_main_is_trained_plainly(
     bench: Any, tiny: Tiny, labelled: Any, moved: Any, weights: Any
 ) -> None:
-    training = make_training(bench, tiny, udap_iterations=0, iterations=1)
+    training = make(bench, tiny, udap_iterations=0, iterations=1)
     rows = training.begin_epoch(0)[1].inliers
     plain = load_encoder(training.context, "source").train()
     optimizer = torch.optim.Adam(plain.parameters(), lr=training.settings.lr)
@@ -213,7 +212,7 @@ def test_at_rho_1_without_outliers_main_is_trained_plainly(
 def test_both_networks_start_equal_after_udap(
     bench: Any, tiny: Tiny, moved: Any, weights: Any
 ) -> None:
-    training = make_training(bench, tiny)
+    training = make(bench, tiny)
     for epoch in range(2):
         for batch in training.begin_epoch(epoch):
             training.step(batch)
@@ -223,30 +222,11 @@ def test_both_networks_start_equal_after_udap(
     assert bench.values("clusters")[0] > 1
 
 
-class Killed(Exception):
-    """The process ends here."""
-
-
 @pytest.mark.parametrize("after", [1, 2, 3, 4, 5])
 def test_a_run_that_is_killed_ends_with_the_same_bits(
-    bench: Any, tiny: Tiny, after: int, moved: Any, weights: Any, monkeypatch: Any
+    bench: Any, tiny: Tiny, after: int, moved: Any, weights: Any
 ) -> None:
-    whole = make_training(bench, tiny, folder="whole", margin=5.0)
-    train(whole, whole.context)
-    killed = make_training(bench, tiny, folder="killed", margin=5.0)
-    begin = ActTraining.begin_epoch
-
-    def begin_or_die(self: ActTraining, epoch: int) -> Any:
-        if epoch == after:
-            raise Killed
-        return begin(self, epoch)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(ActTraining, "begin_epoch", begin_or_die)
-        with pytest.raises(Killed):
-            train(killed, killed.context)
-    again = make_training(bench, tiny, folder="killed", margin=5.0)
-    train(again, again.context)
+    whole, again = bench.whole_and_resumed(of(tiny, margin=5.0), after, source=True)
     for name in ("encoder", "co"):
         assert moved(weights(getattr(whole, name)), getattr(again, name)) == []
     assert torch.equal(whole.labels, again.labels)
@@ -255,11 +235,7 @@ def test_a_run_that_is_killed_ends_with_the_same_bits(
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(
     bench: Any, tiny: Tiny, moved: Any, weights: Any
 ) -> None:
-    runs = []
-    for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
-        training = make_training(bench, tiny, seed=seed, folder=folder)
-        train(training, training.context)
-        runs.append(training.encoder)
+    runs = [training.encoder for training in bench.of_seeds(of(tiny), 0, 0, 1, source=True)]
     assert moved(weights(runs[0]), runs[1]) == []
     assert "conv1.weight" in moved(weights(runs[0]), runs[2])
     assert all(bool(torch.isfinite(value).all()) for value in weights(runs[0]).values())
@@ -268,27 +244,20 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(
 def test_the_targets_identities_are_not_learnt_from(
     bench: Any, tiny: Tiny, moved: Any, weights: Any
 ) -> None:
-    honest = make_training(bench, tiny, folder="honest")
-    train(honest, honest.context)
-    bench.dataset = bench.dataset.relabelled()
-    blind = make_training(bench, tiny, folder="blind")
-    train(blind, blind.context)
+    honest, blind = bench.honest_and_blind(of(tiny), source=True)
     assert moved(weights(honest.encoder), blind.encoder) == []
 
 
 def test_the_stage_leaves_the_main_network(bench: Any, tiny: Tiny, moved: Any) -> None:
-    training = make_training(bench, tiny, folder="by_hand")
-    train(training, training.context)
-    made = make_training(bench, tiny, folder="stage").context
-    assert warmup(made) == {}
-    left = torch.load(made.folder / "encoder.pt", weights_only=True)
+    training = bench.warmed(of(tiny), source=True, folder="by_hand")
+    context = bench.warmup(of(tiny), source=True, folder="stage").context
+    assert warmup(context) == {}
+    left = torch.load(context.folder / "encoder.pt", weights_only=True)
     assert moved(left, training.encoder) == []
-    assert REGISTRY.lookup("warmups", "act").component is ActTraining
 
 
 def test_a_task_without_a_source_is_an_error(bench: Any, tiny: Tiny) -> None:
-    settings = tiny(warmup={"method": "act", "act": SMALL})
-    context = bench.context("warmup", settings, parents=bench.parents("pretrain"))
+    context = bench.context("warmup", of(tiny), parents=bench.parents("pretrain"))
     with pytest.raises(UsageError, match="ACT needs a labelled source"):
         warmup(context)
 
@@ -299,7 +268,7 @@ def test_tracklets_are_an_error(bench: Any, tiny: Tiny) -> None:
     object.__setattr__(held, "train", replace(bench.dataset.train, starts=starts))
     bench.dataset = held
     with pytest.raises(UsageError, match="ACT is defined for images"):
-        make_training(bench, tiny)
+        make(bench, tiny)
 
 
 def test_batches_that_are_no_whole_groups_are_refused() -> None:

@@ -10,12 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from gclbench.errors import UsageError
-from gclbench.plan import Checkpoints
-from gclbench.registry import REGISTRY
 from gclbench.stages.cluster_contrast import ClusterContrastTraining
-from gclbench.stages.loop import scalars, train
-from gclbench.stages.pretrain import load_encoder
-from gclbench.stages.warmup import warmup
 
 Tiny = Callable[..., Any]
 SMALL: dict[str, Any] = {
@@ -24,19 +19,16 @@ SMALL: dict[str, Any] = {
 }  # fmt: skip
 
 
+def of(tiny: Tiny, **section: Any) -> Any:
+    return tiny(warmup={"method": "cluster_contrast", "cluster_contrast": SMALL | section})
+
+
 def make(
-    bench: Any, tiny: Tiny, *, parent: str = "pretrain", folder: str = "own", **section: Any
+    bench: Any, tiny: Tiny, *, source: bool = False, **section: Any
 ) -> ClusterContrastTraining:
-    settings = tiny(warmup={"method": "cluster_contrast", "cluster_contrast": SMALL | section})
-    datasets = {"target": bench.dataset, "source": bench.dataset}
-    made = bench.context(
-        "warmup", settings, parents=bench.parents(parent), datasets=datasets, folder=folder
-    )
-    return ClusterContrastTraining(made, load_encoder(made, parent))
-
-
-def one_epoch(training: ClusterContrastTraining, epoch: int = 0) -> list[float]:
-    return [scalars(training.step(b))["loss"] for b in training.begin_epoch(epoch)]
+    training = bench.warmup(of(tiny, **section), source=source)
+    assert isinstance(training, ClusterContrastTraining)
+    return training
 
 
 def test_defaults_are_the_public_codes(tiny: Tiny) -> None:
@@ -90,49 +82,32 @@ def test_a_cluster_learns_from_its_images_as_asked(bench: Any, tiny: Tiny, updat
     assert torch.allclose(training.bank.rows, rows, atol=1e-5)
 
 
-@pytest.mark.parametrize("parent", ["pretrain", "source"])
+@pytest.mark.parametrize("source", [False, True])
 def test_a_checkpoint_gives_the_same_next_epoch(
-    bench: Any, tiny: Tiny, parent: str, moved: Any, weights: Any
+    bench: Any, tiny: Tiny, source: bool, moved: Any, weights: Any
 ) -> None:
-    training = make(bench, tiny, parent=parent)
-    one_epoch(training)
-    Checkpoints(bench.home / "kept").save(1, training.state_dict())
-    losses = one_epoch(training, 1)
-    other = make(bench, tiny, parent=parent, folder="other")
-    found = Checkpoints(bench.home / "kept").latest()
-    assert found is not None
-    other.load_state_dict(found[1])
-    assert one_epoch(other, 1) == losses
-    assert moved(weights(training.encoder), other.encoder) == []
-    assert torch.equal(training.bank.rows, other.bank.rows)
+    one, losses, other, again = bench.second_epochs(of(tiny), source=source)
+    assert losses == again != []
+    assert moved(weights(one.encoder), other.encoder) == []
+    assert torch.equal(one.bank.rows, other.bank.rows)
 
 
 def test_the_targets_identities_are_not_learnt_from(
     bench: Any, tiny: Tiny, moved: Any, weights: Any
 ) -> None:
-    honest = make(bench, tiny, folder="honest")
-    train(honest, honest.context)
-    bench.dataset = bench.dataset.relabelled()
-    blind = make(bench, tiny, folder="blind")
-    train(blind, blind.context)
+    honest, blind = bench.honest_and_blind(of(tiny))
     assert moved(weights(honest.encoder), blind.encoder) == []
 
 
 def test_without_a_cluster_an_epoch_has_no_batch(bench: Any, tiny: Tiny) -> None:
     training = make(bench, tiny, eps=0.01, min_samples=9)
-    assert one_epoch(training) == []
+    assert bench.run_epoch(training) == []
     assert training.end_epoch(0)["clusters"] == 0
 
 
 def test_the_stage_runs_it_and_leaves_an_encoder(bench: Any, tiny: Tiny) -> None:
-    settings = tiny(warmup={"method": "cluster_contrast", "cluster_contrast": SMALL})
-    context = bench.context("warmup", settings, parents=bench.parents("pretrain"))
-    assert warmup(context) == {}
-    state = torch.load(context.folder / "encoder.pt", weights_only=True)
-    start = load_encoder(context, "pretrain").state_dict()
+    start, state = bench.stage_result(of(tiny))
     assert not torch.equal(state["conv1.weight"], start["conv1.weight"])
-    found = REGISTRY.lookup("warmups", "cluster_contrast").component
-    assert found is ClusterContrastTraining
 
 
 def test_tracklets_are_an_error(video: Any, tiny: Tiny) -> None:

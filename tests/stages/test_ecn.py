@@ -10,33 +10,21 @@ import torch
 from torch.nn import functional as F
 
 from gclbench.errors import UsageError
-from gclbench.plan import Checkpoints
-from gclbench.registry import REGISTRY
 from gclbench.stages import ecn
 from gclbench.stages.ecn import EcnTraining
-from gclbench.stages.loop import scalars, train
-from gclbench.stages.pretrain import load_encoder
-from gclbench.stages.warmup import warmup
 
 Tiny = Callable[..., Any]
 SMALL: dict[str, Any] = {"epochs": 2, "batch_size": 6, "neighbours_from_epoch": 2}
 
 
-def make(
-    bench: Any, tiny: Tiny, *, source: bool = False, folder: str = "own", **section: Any
-) -> EcnTraining:
-    parent = "source" if source else "pretrain"
-    datasets = {"target": bench.dataset} | ({"source": bench.dataset} if source else {})
-    settings = tiny(warmup={"method": "ecn", "ecn": SMALL | section})
-    made = bench.context(
-        "warmup", settings, parents=bench.parents(parent), datasets=datasets, folder=folder
-    )
-    return EcnTraining(made, load_encoder(made, parent))
+def of(tiny: Tiny, **section: Any) -> Any:
+    return tiny(warmup={"method": "ecn", "ecn": SMALL | section})
 
 
-def one_epoch(training: EcnTraining, epoch: int = 0) -> list[dict[str, float]]:
-    batches = training.begin_epoch(epoch)
-    return [scalars(training.step(batch)) for batch in batches]
+def make(bench: Any, tiny: Tiny, *, source: bool = False, **section: Any) -> EcnTraining:
+    training = bench.warmup(of(tiny, **section), source=source)
+    assert isinstance(training, EcnTraining)
+    return training
 
 
 def test_defaults_are_the_public_codes(tiny: Tiny) -> None:
@@ -73,7 +61,7 @@ def test_visited_rows_take_the_dropped_unit_feature(
     bench: Any, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = make(bench, tiny, memory_momentum_step=0.2)
-    one_epoch(training)
+    bench.run_epoch(training)
     seen: list[torch.Tensor] = []
     original = ecn.exemplar_loss
 
@@ -108,7 +96,7 @@ def test_frozen_stages_keep_weights_and_statistics(
 ) -> None:
     training = make(bench, tiny, frozen_stages=number)
     before = weights(training.encoder)
-    one_epoch(training)
+    bench.run_epoch(training)
     parts = {name.split(".")[0] for name in moved(before, training.encoder)}
     every = {"conv1", "bn1", "layer1", "layer2", "layer3", "layer4", "feat", "feat_bn"}
     assert parts == every - set(still)
@@ -116,16 +104,16 @@ def test_frozen_stages_keep_weights_and_statistics(
 
 def test_with_a_source_the_two_losses_share_the_weight(bench: Any, tiny: Tiny) -> None:
     training = make(bench, tiny, source=True, target_weight=0.3)
-    assert training.classifier is not None
-    before = training.classifier.weight.detach().clone()
-    for losses in one_epoch(training):
+    assert training.source is not None
+    before = training.source.classifier.weight.detach().clone()
+    for losses in bench.run_epoch(training):
         expected = 0.7 * losses["source"] + 0.3 * losses["target"]
         assert losses["loss"] == pytest.approx(expected, rel=1e-5)
-    assert not torch.equal(training.classifier.weight, before)
+    assert not torch.equal(training.source.classifier.weight, before)
 
 
 def test_without_a_source_the_targets_loss_stands_alone(bench: Any, tiny: Tiny) -> None:
-    for losses in one_epoch(make(bench, tiny, target_weight=0.3)):
+    for losses in bench.run_epoch(make(bench, tiny, target_weight=0.3)):
         assert set(losses) == {"loss", "target"}
         assert losses["loss"] == losses["target"]
 
@@ -134,38 +122,22 @@ def test_without_a_source_the_targets_loss_stands_alone(bench: Any, tiny: Tiny) 
 def test_a_checkpoint_gives_the_same_next_epoch(
     bench: Any, tiny: Tiny, source: bool, moved: Any, weights: Any
 ) -> None:
-    training = make(bench, tiny, source=source)
-    one_epoch(training)
-    Checkpoints(bench.home / "kept").save(1, training.state_dict())
-    losses = one_epoch(training, 1)
-    other = make(bench, tiny, source=source, folder="other")
-    found = Checkpoints(bench.home / "kept").latest()
-    assert found is not None
-    other.load_state_dict(found[1])
-    assert one_epoch(other, 1) == losses
-    assert moved(weights(training.encoder), other.encoder) == []
-    assert torch.equal(training.bank.rows, other.bank.rows)
+    one, losses, other, again = bench.second_epochs(of(tiny), source=source)
+    assert losses == again != []
+    assert moved(weights(one.encoder), other.encoder) == []
+    assert torch.equal(one.bank.rows, other.bank.rows)
 
 
 def test_the_targets_identities_are_not_learnt_from(
     bench: Any, tiny: Tiny, moved: Any, weights: Any
 ) -> None:
-    honest = make(bench, tiny, folder="honest")
-    train(honest, honest.context)
-    bench.dataset = bench.dataset.relabelled()
-    blind = make(bench, tiny, folder="blind")
-    train(blind, blind.context)
+    honest, blind = bench.honest_and_blind(of(tiny))
     assert moved(weights(honest.encoder), blind.encoder) == []
 
 
 def test_the_stage_runs_it_and_leaves_an_encoder(bench: Any, tiny: Tiny) -> None:
-    settings = tiny(warmup={"method": "ecn", "ecn": SMALL | {"frozen_stages": 0}})
-    context = bench.context("warmup", settings, parents=bench.parents("pretrain"))
-    assert warmup(context) == {}
-    state = torch.load(context.folder / "encoder.pt", weights_only=True)
-    start = load_encoder(context, "pretrain").state_dict()
+    start, state = bench.stage_result(of(tiny, frozen_stages=0))
     assert not torch.equal(state["conv1.weight"], start["conv1.weight"])
-    assert REGISTRY.lookup("warmups", "ecn").component is EcnTraining
 
 
 def test_tracklets_are_an_error(video: Any, tiny: Tiny) -> None:

@@ -11,28 +11,18 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from gclbench.plan import Checkpoints
 from gclbench.pseudolabels.jvtc import RefreshedLabels
-from gclbench.registry import REGISTRY
 from gclbench.stages import jvtc
 from gclbench.stages.jvtc import JvtcTraining
-from gclbench.stages.loop import train
-from gclbench.stages.pretrain import load_encoder
-from gclbench.stages.warmup import warmup
 
 Tiny = Callable[..., Any]
 PAPER = {"global_from_epoch": 10, "joint_from_epoch": 30, "refresh_every_epochs": 5}
 
 
-def make_training(
-    bench: Any, settings: Any = None, *, source: bool = False, **context: Any
-) -> JvtcTraining:
-    parent = "source" if source else "pretrain"
-    datasets = {"target": bench.dataset} | ({"source": bench.dataset} if source else {})
-    made = bench.context(
-        "warmup", settings, parents=bench.parents(parent), datasets=datasets, **context
-    )
-    return JvtcTraining(made, load_encoder(made, parent))
+def make_training(bench: Any, settings: Any = None, **context: Any) -> JvtcTraining:
+    training = bench.warmup(settings, **context)
+    assert isinstance(training, JvtcTraining)
+    return training
 
 
 @pytest.fixture
@@ -185,25 +175,14 @@ def test_visited_rows_take_the_mean_of_the_copies_and_others_stay(
 
 
 @pytest.mark.parametrize("source", [False, True])
-def test_a_checkpoint_gives_the_same_next_step(
+def test_a_checkpoint_gives_the_same_next_epoch(
     bench: Any, source: bool, moved: Callable[..., list[str]], weights: Callable[[Any], Any]
 ) -> None:
-    training = make_training(bench, source=source)
-    for batch in training.begin_epoch(0):
-        training.step(batch)
-    Checkpoints(bench.home / "kept").save(1, training.state_dict())
-    losses = losses_of_epoch(training, 1)
-    other = make_training(bench, source=source, seed=0, folder="other")
-    found = Checkpoints(bench.home / "kept").latest()
-    assert found is not None
-    other.load_state_dict(found[1])
-    again = losses_of_epoch(other, 1)
-    assert {name: value.item() for name, value in losses.items()} == {
-        name: value.item() for name, value in again.items()
-    }
-    assert moved(weights(training.encoder), other.encoder) == []
-    assert torch.equal(training.bank.rows, other.bank.rows)
-    assert torch.equal(training.labels, other.labels)
+    one, losses, other, again = bench.second_epochs(None, source=source)
+    assert losses == again != []
+    assert moved(weights(one.encoder), other.encoder) == []
+    assert torch.equal(one.bank.rows, other.bank.rows)
+    assert torch.equal(one.labels, other.labels)
 
 
 def test_every_epoch_draws_of_its_own_in_train_mode(bench: Any) -> None:
@@ -231,21 +210,12 @@ def test_between_refreshes_a_checkpoint_brings_the_labels_back(bench: Any, tiny:
 def test_the_targets_identities_are_not_learnt_from(
     bench: Any, moved: Callable[..., list[str]], weights: Callable[[Any], Any]
 ) -> None:
-    honest = make_training(bench, folder="honest")
-    train(honest, honest.context)
+    honest, blind = bench.honest_and_blind()
     assert 1 < len(honest.labels.unique()) < len(honest.labels)
-    bench.dataset = bench.dataset.relabelled()
-    blind = make_training(bench, folder="blind")
-    train(blind, blind.context)
     assert moved(weights(honest.encoder), blind.encoder) == []
     assert torch.equal(honest.bank.rows, blind.bank.rows)
 
 
 def test_the_stage_runs_the_method_that_is_named_and_leaves_an_encoder(bench: Any) -> None:
-    context = bench.context("warmup", parents=bench.parents("pretrain"))
-    assert warmup(context) == {}
-    state = torch.load(context.folder / "encoder.pt", weights_only=True)
-    start = load_encoder(context, "pretrain").state_dict()
-    assert state.keys() == start.keys()
+    start, state = bench.stage_result()
     assert not torch.equal(state["conv1.weight"], start["conv1.weight"])
-    assert REGISTRY.lookup("warmups", "jvtc").component is JvtcTraining

@@ -12,11 +12,8 @@ import torch
 from torch import Tensor
 
 from gclbench.errors import UsageError
-from gclbench.registry import REGISTRY
 from gclbench.stages import mmcl
-from gclbench.stages.loop import train
 from gclbench.stages.mmcl import MmclTraining, mmcl_views
-from gclbench.stages.pretrain import load_encoder
 from gclbench.stages.warmup import warmup
 
 Tiny = Callable[..., Any]
@@ -36,33 +33,10 @@ def small(tiny: Tiny) -> Tiny:
     return settings
 
 
-def make_training(
-    bench: Any, settings: Any, *, source: bool = False, **context: Any
-) -> MmclTraining:
-    parent = "source" if source else "pretrain"
-    datasets = {"target": bench.dataset} | ({"source": bench.dataset} if source else {})
-    made = bench.context(
-        "warmup", settings, parents=bench.parents(parent), datasets=datasets, **context
-    )
-    return MmclTraining(made, load_encoder(made, parent))
-
-
-class Killed(Exception):
-    """Stands for a signal that ends the process."""
-
-
-def killed_after(training: MmclTraining, epochs: int) -> None:
-    """Train, and die on the way through the epoch after `epochs`."""
-    honest = training.step
-
-    def step(batch: Tensor) -> dict[str, Any]:
-        if training.epoch == epochs:
-            raise Killed
-        return honest(batch)
-
-    training.step = step  # type: ignore[method-assign]
-    with pytest.raises(Killed):
-        train(training, training.context)
+def make(bench: Any, settings: Any, **context: Any) -> MmclTraining:
+    training = bench.warmup(settings, **context)
+    assert isinstance(training, MmclTraining)
+    return training
 
 
 def test_labels_are_single_up_to_epoch_5_and_multiple_from_6(
@@ -76,7 +50,7 @@ def test_labels_are_single_up_to_epoch_5_and_multiple_from_6(
         return torch.ones(len(rows), len(memory), dtype=torch.bool)
 
     monkeypatch.setattr(mmcl, "positive_labels", everyone)
-    training = make_training(bench, tiny(warmup={"method": "mmcl"}))
+    training = make(bench, tiny(warmup={"method": "mmcl"}))
     means = {}
     for epoch in (0, 5, 6, 59):
         batch = training.begin_epoch(epoch)[0]
@@ -89,7 +63,7 @@ def test_labels_are_single_up_to_epoch_5_and_multiple_from_6(
 def test_the_rate_falls_tenfold_after_40_epochs_and_new_layers_are_faster(
     bench: Any, tiny: Tiny
 ) -> None:
-    training = make_training(bench, tiny(warmup={"method": "mmcl"}))
+    training = make(bench, tiny(warmup={"method": "mmcl"}))
     rates = {}
     for epoch in (0, 39, 40, 59):
         training.begin_epoch(epoch)
@@ -101,7 +75,7 @@ def test_the_rate_falls_tenfold_after_40_epochs_and_new_layers_are_faster(
 def test_the_first_step_costs_six_and_fills_the_rows_with_the_features(
     bench: Any, small: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    training = make_training(bench, small())
+    training = make(bench, small())
     batch = training.begin_epoch(0)[0]
     seen: list[Tensor] = []
     monkeypatch.setattr(
@@ -116,14 +90,22 @@ def test_the_first_step_costs_six_and_fills_the_rows_with_the_features(
     others = [i for i in range(len(training.memory)) if i not in batch.tolist()]
     assert torch.equal(training.memory.rows[others], torch.zeros(len(others), 16))
     monkeypatch.undo()
-    untouched = make_training(bench, small(), folder="other")
+    untouched = make(bench, small(), folder="other")
     assert untouched.step(untouched.begin_epoch(0)[0])["loss"].item() == 6.0
+
+
+def test_in_epoch_0_no_image_has_a_row_before_it_is_visited(bench: Any, small: Tiny) -> None:
+    training = make(bench, small())
+    for batch in training.begin_epoch(0):
+        assert not training.memory.rows[batch].any()
+        training.step(batch)
+    assert torch.allclose(training.memory.rows.norm(dim=1), torch.ones(len(training.memory)))
 
 
 def test_labels_and_scores_are_of_the_memory_before_the_step(
     bench: Any, small: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    training = make_training(bench, small())
+    training = make(bench, small())
     for batch in training.begin_epoch(0):
         training.step(batch)
     batch, before = training.begin_epoch(1)[0], training.memory.rows.clone()
@@ -155,7 +137,7 @@ def test_labels_and_scores_are_of_the_memory_before_the_step(
 def test_an_epoch_shows_every_image_once_and_no_batch_is_a_single_image(
     bench: Any, small: Tiny, size: int, sizes: list[int]
 ) -> None:
-    training = make_training(bench, small(batch_size=size))
+    training = make(bench, small(batch_size=size))
     batches = training.begin_epoch(0)
     assert [len(batch) for batch in batches] == sizes
     assert sorted(torch.cat(list(batches)).tolist()) == list(range(26))
@@ -178,24 +160,17 @@ def test_a_killed_run_ends_with_the_same_bits(
     moved: Callable[..., list[str]],
     weights: Callable[..., Any],
 ) -> None:
-    straight = make_training(bench, small(), folder="straight")
-    train(straight, straight.context)
-    killed_after(make_training(bench, small(), folder="killed"), done)
-    resumed = make_training(bench, small(), folder="killed")
-    train(resumed, resumed.context)
-    assert moved(weights(straight.encoder), resumed.encoder) == []
-    assert torch.equal(straight.memory.rows, resumed.memory.rows)
-    logs = [(t.context.folder / "epochs.json").read_text() for t in (straight, resumed)]
+    whole, resumed = bench.whole_and_resumed(small(), done)
+    assert moved(weights(whole.encoder), resumed.encoder) == []
+    assert torch.equal(whole.memory.rows, resumed.memory.rows)
+    logs = [(t.context.folder / "epochs.json").read_text() for t in (whole, resumed)]
     assert logs[0] == logs[1]
 
 
 def test_the_seed_decides(
     bench: Any, small: Tiny, moved: Callable[..., list[str]], weights: Callable[..., Any]
 ) -> None:
-    runs = []
-    for seed, folder in ((0, "one"), (0, "same"), (1, "other")):
-        runs.append(make_training(bench, small(), seed=seed, folder=folder))
-        train(runs[-1], runs[-1].context)
+    runs = bench.of_seeds(small(), 0, 0, 1)
     assert moved(weights(runs[0].encoder), runs[1].encoder) == []
     assert moved(weights(runs[0].encoder), runs[2].encoder) != []
 
@@ -203,20 +178,16 @@ def test_the_seed_decides(
 def test_the_targets_identities_are_not_learnt_from(
     bench: Any, small: Tiny, moved: Callable[..., list[str]], weights: Callable[..., Any]
 ) -> None:
-    honest = make_training(bench, small(), folder="honest")
-    train(honest, honest.context)
+    honest, blind = bench.honest_and_blind(small())
     labels = honest._positives(torch.arange(26))
     assert 26 < int(labels.sum()) < 26 * 26
-    bench.dataset = bench.dataset.relabelled()
-    blind = make_training(bench, small(), folder="blind")
-    train(blind, blind.context)
     assert moved(weights(honest.encoder), blind.encoder) == []
 
 
 @pytest.mark.parametrize("source", [False, True])
 def test_what_it_went_without_is_recorded(bench: Any, small: Tiny, source: bool) -> None:
     told: list[str] = []
-    training = make_training(bench, small(), source=source)
+    training = make(bench, small(), source=source)
     object.__setattr__(training.context, "notice", told.append)
     MmclTraining(training.context, training.encoder)
     assert json.loads((training.context.folder / "mmcl.json").read_text()) == {
@@ -229,7 +200,7 @@ def test_what_it_went_without_is_recorded(bench: Any, small: Tiny, source: bool)
 
 def test_tracklets_are_refused(video: Any, small: Tiny) -> None:
     with pytest.raises(UsageError, match="tracklets"):
-        make_training(video, small())
+        make(video, small())
 
 
 def test_source_images_are_never_shown(bench: Any, small: Tiny) -> None:
@@ -248,14 +219,9 @@ def test_source_images_are_never_shown(bench: Any, small: Tiny) -> None:
 
 
 def test_the_stage_runs_mmcl_and_leaves_an_encoder(bench: Any, small: Tiny) -> None:
-    context = bench.context("warmup", small(epochs=1), parents=bench.parents("pretrain"))
-    assert warmup(context) == {}
-    state = torch.load(context.folder / "encoder.pt", weights_only=True)
-    start = load_encoder(context, "pretrain").state_dict()
-    assert state.keys() == start.keys()
+    start, state = bench.stage_result(small(epochs=1))
     assert not torch.equal(state["conv1.weight"], start["conv1.weight"])
     assert bench.values("positives") == [1.0]
-    assert REGISTRY.lookup("warmups", "mmcl").component is MmclTraining
 
 
 @pytest.mark.gpu

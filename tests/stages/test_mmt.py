@@ -14,13 +14,9 @@ from torch.nn import functional as F
 from gclbench.errors import UsageError
 from gclbench.evaluation.preprocess import to_network
 from gclbench.losses.triplet import soft_triplet_losses, softmax_triplet_losses
-from gclbench.plan import Checkpoints
-from gclbench.registry import REGISTRY
 from gclbench.stages import mmt
 from gclbench.stages.loop import train
 from gclbench.stages.mmt import MmtTraining, follow
-from gclbench.stages.pretrain import load_encoder
-from gclbench.stages.warmup import warmup
 
 Tiny = Callable[..., Any]
 SMALL = {"epochs": 3, "iterations": 2, "batch_size": 8, "images_per_person": 2, "lr": 0.01}
@@ -31,11 +27,10 @@ def settings_of(tiny: Tiny, **changes: Any) -> Any:
     return tiny(warmup={"method": "mmt", "mmt": {**SMALL, **CLUSTERS, **changes}})
 
 
-def make_training(
-    bench: Any, settings: Any, parent: str = "pretrain", **context: Any
-) -> MmtTraining:
-    made = bench.context("warmup", settings, parents=bench.parents(parent), **context)
-    return MmtTraining(made, load_encoder(made, parent))
+def make(bench: Any, tiny: Tiny, **changes: Any) -> MmtTraining:
+    training = bench.warmup(settings_of(tiny, **changes))
+    assert isinstance(training, MmtTraining)
+    return training
 
 
 def encoders(training: MmtTraining) -> list[Any]:
@@ -45,7 +40,7 @@ def encoders(training: MmtTraining) -> list[Any]:
 def test_the_second_network_has_the_same_trunk_and_a_head_of_its_own(
     bench: Any, tiny: Tiny, weights: Callable[[Any], Any]
 ) -> None:
-    training = make_training(bench, settings_of(tiny))
+    training = make(bench, tiny)
     one, two = (weights(teacher.encoder) for teacher in training.teachers)
     differ = {name for name in one if not torch.equal(one[name], two[name])}
     assert "feat.weight" in differ
@@ -56,7 +51,7 @@ def test_the_second_network_has_the_same_trunk_and_a_head_of_its_own(
 
 
 def test_the_new_head_is_fitted_to_the_training_images(bench: Any, tiny: Tiny) -> None:
-    second = make_training(bench, settings_of(tiny)).teachers[1].encoder.eval()
+    second = make(bench, tiny).teachers[1].encoder.eval()
     with torch.no_grad():
         f = second(to_network(bench.dataset.images("train"))).embedding
     assert torch.allclose(f.mean(dim=0), torch.zeros(f.shape[1]), atol=1e-4)
@@ -66,7 +61,7 @@ def test_the_new_head_is_fitted_to_the_training_images(bench: Any, tiny: Tiny) -
 def test_classifiers_start_from_the_centres_of_their_own_networks_features(
     bench: Any, tiny: Tiny
 ) -> None:
-    training = make_training(bench, settings_of(tiny))
+    training = make(bench, tiny)
     training.begin_epoch(0)
     for teacher, student in zip(training.teachers, training.students, strict=True):
         rows = training._features(teacher)
@@ -80,7 +75,7 @@ def test_classifiers_start_from_the_centres_of_their_own_networks_features(
 
 def test_each_student_learns_from_the_other_ones_teacher(bench: Any, tiny: Tiny) -> None:
     changes = {"soft_ce_weight": 0.3, "soft_triplet_weight": 0.6, "label_smoothing": 0.2}
-    training = make_training(bench, settings_of(tiny, **changes))
+    training = make(bench, tiny, **changes)
     rng = torch.Generator().manual_seed(0)
     x1, x2, m1, m2 = (torch.randn(6, 5, generator=rng) for _ in range(4))
     p1, p2, q1, q2 = (torch.randn(6, 3, generator=rng) for _ in range(4))
@@ -124,7 +119,7 @@ def test_teachers_average_evenly_until_their_momentum_is_reached(
 ) -> None:
     momenta: list[float] = []
     monkeypatch.setattr(mmt, "follow", lambda teacher, student, m: momenta.append(m))
-    training = make_training(bench, settings_of(tiny, teacher_momentum=0.7))
+    training = make(bench, tiny, teacher_momentum=0.7)
     for epoch in range(3):
         for batch in training.begin_epoch(epoch):
             training.step(batch)
@@ -137,7 +132,7 @@ def test_teachers_learn_by_averaging_alone(
     bench: Any, tiny: Tiny, weights: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mmt, "follow", lambda *rest: None)
-    training = make_training(bench, settings_of(tiny))
+    training = make(bench, tiny)
     before = [weights(teacher.encoder) for teacher in training.teachers]
     for batch in training.begin_epoch(0):
         training.step(batch)
@@ -150,7 +145,7 @@ def test_teachers_learn_by_averaging_alone(
 def test_the_two_networks_see_views_of_their_own(
     bench: Any, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    training = make_training(bench, settings_of(tiny))
+    training = make(bench, tiny)
     batch = training.begin_epoch(0)[0]
     seen: list[Any] = []
     for learner in (*training.students, *training.teachers):
@@ -163,7 +158,7 @@ def test_the_two_networks_see_views_of_their_own(
 
 
 def test_the_radius_is_found_once(bench: Any, tiny: Tiny) -> None:
-    training = make_training(bench, settings_of(tiny))
+    training = make(bench, tiny)
     assert training.eps is None
     training.begin_epoch(0)
     first = training.eps
@@ -175,14 +170,14 @@ def test_the_radius_is_found_once(bench: Any, tiny: Tiny) -> None:
 
 
 def test_without_a_cluster_an_epoch_has_no_batch(bench: Any, tiny: Tiny) -> None:
-    training = make_training(bench, settings_of(tiny, min_samples=999))
+    training = make(bench, tiny, min_samples=999)
     assert list(training.begin_epoch(0)) == []
     train(training, training.context)
     assert bench.values("clusters")[-1] == 0
 
 
 def test_the_reported_loss_is_the_sum_of_its_parts(bench: Any, tiny: Tiny) -> None:
-    training = make_training(bench, settings_of(tiny))
+    training = make(bench, tiny)
     losses = training.step(training.begin_epoch(0)[0])
     total = losses.pop("loss").item()
     assert total == pytest.approx(sum(value.item() for value in losses.values()), rel=1e-5)
@@ -192,41 +187,29 @@ def test_the_reported_loss_is_the_sum_of_its_parts(bench: Any, tiny: Tiny) -> No
 def test_a_sources_images_are_not_used(
     bench: Any, tiny: Tiny, moved: Callable[..., list[str]], weights: Callable[[Any], Any]
 ) -> None:
-    both = {"target": bench.dataset, "source": replace(bench.dataset, seed=7)}
-    alone = make_training(bench, settings_of(tiny), parent="source", folder="alone")
-    beside = make_training(
-        bench, settings_of(tiny), parent="source", folder="beside", datasets=both
-    )
-    for training in (alone, beside):
-        train(training, training.context)
+    source = replace(bench.dataset, seed=7)
+    alone, beside = bench.alone_and_beside(settings_of(tiny), source)
     assert moved(weights(alone.teachers[0].encoder), beside.teachers[0].encoder) == []
 
 
 def test_the_targets_identities_are_not_learnt_from(
     bench: Any, tiny: Tiny, moved: Callable[..., list[str]], weights: Callable[[Any], Any]
 ) -> None:
-    honest = make_training(bench, settings_of(tiny), folder="honest")
-    train(honest, honest.context)
+    honest, blind = bench.honest_and_blind(settings_of(tiny))
     assert 1 < len(honest.labels.unique()) < len(honest.labels)
-    bench.dataset = bench.dataset.relabelled()
-    blind = make_training(bench, settings_of(tiny), folder="blind")
-    train(blind, blind.context)
     for one, other in zip(encoders(honest), encoders(blind), strict=True):
         assert moved(weights(one), other) == []
 
 
+@pytest.mark.parametrize("done", [1, 2])
 def test_a_killed_run_ends_with_the_same_bits(
-    bench: Any, tiny: Tiny, moved: Callable[..., list[str]], weights: Callable[[Any], Any]
+    bench: Any,
+    tiny: Tiny,
+    done: int,
+    moved: Callable[..., list[str]],
+    weights: Callable[[Any], Any],
 ) -> None:
-    whole = make_training(bench, settings_of(tiny), folder="whole")
-    train(whole, whole.context)
-    killed = make_training(bench, settings_of(tiny), folder="killed")
-    for epoch in range(2):
-        for batch in killed.begin_epoch(epoch):
-            killed.step(batch)
-    Checkpoints(killed.context.folder / "checkpoints").save(2, killed.state_dict())
-    resumed = make_training(bench, settings_of(tiny), folder="killed")
-    train(resumed, resumed.context)
+    whole, resumed = bench.whole_and_resumed(settings_of(tiny), done)
     assert resumed.eps == whole.eps
     for one, other in zip(encoders(whole), encoders(resumed), strict=True):
         assert moved(weights(one), other) == []
@@ -235,27 +218,19 @@ def test_a_killed_run_ends_with_the_same_bits(
 def test_one_seed_gives_one_result_and_another_another(
     bench: Any, tiny: Tiny, moved: Callable[..., list[str]], weights: Callable[[Any], Any]
 ) -> None:
-    trained = []
-    for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
-        training = make_training(bench, settings_of(tiny, epochs=1), folder=folder, seed=seed)
-        train(training, training.context)
-        trained.append(training.teachers[0].encoder)
-    assert moved(weights(trained[0]), trained[1]) == []
-    assert "feat.weight" in moved(weights(trained[0]), trained[2])
+    runs = bench.of_seeds(settings_of(tiny, epochs=1), 0, 0, 1)
+    one, same, other = (run.teachers[0].encoder for run in runs)
+    assert moved(weights(one), same) == []
+    assert "feat.weight" in moved(weights(one), other)
 
 
 def test_the_stage_leaves_teacher_one(bench: Any, tiny: Tiny) -> None:
-    context = bench.context("warmup", settings_of(tiny), parents=bench.parents("pretrain"))
-    assert warmup(context) == {}
-    state = torch.load(context.folder / "encoder.pt", weights_only=True)
-    again = make_training(bench, settings_of(tiny), folder="again")
-    train(again, again.context)
-    teacher = again.teachers[0].encoder.state_dict()
+    _, state = bench.stage_result(settings_of(tiny))
+    teacher = bench.warmed(settings_of(tiny), folder="again").teachers[0].encoder.state_dict()
     assert state.keys() == teacher.keys()
     assert all(torch.equal(state[name], teacher[name]) for name in state)
-    assert REGISTRY.lookup("warmups", "mmt").component is MmtTraining
 
 
 def test_tracklets_are_an_error(video: Any, tiny: Tiny) -> None:
     with pytest.raises(UsageError, match="holds tracklets"):
-        make_training(video, settings_of(tiny))
+        make(video, tiny)

@@ -13,12 +13,7 @@ from torch import Tensor
 
 from gclbench.errors import UsageError
 from gclbench.losses.scl import position_weights
-from gclbench.plan import Checkpoints
-from gclbench.registry import REGISTRY
-from gclbench.stages.loop import train
-from gclbench.stages.pretrain import load_encoder
 from gclbench.stages.scl import SclTraining
-from gclbench.stages.warmup import warmup
 
 Tiny = Callable[..., Any]
 SMALL = {"epochs": 3, "batch_size": 4, "positives": 2, "negatives": 6, "init_epochs": 1}
@@ -28,11 +23,10 @@ def scl(tiny: Tiny, **changes: Any) -> Any:
     return tiny(warmup={"method": "scl", "scl": {**SMALL, "lr": 0.01, **changes}})
 
 
-def make_training(
-    bench: Any, settings: Any, parent: str = "pretrain", **context: Any
-) -> SclTraining:
-    made = bench.context("warmup", settings, parents=bench.parents(parent), **context)
-    return SclTraining(made, load_encoder(made, parent))
+def make(bench: Any, tiny: Tiny, **changes: Any) -> SclTraining:
+    training = bench.warmup(scl(tiny, **changes))
+    assert isinstance(training, SclTraining)
+    return training
 
 
 def rows_of(training: SclTraining) -> list[Tensor]:
@@ -43,7 +37,7 @@ def rows_of(training: SclTraining) -> list[Tensor]:
 def test_the_memories_are_filled_in_one_pass_and_the_mixture_is_not(
     bench: Any, tiny: Tiny
 ) -> None:
-    training = make_training(bench, scl(tiny))
+    training = make(bench, tiny)
     assert len(training.memory.rows.rows.unique(dim=0)) == 1
     batches = training.begin_epoch(0)
     rows, stripes, mixture = rows_of(training)
@@ -59,13 +53,13 @@ def test_the_memories_are_filled_in_one_pass_and_the_mixture_is_not(
 
 def test_no_batch_is_a_single_image(bench: Any, tiny: Tiny) -> None:
     for size in (5, 25, 30):  # of 26 images
-        sizes = [len(b) for b in make_training(bench, scl(tiny, batch_size=size)).begin_epoch(0)]
+        sizes = [len(b) for b in make(bench, tiny, batch_size=size).begin_epoch(0)]
         assert sum(sizes) == 26
         assert min(sizes) > 1
 
 
 def test_the_first_epochs_know_no_neighbours(bench: Any, tiny: Tiny) -> None:
-    training = make_training(bench, scl(tiny, init_epochs=2))
+    training = make(bench, tiny, init_epochs=2)
     for epoch, positives in ((0, 1), (1, 1), (2, 3)):
         training.begin_epoch(epoch)
         assert torch.equal(training.weights, position_weights(positives - 1, 0.5, 1.75))
@@ -77,7 +71,7 @@ def test_the_first_epochs_know_no_neighbours(bench: Any, tiny: Tiny) -> None:
 
 
 def test_neighbours_are_searched_in_both_memories_and_by_camera(bench: Any, tiny: Tiny) -> None:
-    training = make_training(bench, scl(tiny, lambda_g=0.3, lambda_c=0.4))
+    training = make(bench, tiny, lambda_g=0.3, lambda_c=0.4)
     training.begin_epoch(0)
     training.begin_epoch(1)
     rows, stripes, _ = rows_of(training)
@@ -104,7 +98,7 @@ def see_constants(training: SclTraining, monkeypatch: pytest.MonkeyPatch) -> lis
 
 def ready(bench: Any, tiny: Tiny, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Any:
     """A training in its second epoch, memories filled by the first; and the leaves it sees."""
-    training = make_training(bench, scl(tiny, lambda_p=0.3, **changes))
+    training = make(bench, tiny, lambda_p=0.3, **changes)
     for batch in training.begin_epoch(0):
         training.step(batch)
     training.begin_epoch(1)
@@ -192,7 +186,7 @@ def test_both_ways_end_with_the_same_memory_and_other_slopes(
 
 
 def test_the_reported_loss_is_the_weighted_sum_of_both_sides(bench: Any, tiny: Tiny) -> None:
-    training = make_training(bench, scl(tiny))
+    training = make(bench, tiny)
     losses = training.step(training.begin_epoch(0)[0])
     assert sorted(losses) == ["global", "local", "loss"]
     assert losses["loss"].item() == pytest.approx(
@@ -201,7 +195,7 @@ def test_the_reported_loss_is_the_weighted_sum_of_both_sides(bench: Any, tiny: T
 
 
 def test_the_rate_falls_when_it_is_asked_to(bench: Any, tiny: Tiny) -> None:
-    training = make_training(bench, scl(tiny, lr_step_epochs=3))
+    training = make(bench, tiny, lr_step_epochs=3)
     rates = []
     for epoch in range(4):
         training.begin_epoch(epoch)
@@ -212,33 +206,20 @@ def test_the_rate_falls_when_it_is_asked_to(bench: Any, tiny: Tiny) -> None:
 def test_the_target_alone_is_trained_on_after_a_source(
     bench: Any, tiny: Tiny, moved: Callable[..., list[str]], weights: Callable[[Any], Any]
 ) -> None:
-    settings = scl(tiny, epochs=2)
-    alone = make_training(bench, settings, parent="source", folder="alone")
-    both = {"target": bench.dataset, "source": None}
-    beside = make_training(bench, settings, parent="source", folder="beside", datasets=both)
-    for training in (alone, beside):
-        train(training, training.context)
+    alone, beside = bench.alone_and_beside(scl(tiny, epochs=2), None)
     assert moved(weights(alone.encoder), beside.encoder) == []
 
 
-@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.parametrize("live, done", [(False, 1), (False, 2), (True, 2)])
 def test_a_killed_run_ends_with_the_same_bits(
     bench: Any,
     tiny: Tiny,
     live: bool,
+    done: int,
     moved: Callable[..., list[str]],
     weights: Callable[[Any], Any],
 ) -> None:
-    settings = scl(tiny, update_in_backward=live)
-    whole = make_training(bench, settings, folder="whole")
-    train(whole, whole.context)
-    killed = make_training(bench, settings, folder="killed")
-    for epoch in range(2):
-        for batch in killed.begin_epoch(epoch):
-            killed.step(batch)
-    Checkpoints(killed.context.folder / "checkpoints").save(2, killed.state_dict())
-    resumed = make_training(bench, settings, folder="killed")
-    train(resumed, resumed.context)
+    whole, resumed = bench.whole_and_resumed(scl(tiny, update_in_backward=live), done)
     assert moved(weights(whole.encoder), resumed.encoder) == []
     assert moved(weights(whole.heads), resumed.heads) == []
     for one, other in zip(rows_of(whole), rows_of(resumed), strict=True):
@@ -246,41 +227,28 @@ def test_a_killed_run_ends_with_the_same_bits(
 
 
 def test_another_seed_gives_another_network(bench: Any, tiny: Tiny) -> None:
-    ends = []
-    for seed in (0, 0, 1):
-        training = make_training(bench, scl(tiny, epochs=1), folder=f"{len(ends)}", seed=seed)
-        train(training, training.context)
-        ends.append(training.encoder.conv1.weight.detach())
-    assert torch.equal(ends[0], ends[1])
-    assert not torch.equal(ends[0], ends[2])
+    runs = bench.of_seeds(scl(tiny, epochs=1), 0, 0, 1)
+    one, same, other = (run.encoder.conv1.weight for run in runs)
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
 
 
 def test_the_targets_identities_are_not_learnt_from(
     bench: Any, tiny: Tiny, moved: Callable[..., list[str]], weights: Callable[[Any], Any]
 ) -> None:
-    honest = make_training(bench, scl(tiny), folder="honest")
-    train(honest, honest.context)
-    bench.dataset = bench.dataset.relabelled()
-    blind = make_training(bench, scl(tiny), folder="blind")
-    train(blind, blind.context)
+    honest, blind = bench.honest_and_blind(scl(tiny))
     assert moved(weights(honest.encoder), blind.encoder) == []
 
 
 def test_too_few_images_are_refused_before_training(bench: Any, tiny: Tiny) -> None:
     with pytest.raises(UsageError, match=r"warmup\.scl\.positives"):
-        make_training(bench, scl(tiny, positives=25))
-    training = make_training(bench, scl(tiny, positives=24, negatives=500))
+        make(bench, tiny, positives=25)
+    training = make(bench, tiny, positives=24, negatives=500)
     for epoch in range(2):
         losses = training.step(training.begin_epoch(epoch)[0])
         assert np.isfinite([value.item() for value in losses.values()]).all()
 
 
 def test_the_stage_leaves_an_encoder_and_no_heads(bench: Any, tiny: Tiny) -> None:
-    context = bench.context("warmup", scl(tiny), parents=bench.parents("pretrain"))
-    assert warmup(context) == {}
-    state = torch.load(context.folder / "encoder.pt", weights_only=True)
-    start = load_encoder(context, "pretrain").state_dict()
-    assert state.keys() == start.keys()
-    assert all(value.isfinite().all() for value in state.values())
+    start, state = bench.stage_result(scl(tiny))
     assert not torch.equal(state["conv1.weight"], start["conv1.weight"])
-    assert REGISTRY.lookup("warmups", "scl").component is SclTraining

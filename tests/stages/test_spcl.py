@@ -10,12 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from gclbench.errors import UsageError
-from gclbench.plan import Checkpoints
-from gclbench.registry import REGISTRY
-from gclbench.stages.loop import scalars, train
-from gclbench.stages.pretrain import load_encoder
 from gclbench.stages.spcl import SpclTraining
-from gclbench.stages.warmup import warmup
 
 Tiny = Callable[..., Any]
 SMALL: dict[str, Any] = {
@@ -23,21 +18,14 @@ SMALL: dict[str, Any] = {
 }  # fmt: skip
 
 
-def make(
-    bench: Any, tiny: Tiny, *, source: bool = False, folder: str = "own", **spcl: Any
-) -> SpclTraining:
-    parent = "source" if source else "pretrain"
-    datasets = {"target": bench.dataset} | ({"source": bench.dataset} if source else {})
-    settings = tiny(warmup={"method": "spcl", "spcl": SMALL | spcl})
-    made = bench.context(
-        "warmup", settings, parents=bench.parents(parent), datasets=datasets, folder=folder
-    )
-    return SpclTraining(made, load_encoder(made, parent))
+def of(tiny: Tiny, **section: Any) -> Any:
+    return tiny(warmup={"method": "spcl", "spcl": SMALL | section})
 
 
-def one_epoch(training: SpclTraining, epoch: int = 0) -> list[dict[str, float]]:
-    batches = training.begin_epoch(epoch)
-    return [scalars(training.step(batch)) for batch in batches]
+def make(bench: Any, tiny: Tiny, *, source: bool = False, **section: Any) -> SpclTraining:
+    training = bench.warmup(of(tiny, **section), source=source)
+    assert isinstance(training, SpclTraining)
+    return training
 
 
 def test_defaults_are_the_public_codes(tiny: Tiny) -> None:
@@ -102,7 +90,7 @@ def test_the_loss_is_the_contrast_against_group_means(bench: Any, tiny: Tiny) ->
 def test_with_a_source_both_halves_count_and_its_classes_move(bench: Any, tiny: Tiny) -> None:
     training = make(bench, tiny, source=True)
     before = training.bank.rows.clone()
-    for losses in one_epoch(training):
+    for losses in bench.run_epoch(training):
         assert losses["loss"] == pytest.approx(losses["source"] + losses["target"], rel=1e-5)
     moved = (training.bank.rows != before).any(dim=1)
     assert bool(moved[: training.classes].any())
@@ -112,7 +100,7 @@ def test_with_a_source_both_halves_count_and_its_classes_move(bench: Any, tiny: 
 def test_the_source_can_be_left_aside(bench: Any, tiny: Tiny) -> None:
     training = make(bench, tiny, source=True, source_classes=False)
     assert training.classes == 0
-    assert all(set(losses) == {"loss", "target"} for losses in one_epoch(training))
+    assert all(set(losses) == {"loss", "target"} for losses in bench.run_epoch(training))
 
 
 def test_running_statistics_are_the_targets_alone(bench: Any, tiny: Tiny) -> None:
@@ -127,13 +115,13 @@ def test_running_statistics_are_the_targets_alone(bench: Any, tiny: Tiny) -> Non
 
 def test_the_first_epochs_limit_stays(bench: Any, tiny: Tiny) -> None:
     training = make(bench, tiny)
-    one_epoch(training)
+    bench.run_epoch(training)
     limit = training.limit
     assert limit is not None
     training.bank.update(
         torch.arange(26), torch.randn(26, 16, generator=torch.Generator().manual_seed(1)), 0.0
     )
-    one_epoch(training, 1)
+    bench.run_epoch(training, 1)
     assert training.limit == limit
 
 
@@ -150,48 +138,31 @@ def test_the_rate_falls_tenfold_at_every_step(bench: Any, tiny: Tiny) -> None:
 def test_a_checkpoint_gives_the_same_next_epoch(
     bench: Any, tiny: Tiny, source: bool, moved: Any, weights: Any
 ) -> None:
-    training = make(bench, tiny, source=source)
-    one_epoch(training)
-    Checkpoints(bench.home / "kept").save(1, training.state_dict())
-    losses = one_epoch(training, 1)
-    other = make(bench, tiny, source=source, folder="other")
-    found = Checkpoints(bench.home / "kept").latest()
-    assert found is not None
-    other.load_state_dict(found[1])
-    assert one_epoch(other, 1) == losses
-    assert moved(weights(training.encoder), other.encoder) == []
-    assert torch.equal(training.bank.rows, other.bank.rows)
-    assert training.limit == other.limit
+    one, losses, other, again = bench.second_epochs(of(tiny), source=source)
+    assert losses == again != []
+    assert moved(weights(one.encoder), other.encoder) == []
+    assert torch.equal(one.bank.rows, other.bank.rows)
+    assert one.limit == other.limit
 
 
 def test_the_targets_identities_are_not_learnt_from(
     bench: Any, tiny: Tiny, moved: Any, weights: Any
 ) -> None:
-    honest = make(bench, tiny, folder="honest")
-    train(honest, honest.context)
-    bench.dataset = bench.dataset.relabelled()
-    blind = make(bench, tiny, folder="blind")
-    train(blind, blind.context)
+    honest, blind = bench.honest_and_blind(of(tiny))
     assert moved(weights(honest.encoder), blind.encoder) == []
 
 
 def test_nobody_clustered_is_every_image_alone(bench: Any, tiny: Tiny) -> None:
     training = make(bench, tiny, eps=0.03, min_samples=9)
-    losses = one_epoch(training)
+    losses = bench.run_epoch(training)
     assert len(losses) == 3
     assert training.quality["clusters"] == 0
     assert training.limit is None
 
 
 def test_the_stage_runs_it_and_leaves_an_encoder(bench: Any, tiny: Tiny) -> None:
-    settings = tiny(warmup={"method": "spcl", "spcl": SMALL})
-    context = bench.context("warmup", settings, parents=bench.parents("pretrain"))
-    assert warmup(context) == {}
-    state = torch.load(context.folder / "encoder.pt", weights_only=True)
-    start = load_encoder(context, "pretrain").state_dict()
-    assert state.keys() == start.keys()
+    start, state = bench.stage_result(of(tiny))
     assert not torch.equal(state["conv1.weight"], start["conv1.weight"])
-    assert REGISTRY.lookup("warmups", "spcl").component is SpclTraining
 
 
 def test_radii_outside_the_range_are_refused(tiny: Tiny) -> None:

@@ -14,14 +14,9 @@ from torch.nn import functional as F
 from gclbench.errors import UsageError
 from gclbench.losses.triplet import positive_pair_losses
 from gclbench.networks.id_encoder import IdOutput
-from gclbench.plan import Checkpoints
-from gclbench.registry import REGISTRY
 from gclbench.schema.self_training_warmups import SsgSettings
 from gclbench.stages import ssg
-from gclbench.stages.loop import train
-from gclbench.stages.pretrain import load_encoder
 from gclbench.stages.ssg import SsgTraining, averages, ssg_losses
-from gclbench.stages.warmup import warmup
 
 Tiny = Callable[..., Any]
 SMALL = {"iterations": 2, "epochs": 2, "batch_images": 4, "instances": 2, "lr": 0.01}
@@ -32,11 +27,10 @@ def settings_of(tiny: Tiny, **changes: Any) -> Any:
     return tiny(warmup={"method": "ssg", "ssg": {**SMALL, **CLUSTERS, **changes}})
 
 
-def make_training(
-    bench: Any, settings: Any, parent: str = "pretrain", **context: Any
-) -> SsgTraining:
-    made = bench.context("warmup", settings, parents=bench.parents(parent), **context)
-    return SsgTraining(made, load_encoder(made, parent))
+def make(bench: Any, tiny: Tiny, **changes: Any) -> SsgTraining:
+    training = bench.warmup(settings_of(tiny, **changes))
+    assert isinstance(training, SsgTraining)
+    return training
 
 
 def random_output(rows: int = 6) -> IdOutput:
@@ -87,7 +81,7 @@ def test_an_odd_number_of_parts_is_refused(bench: Any, tiny: Tiny) -> None:
         warmup=settings_of(tiny).model_dump()["warmup"], network={"id_encoder.parts": 3}
     )
     with pytest.raises(UsageError, match="3 parts"):
-        make_training(bench, settings)
+        bench.warmup(settings)
 
 
 def test_a_batch_needs_two_people() -> None:
@@ -106,7 +100,7 @@ def test_groupings_are_made_anew_when_an_iteration_begins(
         return real(rows, eps, **rest)
 
     monkeypatch.setattr(ssg, "kept_radius_labels", noted)
-    training = make_training(bench, settings_of(tiny))
+    training = make(bench, tiny)
     assert training.epochs == 4
     counts = []
     for epoch in range(4):
@@ -129,7 +123,7 @@ def test_each_grouping_clusters_its_own_rows(
         return real(rows, eps, **rest)
 
     monkeypatch.setattr(ssg, "kept_radius_labels", noted)
-    training = make_training(bench, settings_of(tiny))
+    training = make(bench, tiny)
     training.begin_epoch(0)
     training.encoder.eval()
     with torch.no_grad():
@@ -139,7 +133,7 @@ def test_each_grouping_clusters_its_own_rows(
 
 
 def test_an_image_that_any_grouping_leaves_out_is_not_trained_on(bench: Any, tiny: Tiny) -> None:
-    training = make_training(bench, settings_of(tiny))
+    training = make(bench, tiny)
     training.begin_epoch(0)
     training.labels[:, ::5] = torch.tensor([[0], [-1], [0]])
     drawn = torch.cat(list(training.begin_epoch(1)))
@@ -151,7 +145,7 @@ def test_an_image_that_any_grouping_leaves_out_is_not_trained_on(bench: Any, tin
 
 
 def test_the_reported_loss_is_the_sum_of_its_parts(bench: Any, tiny: Tiny) -> None:
-    training = make_training(bench, settings_of(tiny))
+    training = make(bench, tiny)
     losses = training.step(training.begin_epoch(0)[0])
     total = losses.pop("loss").item()
     assert sorted(losses) == ["embedding", "lower", "upper", "whole"]
@@ -159,32 +153,23 @@ def test_the_reported_loss_is_the_sum_of_its_parts(bench: Any, tiny: Tiny) -> No
 
 
 def test_without_a_cluster_an_epoch_has_no_batch(bench: Any, tiny: Tiny) -> None:
-    training = make_training(bench, settings_of(tiny, min_samples=999))
+    training = make(bench, tiny, min_samples=999)
     assert list(training.begin_epoch(0)) == []
 
 
 def test_a_sources_images_are_not_used(
     bench: Any, tiny: Tiny, moved: Callable[..., list[str]], weights: Callable[[Any], Any]
 ) -> None:
-    both = {"target": bench.dataset, "source": replace(bench.dataset, seed=7)}
-    alone = make_training(bench, settings_of(tiny), parent="source", folder="alone")
-    beside = make_training(
-        bench, settings_of(tiny), parent="source", folder="beside", datasets=both
-    )
-    for training in (alone, beside):
-        train(training, training.context)
+    source = replace(bench.dataset, seed=7)
+    alone, beside = bench.alone_and_beside(settings_of(tiny), source)
     assert moved(weights(alone.encoder), beside.encoder) == []
 
 
 def test_the_targets_identities_are_not_learnt_from(
     bench: Any, tiny: Tiny, moved: Callable[..., list[str]], weights: Callable[[Any], Any]
 ) -> None:
-    honest = make_training(bench, settings_of(tiny), folder="honest")
-    train(honest, honest.context)
+    honest, blind = bench.honest_and_blind(settings_of(tiny))
     assert 1 < len(honest.labels[0].unique()) < honest.labels.shape[1]
-    bench.dataset = bench.dataset.relabelled()
-    blind = make_training(bench, settings_of(tiny), folder="blind")
-    train(blind, blind.context)
     assert moved(weights(honest.encoder), blind.encoder) == []
 
 
@@ -196,15 +181,7 @@ def test_a_killed_run_ends_with_the_same_bits(
     moved: Callable[..., list[str]],
     weights: Callable[[Any], Any],
 ) -> None:
-    whole = make_training(bench, settings_of(tiny), folder="whole")
-    train(whole, whole.context)
-    killed = make_training(bench, settings_of(tiny), folder="killed")
-    for epoch in range(done):
-        for batch in killed.begin_epoch(epoch):
-            killed.step(batch)
-    Checkpoints(killed.context.folder / "checkpoints").save(done, killed.state_dict())
-    resumed = make_training(bench, settings_of(tiny), folder="killed")
-    train(resumed, resumed.context)
+    whole, resumed = bench.whole_and_resumed(settings_of(tiny), done)
     assert moved(weights(whole.encoder), resumed.encoder) == []
     assert torch.equal(whole.labels, resumed.labels)
 
@@ -212,25 +189,17 @@ def test_a_killed_run_ends_with_the_same_bits(
 def test_one_seed_gives_one_result_and_another_another(
     bench: Any, tiny: Tiny, moved: Callable[..., list[str]], weights: Callable[[Any], Any]
 ) -> None:
-    trained = []
-    for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
-        training = make_training(bench, settings_of(tiny), folder=folder, seed=seed)
-        train(training, training.context)
-        trained.append(training.encoder)
-    assert moved(weights(trained[0]), trained[1]) == []
-    assert "feat.weight" in moved(weights(trained[0]), trained[2])
+    runs = bench.of_seeds(settings_of(tiny), 0, 0, 1)
+    one, same, other = (run.encoder for run in runs)
+    assert moved(weights(one), same) == []
+    assert "feat.weight" in moved(weights(one), other)
 
 
 def test_the_stage_leaves_a_trained_encoder(bench: Any, tiny: Tiny) -> None:
-    context = bench.context("warmup", settings_of(tiny), parents=bench.parents("source"))
-    assert warmup(context) == {}
-    state = torch.load(context.folder / "encoder.pt", weights_only=True)
-    start = load_encoder(context, "source").state_dict()
-    assert state.keys() == start.keys()
+    start, state = bench.stage_result(settings_of(tiny), "source")
     assert not torch.equal(state["conv1.weight"], start["conv1.weight"])
-    assert REGISTRY.lookup("warmups", "ssg").component is SsgTraining
 
 
 def test_tracklets_are_an_error(video: Any, tiny: Tiny) -> None:
     with pytest.raises(UsageError, match="holds tracklets"):
-        make_training(video, settings_of(tiny))
+        make(video, tiny)

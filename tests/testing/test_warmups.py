@@ -91,6 +91,15 @@ def test_a_method_runs_in_one_setting_at_least_and_says_why_not_in_the_other(
         assert error is None or (method in str(error).lower() and error.remedy)
 
 
+@pytest.mark.parametrize("method", sorted({*shipped()} - {LOADED}))
+def test_a_method_runs_alone_by_a_recipe_of_its_name(method: str) -> None:
+    recipe = Content(environment={}, shipped=ROOT).recipe(method)
+    assert recipe.runs_here
+    assert recipe.stop == "warmup"
+    assert recipe.reference
+    assert dict(recipe.set) == {"warmup.method": method}
+
+
 @pytest.fixture(scope="module")
 def registry() -> Iterator[pytest.MonkeyPatch]:
     """A registry that forgets what is added to it."""

@@ -233,7 +233,7 @@ _SPECS: dict[str, TwinSpec] = {
         skirt_share=0.08,
         shorts_share=0.08,
         backpack_share=0.38,
-        # A person has one tracklet in a camera: nothing but another camera's can be matched with it.
+        # A person has one tracklet in a camera: only another camera's can be matched with it.
         images_per_visit=(1, 1),
         train_images_per_visit=(1, 1),
         reverse_share=0.4,

@@ -25,7 +25,7 @@ from gclbench.losses.exemplar import exemplar_loss
 from gclbench.memory.ordered import OrderedBank
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.registry import register
-from gclbench.stages.augmented import augmented, refuse_tracklets
+from gclbench.stages.augmented import augmented
 from gclbench.stages.context import StageContext
 from gclbench.stages.loop import endless_batches
 from gclbench.stages.supervised import (
@@ -42,8 +42,9 @@ Batch = tuple[Tensor, Tensor | None]
 class EcnTraining:
     """ECN (CVPR'19): every image against a memory of all, its nearest ones as the same."""
 
+    takes_tracklets = False
+
     def __init__(self, context: StageContext, encoder: IdEncoder) -> None:
-        refuse_tracklets(context, "ECN")
         self.context, self.encoder = context, encoder
         self.settings = settings = context.settings.warmup.ecn
         self.epochs = settings.epochs

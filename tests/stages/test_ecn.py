@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from gclbench.errors import UsageError
 from gclbench.plan import Checkpoints
 from gclbench.registry import REGISTRY
 from gclbench.stages import ecn
@@ -166,8 +165,3 @@ def test_the_stage_runs_it_and_leaves_an_encoder(bench: Any, tiny: Tiny) -> None
     start = load_encoder(context, "pretrain").state_dict()
     assert not torch.equal(state["conv1.weight"], start["conv1.weight"])
     assert REGISTRY.lookup("warmups", "ecn").component is EcnTraining
-
-
-def test_tracklets_are_an_error(video: Any, tiny: Tiny) -> None:
-    with pytest.raises(UsageError, match="holds tracklets"):
-        make(video, tiny)

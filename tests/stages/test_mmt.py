@@ -11,7 +11,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from gclbench.errors import UsageError
 from gclbench.evaluation.preprocess import to_network
 from gclbench.losses.triplet import soft_triplet_losses, softmax_triplet_losses
 from gclbench.plan import Checkpoints
@@ -254,8 +253,3 @@ def test_the_stage_leaves_teacher_one(bench: Any, tiny: Tiny) -> None:
     assert state.keys() == teacher.keys()
     assert all(torch.equal(state[name], teacher[name]) for name in state)
     assert REGISTRY.lookup("warmups", "mmt").component is MmtTraining
-
-
-def test_tracklets_are_an_error(video: Any, tiny: Tiny) -> None:
-    with pytest.raises(UsageError, match="holds tracklets"):
-        make_training(video, settings_of(tiny))

@@ -229,8 +229,3 @@ def test_the_stage_leaves_a_trained_encoder(bench: Any, tiny: Tiny) -> None:
     assert state.keys() == start.keys()
     assert not torch.equal(state["conv1.weight"], start["conv1.weight"])
     assert REGISTRY.lookup("warmups", "ssg").component is SsgTraining
-
-
-def test_tracklets_are_an_error(video: Any, tiny: Tiny) -> None:
-    with pytest.raises(UsageError, match="holds tracklets"):
-        make_training(video, settings_of(tiny))

@@ -62,6 +62,13 @@ class IdEncoder(ResNet):
         return self.feat.out_features
 
     def forward(self, images: Tensor, frames: int = 1) -> IdOutput:
+        pooled, stripes = self.pool(images)
+        if frames > 1:
+            pooled = _over_frames(pooled, frames)
+        return IdOutput(stripes, self.embed(pooled), pooled)
+
+    def pool(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the global average (B, C) and the stripes' (B, C, parts, 1): no head is run."""
         if images.dim() != 4 or images.shape[1] != 3:
             raise ShapeError(f"images have shape {tuple(images.shape)}, expected (B, 3, H, W).")
         maps = self.trunk(images)
@@ -70,10 +77,7 @@ class IdEncoder(ResNet):
                 f"a map of height {maps.shape[2]} cannot be cut into {self.parts} parts; "
                 f"images of height {images.shape[2]} are too small."
             )
-        pooled = maps.mean((2, 3))
-        if frames > 1:
-            pooled = _over_frames(pooled, frames)
-        return IdOutput(self._stripes(maps), self.embed(pooled), pooled)
+        return maps.mean((2, 3)), self._stripes(maps)
 
     def embed(self, pooled: Tensor) -> Tensor:
         """Return f (B, E) of pooled vectors (B, C): the head alone."""

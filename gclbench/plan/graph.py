@@ -13,6 +13,7 @@ from gclbench.plan.node import Node, node_key
 from gclbench.plan.weights import weight_digests
 from gclbench.schema import Settings, Stage
 from gclbench.schema.settings import VIDEO_ROLES, MeshSettings
+from gclbench.schema.warmups import WarmupSettings
 
 Components = Callable[[str, str], int]
 Fingerprint = Callable[[str, Settings], str]
@@ -202,14 +203,14 @@ def stage_settings(
     """Return the part of the settings that a stage reads, as plain data; it enters the key.
 
     Every stage reads the image size and E_id's size; stage 3 also the frames of a step, where the
-    role `target` has tracklets. `generative` stages also read L_gan, the
-    sizes of E_str, G and D, and where meshes come from. Places (`data.root`, `mesh.root`,
-    `renderer`, weight files and checkpoints) and the world's sizes are left out: fingerprints
-    stand for them.
+    role `target` has tracklets, as stage 1 what its method reads of tracklets alone. `generative`
+    stages also read L_gan, the sizes of E_str, G and D, and where meshes come from. Places
+    (`data.root`, `mesh.root`, `renderer`, weight files and checkpoints) and the world's sizes are
+    left out: fingerprints stand for them.
     """
     full = settings.model_dump(mode="json")
     data, network = full["data"], full["network"]
-    del full["gan"]["checkpoint"], full["warmup"]["checkpoint"]["path"]
+    del full["gan"]["checkpoint"]
     read: dict[str, Any] = {
         "data": {"height_px": data["height_px"], "width_px": data["width_px"]},
         "network": {"id_encoder": network["id_encoder"]},
@@ -220,7 +221,7 @@ def stage_settings(
         names = [n for n in full["pretrain"] if n != "weights"] if rendered else ["kind"]
         read["pretrain"] = {name: full["pretrain"][name] for name in names}
     elif stage is Stage.WARMUP:
-        read["warmup"] = _warmup_settings(full["warmup"])
+        read["warmup"] = _warmup_settings(settings.warmup, tracklets=target in VIDEO_ROLES)
     elif stage is Stage.EVALUATE:
         read["evaluate"] = _evaluate_settings(full["evaluate"])
     elif stage is not Stage.GAN:
@@ -237,13 +238,20 @@ def stage_settings(
     return read
 
 
-def _warmup_settings(warmup: dict[str, Any]) -> dict[str, Any]:
-    """What a method reads: the section of its name, or the plain fields where it has none."""
-    method = warmup["method"]
-    sections = {name for name, value in warmup.items() if isinstance(value, dict)}
-    if method in sections:
-        return {"method": method, method: warmup[method]}
-    return {name: value for name, value in warmup.items() if name not in sections}
+def _warmup_settings(warmup: WarmupSettings, *, tracklets: bool) -> dict[str, Any]:
+    """What a method reads: the section of its name, or the plain fields where it has none.
+
+    A section may name fields that only tracklets are read with (`tracklets_only`).
+    """
+    full = warmup.model_dump(mode="json")
+    del full["checkpoint"]["path"]
+    method = warmup.method
+    sections = {name for name, value in full.items() if isinstance(value, dict)}
+    if method not in sections:
+        return {name: value for name, value in full.items() if name not in sections}
+    idle = () if tracklets else getattr(getattr(warmup, method), "tracklets_only", ())
+    read = {name: value for name, value in full[method].items() if name not in idle}
+    return {"method": method, method: read}
 
 
 def _evaluate_settings(evaluate: dict[str, Any]) -> dict[str, Any]:

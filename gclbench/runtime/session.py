@@ -20,7 +20,7 @@ from gclbench.plan import ArtifactStore, Cell, Node, Plan, build_cells, build_pl
 from gclbench.runtime.catalog import load_catalog, revision, space
 from gclbench.runtime.worker import RunConfig, run_node
 from gclbench.schema import Layout, NodeRecord, Profile, Settings, Stage, Study
-from gclbench.schema.settings import DataSettings, WorldSettings
+from gclbench.schema.settings import VIDEO_ROLES, DataSettings, WorldSettings
 from gclbench.tracking.store import RunStore
 
 METRICS = ("mAP", "R1", "R5", "R10")
@@ -85,10 +85,7 @@ class Session:
             cell for study in self.studies for cell in self._cells(study)
         )
         load_catalog()
-        from gclbench.stages.joint import build_augmentations
-
-        for settings in {repr(cell.settings.joint): cell.settings for cell in self.cells}.values():
-            build_augmentations(settings)  # names that do not go together: before any training
+        self._check_components()
         self.plan: Plan = build_plan(self.cells, revision, self._fingerprint, space)
 
     def _cells(self, study: Study) -> list[Cell]:
@@ -102,6 +99,24 @@ class Session:
             tasks=self._known(study, "tasks", [task.name for task in study.tasks]),
             searching=self.request.searching,
         )
+
+    def _check_components(self) -> None:
+        """Refuse, before any training, augmentations and warm-ups that cannot do as asked."""
+        from gclbench.stages.demands import check_demands
+        from gclbench.stages.joint import build_augmentations
+
+        for settings in {repr(cell.settings.joint): cell.settings for cell in self.cells}.values():
+            build_augmentations(settings)
+        for cell in self.cells:
+            if cell.stop in (Stage.PRETRAIN, Stage.SOURCE):  # no stage 1
+                continue
+            roles = [role for role in (cell.task.target, cell.source) if role in VIDEO_ROLES]
+            check_demands(
+                cell.settings.warmup.method,
+                f"task '{cell.task.name}'",
+                sourced=cell.source is not None,
+                tracklets=[str(role) for role in roles],
+            )
 
     def _known(self, study: Study, word: str, names: list[str]) -> tuple[str, ...] | None:
         wanted: tuple[str, ...] | None = getattr(self.request, word)
@@ -252,7 +267,8 @@ class Session:
 def open_session(request: Request) -> Session:
     """Read the content, resolve all cells and build the plan; nothing runs yet.
 
-    Raises ContentError, OverrideError, UnknownNameError for a wrong request, DataMissingError when
-    `data.root` does not hold the datasets that the studies name.
+    Raises ContentError, OverrideError, UnknownNameError for a wrong request, UsageError for
+    augmentations that do not go together or a task that its warm-up does not take,
+    DataMissingError when `data.root` does not hold the datasets that the studies name.
     """
     return Session(request, Content(request.content_dirs))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
@@ -80,14 +80,19 @@ class MmclSettings(Model):
 class SclSettings(Model):
     """`warmup.method=scl` (Pang et al., arXiv 2010.07608). Defaults: the code's `test.yml`.
 
-    Every image attracts `positives` near neighbours and repels the `negatives` next ones (at most
+    Every sample attracts `positives` near neighbours and repels the `negatives` next ones (at most
     as many as there are); in the first `init_epochs` it knows itself only. lambda_t: weight of the
     own row, alpha scales the others'. lambda_p: weight of the stripes' loss, lambda_g: of the
     global distance in the search. lambda_c: what a neighbour of the same camera is put back by.
+    `frames` of a tracklet are seen at a visit.
     """
+
+    # Where the target has images they are not read, and enter no key.
+    tracklets_only: ClassVar[frozenset[str]] = frozenset({"frames"})
 
     epochs: PositiveInt = 50
     batch_size: Annotated[int, Field(ge=2)] = 8
+    frames: PositiveInt = 4
     lr: PositiveFloat = 1e-3
     new_layer_lr_factor: PositiveFloat = 1.0
     lr_step_epochs: PositiveInt = 200

@@ -23,7 +23,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gclbench.datasets.base import Bytes
-from gclbench.errors import UsageError
 from gclbench.evaluation.features import extract_features
 from gclbench.evaluation.preprocess import to_network
 from gclbench.losses.triplet import batch_hard_losses, positive_pair_losses
@@ -99,22 +98,14 @@ class ActTraining:
     """ACT (AAAI'20): UDAP's self-training, then asymmetric co-teaching. Wants a source.
 
     `encoder` is the main network: it alone is clustered with and kept. `co` takes its weights
-    when ACT proper starts. Raises UsageError for a task without a source, or with tracklets.
+    when ACT proper starts.
     """
 
+    needs_source = True
+    takes_tracklets = False
+
     def __init__(self, context: StageContext, encoder: IdEncoder) -> None:
-        if "source" not in context.parents:
-            raise UsageError(
-                "ACT needs a labelled source, and this task has none.",
-                "Run it on a uda task, or choose another warmup.method.",
-            )
         target, source = context.datasets["target"], context.datasets["source"]
-        for dataset in (target, source):
-            if dataset.train.starts is not None:
-                raise UsageError(
-                    f"ACT is defined for images, and {dataset.label} holds tracklets.",
-                    "Choose warmup.method=buc or jvtc.",
-                )
         self.context, self.encoder = context, encoder
         self.settings = context.settings.warmup.act
         self.epochs = (

@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gclbench.augmentations.multi import Multi
-from gclbench.errors import UsageError
 from gclbench.evaluation.preprocess import to_network
-from gclbench.stages.context import StageContext
 
 # Multi's own defaults: 10 px of padding, up to 40 % erased.
 _AUGMENTATION = Multi()
@@ -24,13 +22,3 @@ def augmented(
     height_px, width_px = pixels.shape[-2:]
     chance = _AUGMENTATION.sample(len(pixels), generator, height_px, width_px)
     return _AUGMENTATION.apply(pixels, chance)
-
-
-def refuse_tracklets(context: StageContext, method: str) -> None:
-    """Raise UsageError where a dataset of the stage holds tracklets: `method` reads images."""
-    for dataset in context.datasets.values():
-        if dataset.train.starts is not None:
-            raise UsageError(
-                f"{method} runs on images here, and {dataset.label} holds tracklets.",
-                "Choose warmup.method=buc or jvtc.",
-            )

@@ -21,7 +21,6 @@ from gclbench.memory.ordered import OrderedBank, hardest, means
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.pseudolabels.jaccard_dbscan import pseudo_labels
 from gclbench.registry import register
-from gclbench.stages.augmented import refuse_tracklets
 from gclbench.stages.cluster_training import ClusterTraining
 from gclbench.stages.context import StageContext
 from gclbench.stages.gallery_batches import GalleryGroups
@@ -32,11 +31,11 @@ from gclbench.stages.loop import descend
 class ClusterContrastTraining(ClusterTraining):
     """Cluster Contrast (ACCV'22): contrast against a memory of clusters."""
 
+    takes_tracklets = False
     bank: OrderedBank
 
     def __init__(self, context: StageContext, encoder: IdEncoder) -> None:
         self.settings = context.settings.warmup.cluster_contrast
-        refuse_tracklets(context, "Cluster Contrast")
         super().__init__(context, encoder, self.settings)
 
     def begin_epoch(self, epoch: int) -> Sequence[Tensor]:

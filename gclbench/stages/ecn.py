@@ -25,7 +25,7 @@ from gclbench.losses.exemplar import exemplar_loss
 from gclbench.memory.ordered import OrderedBank
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.registry import register
-from gclbench.stages.augmented import augmented, refuse_tracklets
+from gclbench.stages.augmented import augmented
 from gclbench.stages.context import StageContext
 from gclbench.stages.loop import descend
 from gclbench.stages.source_branch import Batch, SourceBranch, batches_beside
@@ -36,8 +36,9 @@ from gclbench.stages.supervised import set_lr, sgd_with_new_layers
 class EcnTraining:
     """ECN (CVPR'19): every image against a memory of all, its nearest ones as the same."""
 
+    takes_tracklets = False
+
     def __init__(self, context: StageContext, encoder: IdEncoder) -> None:
-        refuse_tracklets(context, "ECN")
         self.context, self.encoder = context, encoder
         self.settings = settings = context.settings.warmup.ecn
         self.epochs = settings.epochs

@@ -29,6 +29,28 @@ def rows_of(dataset: Dataset, batch: Tensor, frames: int, draws: torch.Generator
     return torch.from_numpy(rows.reshape(-1))
 
 
+def all_rows_of(dataset: Dataset, batch: Tensor) -> tuple[Tensor, Tensor]:
+    """All training images of samples `batch` (B,): their rows (F,), and places (F,) in the batch.
+
+    The first frames of all samples come first, then their second ones: a part of the rows shows
+    as many samples as it can, which is what BatchNorm wants of it.
+    """
+    spans = torch.from_numpy(dataset.train.spans)
+    first, lengths = spans[batch], spans[batch + 1] - spans[batch]
+    places = torch.arange(len(batch)).repeat_interleave(lengths)
+    frames = torch.arange(len(places)) - (lengths.cumsum(0) - lengths)[places]
+    order = torch.argsort(frames, stable=True)
+    return (first[places] + frames)[order], places[order]
+
+
+def mean_by_place(values: Tensor, places: Tensor) -> Tensor:
+    """Average the values (F, ...) of each place 0 ... B - 1 of `places` (F,) -> (B, ...)."""
+    known = places.to(values.device)
+    return torch.stack(
+        [values[known == place].mean(dim=0) for place in range(int(places.max()) + 1)]
+    )
+
+
 def apply_to_frames(augmentation: Any, inputs: Tensor, params: Any, frames: int) -> Tensor:
     """Apply one draw per sample to each of its frames: inputs (B * T, ...) -> (B * T, ...).
 

@@ -23,7 +23,6 @@ from torch.nn import functional as F
 
 from gclbench.augmentations.crop_rotate_jitter import CropRotateJitter
 from gclbench.augmentations.multi import Multi
-from gclbench.errors import UsageError
 from gclbench.evaluation.preprocess import to_network
 from gclbench.losses.multi_label import multi_label_loss
 from gclbench.memory.mmcl import MmclMemory
@@ -52,16 +51,13 @@ def mmcl_views(images: Tensor, generator: torch.Generator) -> Tensor:
 class MmclTraining:
     """MMCL (CVPR'20): multi-label classification against a memory of all images."""
 
+    takes_tracklets = False
+
     def __init__(self, context: StageContext, encoder: IdEncoder) -> None:
         self.context, self.encoder = context, encoder
         self.settings = context.settings.warmup.mmcl
         self.epochs = self.settings.epochs
         target = context.datasets["target"]
-        if target.train.starts is not None:
-            raise UsageError(
-                f"MMCL is defined for images, and {target.label} holds tracklets.",
-                "Choose warmup.method=buc or jvtc.",
-            )
         self.images = target.images("train")
         self.memory = MmclMemory(len(self.images), encoder.embedding_dim, context.device)
         self.optimizer = sgd_with_new_layers(

@@ -32,7 +32,7 @@ from gclbench.networks.id_encoder import IdEncoder
 from gclbench.pseudolabels.kept_radius import kept_radius_labels
 from gclbench.registry import register
 from gclbench.schema.self_training_warmups import MmtSettings
-from gclbench.stages.augmented import augmented, refuse_tracklets
+from gclbench.stages.augmented import augmented
 from gclbench.stages.checkpoint import refit_statistics
 from gclbench.stages.context import StageContext
 from gclbench.stages.gallery_batches import GalleryGroups
@@ -63,11 +63,12 @@ class MmtTraining:
 
     Classifiers and Adam start anew in every epoch, as in the public code: the four encoders and
     DBSCAN's radius are all that lasts. With a source, E_id comes from there; its images are not
-    used again. Raises UsageError for tracklets.
+    used again.
     """
 
+    takes_tracklets = False
+
     def __init__(self, context: StageContext, encoder: IdEncoder) -> None:
-        refuse_tracklets(context, "MMT")
         self.context = context
         self.settings: MmtSettings = context.settings.warmup.mmt
         self.epochs = self.settings.epochs

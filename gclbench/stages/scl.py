@@ -9,7 +9,11 @@ Differs    - The global head is E_id's own (Linear, BatchNorm; 512 features for 
            - All gradients of a step come from one state of the mixture memory, which is updated
              afterwards in the code's order. `update_in_backward` brings back the code's way, where
              the slope of a positive sees what the ones before it have written.
-           - A last batch of one image joins the one before it: BatchNorm needs two.
+           - A last batch of one sample joins the one before it: BatchNorm needs two.
+Tracklets  A sample is an image or a tracklet: one row in each memory, one camera. A step sees
+           `frames` of a tracklet, each flipped or not for itself; the averages over an image and
+           over its stripes are averaged over them, then embedded (scl.md 1). The first pass, which
+           fills the memories, sees all kept frames (the code's: as many as a step).
 Source set It has none: after UDA's supervised start, only the target is trained on.
 """
 
@@ -32,6 +36,7 @@ from gclbench.networks.stripe_heads import StripeHeads
 from gclbench.pseudolabels.scl import Distances, draw, negatives_left, select
 from gclbench.registry import register
 from gclbench.stages.context import StageContext
+from gclbench.stages.frames import all_rows_of, frames_of, mean_by_place, rows_of
 from gclbench.stages.loop import shuffled_batches
 from gclbench.stages.supervised import set_lr, sgd_with_new_layers
 
@@ -71,23 +76,25 @@ class NeighbourMemory:
 
 @register("warmups", "scl", revision=1)
 class SclTraining:
-    """SCL: each image attracts its nearest neighbours and repels the next ones (ACM TOMM)."""
+    """SCL: each sample attracts its nearest neighbours and repels the next ones (ACM TOMM)."""
 
     def __init__(self, context: StageContext, encoder: IdEncoder) -> None:
         self.context, self.encoder = context, encoder
         self.settings = settings = context.settings.warmup.scl
         self.epochs = settings.epochs
-        target, device = context.datasets["target"], context.device
-        self.images = target.images("train")
-        size, dim, parts = len(self.images), encoder.embedding_dim, encoder.parts
-        negatives_left(size, settings.positives, settings.negatives)  # before hours of training
-        self.cams = torch.from_numpy(target.train.cams).to(device)
+        self.target, device = context.datasets["target"], context.device
+        self.images = self.target.images("train")
+        self.frames = frames_of(self.target, settings.frames)
+        self.size, dim, parts = len(self.target.train), encoder.embedding_dim, encoder.parts
+        # Too few samples: said before hours of training.
+        negatives_left(self.size, settings.positives, settings.negatives)
+        self.cams = torch.from_numpy(self.target.train.cams).to(device)
         self.heads = StripeHeads(
             encoder.channels, parts, dim, context.torch_generator("stripes")
         ).to(device)
         self.distances = Distances(settings.lambda_g, settings.lambda_c)
-        self.memory = NeighbourMemory(size, parts, dim, device)
-        self.mixture = MixtureBank(size, dim, device)
+        self.memory = NeighbourMemory(self.size, parts, dim, device)
+        self.mixture = MixtureBank(self.size, dim, device)
         self.optimizer = sgd_with_new_layers(
             encoder,
             list(self.heads.parameters()),
@@ -107,13 +114,14 @@ class SclTraining:
         positives = settings.positives if self.selects else 0
         self.weights = position_weights(positives, settings.lambda_t, settings.alpha)
         set_lr(self.optimizer, 0.1 ** ((epoch + 1) // settings.lr_step_epochs))
+        self.frame_draws = self.context.torch_generator("frames", epoch)
         self.augment = self.context.torch_generator("augment", epoch)
         self.others = self.context.torch_generator("negatives", epoch)
         return self._batches(self.context.torch_generator("order", epoch))
 
     def _batches(self, generator: torch.Generator) -> list[Tensor]:
-        """All images, shuffled."""
-        every = torch.arange(len(self.images))
+        """All samples, shuffled."""
+        every = torch.arange(self.size)
         batches = shuffled_batches(every, self.settings.batch_size, generator, drop_last=False)
         if len(batches) > 1 and len(batches[-1]) == 1:
             batches[-2:] = [torch.cat(batches[-2:])]
@@ -122,17 +130,37 @@ class SclTraining:
     @torch.no_grad()
     def _fill(self) -> None:
         """One pass in training mode, as in the code: flipped images, the batches' statistics."""
+        self.frame_draws = self.context.torch_generator("frames", "fill")
         self.augment = self.context.torch_generator("augment", "fill")
+        see = self._see if self.target.train.starts is None else self._see_all
         for batch in self._batches(self.context.torch_generator("order", "fill")):
-            self.memory.visit(batch.to(self.context.device), *self._see(batch), momentum=0.0)
+            self.memory.visit(batch.to(self.context.device), *see(batch), momentum=0.0)
 
     def _see(self, batch: Tensor) -> tuple[Tensor, Tensor]:
         """Return v_g (B, E) and the stripes' v_l (B, S, E/S) of flipped images, of length 1."""
-        images = to_network(self.images[batch.numpy()]).to(self.context.device)
+        rows = rows_of(self.target, batch, self.frames, self.frame_draws)
+        output = self.encoder(self._flipped(rows), self.frames)
+        stripes = output.f_id
+        if self.frames > 1:
+            stripes = stripes.unflatten(0, (-1, self.frames)).mean(dim=1)
+        return F.normalize(output.embedding), self.heads(stripes)
+
+    def _see_all(self, batch: Tensor) -> tuple[Tensor, Tensor]:
+        """As `_see`, of all kept frames; no more of them at a time than a step has."""
+        rows, places = all_rows_of(self.target, batch)
+        parts = rows.split(len(batch) * self.frames)
+        seen = [self.encoder.pool(self._flipped(part)) for part in parts]
+        pooled, stripes = (
+            mean_by_place(torch.cat(each), places) for each in zip(*seen, strict=True)
+        )
+        return F.normalize(self.encoder.embed(pooled)), self.heads(stripes)
+
+    def _flipped(self, rows: Tensor) -> Tensor:
+        """The images of some rows, each flipped or not for itself."""
+        images = to_network(self.images[rows.numpy()]).to(self.context.device)
         height_px, width_px = images.shape[-2:]
-        chance = SCL_AUGMENTATION.sample(len(batch), self.augment, height_px, width_px)
-        output = self.encoder(SCL_AUGMENTATION.apply(images, chance))
-        return F.normalize(output.embedding), self.heads(output.f_id)
+        chance = SCL_AUGMENTATION.sample(len(rows), self.augment, height_px, width_px)
+        return SCL_AUGMENTATION.apply(images, chance)
 
     def step(self, batch: Tensor) -> dict[str, Tensor | float]:
         rows = batch.to(self.context.device)
@@ -165,7 +193,7 @@ class SclTraining:
         settings = self.settings
         if not self.selects:
             wanted = settings.positives + settings.negatives
-            return draw(rows, len(self.images), wanted, self.others)
+            return draw(rows, self.size, wanted, self.others)
         same_camera = self.cams[rows][:, None] == self.cams[None, :]
         memory = self.memory
         distances = self.distances(

@@ -25,7 +25,6 @@ from gclbench.memory.ordered import OrderedBank
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.pseudolabels.self_paced import self_paced_labels
 from gclbench.registry import register
-from gclbench.stages.augmented import refuse_tracklets
 from gclbench.stages.cluster_training import ClusterTraining
 from gclbench.stages.context import StageContext
 from gclbench.stages.gallery_batches import GalleryGroups
@@ -39,9 +38,10 @@ Batch = tuple[Tensor, Tensor | None]
 class SpclTraining(ClusterTraining):
     """SpCL (NeurIPS'20): contrast against clusters, single images and source classes."""
 
+    takes_tracklets = False
+
     def __init__(self, context: StageContext, encoder: IdEncoder) -> None:
         self.settings = context.settings.warmup.spcl
-        refuse_tracklets(context, "SpCL")
         super().__init__(context, encoder, self.settings)
         self.limit: float | None = None
         self.source_labels: Tensor | None = None

@@ -29,7 +29,6 @@ from gclbench.networks.id_encoder import IdEncoder, IdOutput
 from gclbench.pseudolabels.kept_radius import kept_radius_labels
 from gclbench.registry import register
 from gclbench.schema.self_training_warmups import SsgSettings
-from gclbench.stages.augmented import refuse_tracklets
 from gclbench.stages.context import StageContext
 from gclbench.stages.identity_batches import IdentityGroups
 from gclbench.stages.jvtc import jvtc_views
@@ -57,11 +56,12 @@ class SsgTraining:
     """SSG (ICCV'19): triplets of whole bodies and halves, each with clusters of its own.
 
     With a source, E_id comes from there; its images are not used again. Raises UsageError where
-    E_id has an odd number of parts, and for tracklets.
+    E_id has an odd number of parts.
     """
 
+    takes_tracklets = False
+
     def __init__(self, context: StageContext, encoder: IdEncoder) -> None:
-        refuse_tracklets(context, "SSG")
         if encoder.parts % 2:
             raise UsageError(
                 f"SSG halves a body, and E_id cuts it into {encoder.parts} parts.",

@@ -7,16 +7,27 @@ import torch
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.registry import REGISTRY, register
 from gclbench.stages.context import StageContext
+from gclbench.stages.demands import check_demands
 from gclbench.stages.loop import train
 from gclbench.stages.pretrain import load_encoder, new_encoder
 
 
 @register("stages", "warmup", revision=1)
 def warmup(context: StageContext) -> dict[str, float]:
-    """Stage 1: train E_id without target labels by `warmup.method`."""
+    """Stage 1: train E_id without target labels by `warmup.method`.
+
+    Raises UsageError where the method demands another task; see `stages.demands`.
+    """
+    name = context.settings.warmup.method
+    held = [each for each in context.datasets.values() if each.train.starts is not None]
+    check_demands(
+        name,
+        "this task",
+        sourced="source" in context.parents,
+        tracklets=[each.label for each in held],
+    )
     encoder = _start(context)
-    method = REGISTRY.lookup("warmups", context.settings.warmup.method).component
-    training = method(context, encoder)
+    training = REGISTRY.lookup("warmups", name).component(context, encoder)
     train(training, context)
     torch.save(encoder.state_dict(), context.folder / "encoder.pt")
     return {}

@@ -57,8 +57,9 @@ class TinySet:
     """What stage 1 asks of a dataset: people who are dressed in two colours, before three cameras.
 
     Of `people` there are five training images each, besides `strays` of pure noise; query and
-    gallery hold the same people once, and twice. Another `seed` has other people. Writing to
-    its images is an error, as it is with the memory maps of a real one.
+    gallery hold the same people once, and twice. Another `seed` has other people. With
+    `tracklets`, samples have one, two, three, one, ... frames. Writing to its images is an error,
+    as it is with the memory maps of a real one.
     """
 
     people: int = 8
@@ -66,6 +67,7 @@ class TinySet:
     seed: int = 0
     label: str = "tiny"
     role: str = "market1501"
+    tracklets: bool = False
     fingerprint: str = "0" * 64
     synthetic: bool = True
     height_px: int = HEIGHT_PX
@@ -112,16 +114,23 @@ class TinySet:
         strays = self.people + np.arange(self.strays if split == "train" else 0)
         return np.concatenate([shown, strays])
 
+    def _lengths(self, split: str) -> NDArray[np.int64]:
+        """How many images each sample of a split has."""
+        number = np.arange(len(self._people_of(split)))
+        return number % 3 + 1 if self.tracklets else np.ones_like(number)
+
     def _drawn(self, split: str) -> ImageTable:
         people = self._people_of(split)
         number = np.arange(len(people))
+        starts = np.cumsum([0, *self._lengths(split)])
         first = {"train": 0, "query": 0, "gallery": 1}[split]
         spread = 1 if split == "query" else _CAMERAS - first
         return ImageTable(
-            paths=tuple(f"{split}/{index:03d}.jpg" for index in number),
+            paths=tuple(f"{split}/{index:03d}.jpg" for index in range(starts[-1])),
             pids=people + (0 if split == "train" else 100),
             cams=first + number % spread,
             frames=400 * people + 60 * (number % 5),
+            starts=starts if self.tracklets else None,
         )
 
     @cached_property
@@ -129,7 +138,8 @@ class TinySet:
         colours = numpy_generator(self.seed, "colours").uniform(20, 235, (self.people, 2, 3))
         pixels = {}
         for split in SPLITS:
-            rng, people = numpy_generator(self.seed, "pixels", split), self._people_of(split)
+            rng = numpy_generator(self.seed, "pixels", split)
+            people = np.repeat(self._people_of(split), self._lengths(split))
             images = rng.normal(0, 15, (len(people), HEIGHT_PX, WIDTH_PX, 3))
             known = people < self.people
             images[known, : HEIGHT_PX // 2] += colours[people[known], 0][:, None, None]

@@ -6,7 +6,8 @@ class TestMine(WarmupContract):
         return WarmupCase(tiny_settings({"warmup.method": "mine"}))
 
 Two or three epochs are enough, and one more for every phase that begins later. A method that also
-learns from a labelled source has a second class, with `sourced=True`.
+learns from a labelled source has a second class, with `sourced=True`; one for tracklets has a
+class with `tracklets=True`.
 """
 
 from __future__ import annotations
@@ -36,19 +37,26 @@ from gclbench.stages.warmup import warmup
 from gclbench.testing.tiny_set import TinySet
 
 _ALL = 10_000
-TARGET, SOURCE = TinySet(), TinySet(people=6, strays=0, seed=1, label="tiny source")
+IMAGES, SOURCE = TinySet(), TinySet(people=6, strays=0, seed=1, label="tiny source")
+TRACKLETS = TinySet(label="tiny tracklets", role="mars", tracklets=True)
 
 
 @dataclass(frozen=True)
 class WarmupCase:
     """A warm-up at tiny sizes (`settings.warmup.method` names it); `sourced`: after a source.
 
-    `draws=False` says that nothing is random, as with a file that is only loaded.
+    `tracklets`: its target has tracklets. `draws=False` says that nothing is random, as with a
+    file that is only loaded.
     """
 
     settings: Settings
     sourced: bool = False
     draws: bool = True
+    tracklets: bool = False
+
+    @property
+    def target(self) -> TinySet:
+        return TRACKLETS if self.tracklets else IMAGES
 
 
 @dataclass(frozen=True)
@@ -63,14 +71,14 @@ class Finished:
 def finish(
     case: WarmupCase,
     *,
-    target: TinySet = TARGET,
+    target: TinySet | None = None,
     seed: int = 0,
     checkpoints: Mapping[str, bytes] | None = None,
 ) -> Finished:
     """Run stage 1 to its end, from the checkpoint files given on where there are some."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        context = _context(case, folder, target, seed)
+        context = _context(case, folder, target or case.target, seed)
         saved = folder / "run" / "checkpoints"
         saved.mkdir(parents=True)
         for file, content in (checkpoints or {}).items():
@@ -195,10 +203,10 @@ class WarmupContract:
         torch.save(whole(case).encoder, tmp_path / "encoder.pt")
         (tmp_path / "next").mkdir()
         context = replace(
-            _context(case, tmp_path / "next", TARGET, 0), parents={"warmup": tmp_path}
+            _context(case, tmp_path / "next", case.target, 0), parents={"warmup": tmp_path}
         )
         encoder = load_encoder(context, "warmup").eval()
-        images = torch.randn(4, 3, TARGET.height_px, TARGET.width_px, generator=_generator())
+        images = torch.randn(4, 3, IMAGES.height_px, IMAGES.width_px, generator=_generator())
         with torch.no_grad():
             assert bool(torch.isfinite(encoder(images).embedding).all())
 
@@ -219,7 +227,7 @@ class WarmupContract:
             assert resumed.epochs == done.epochs, f"after epoch {epoch}"
 
     def test_the_labels_of_the_target_reach_no_weight(self, case: WarmupCase) -> None:
-        blind = finish(case, target=TARGET.relabelled())
+        blind = finish(case, target=case.target.relabelled())
         assert differing(blind.encoder, whole(case).encoder) == []
 
     def test_the_global_generators_are_not_touched(self, case: WarmupCase) -> None:

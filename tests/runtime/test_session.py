@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gclbench.errors import DataMissingError, TrainingError, UnknownNameError
+from gclbench.errors import DataMissingError, TrainingError, UnknownNameError, UsageError
 from gclbench.executors.events import NodeFailed, NodeFinished, Outcome
 from gclbench.runtime import session as session_module
 from gclbench.runtime.session import Session
@@ -204,3 +204,34 @@ def test_the_cells_behind_a_node_are_found(session: Open) -> None:
     node = opened.plan.node(opened.plan.evaluate_key(cell))
     assert opened.finished_cells(NodeFinished(node, None, 0.0)) == [cell]
     assert node.stage is Stage.EVALUATE
+
+
+def test_a_method_without_the_source_it_needs_fails_before_anything_runs(session: Open) -> None:
+    act = {"warmup.method": "act"}
+    with pytest.raises(UsageError, match=r"method=act needs .* 'market1501' has none.*uda task"):
+        session(tasks=("market1501", "duke2market"), overrides=act)
+    assert session(rows=("rotation",), tasks=("duke2market",), overrides=act).cells
+
+
+def test_a_method_of_images_asked_for_tracklets_fails_before_anything_runs(session: Open) -> None:
+    with pytest.raises(UsageError, match=r"method=mmcl runs on images, and mars holds .* buc"):
+        session("table10", rows=("gcl",), tasks=("mars",), overrides={"warmup.method": "mmcl"})
+    with pytest.raises(UsageError, match="mmcl runs on images"):
+        session("recipe_mmcl", tasks=("dukemtmc-videoreid",))
+    assert session("recipe_mmcl", tasks=("market1501",)).cells
+    assert session("recipe_scl", tasks=("mars",)).cells
+
+
+def test_rows_that_stop_before_stage_1_demand_nothing_of_it(session: Open, tmp_path: Path) -> None:
+    study = tmp_path / "ablations" / "early.yaml"
+    study.parent.mkdir()
+    study.write_text(
+        "study: early\ntitle: Early\nrecipe: act\nreport: table6\nseeds: [0]\n"
+        "tasks: [{name: mars, setting: usl, label: MARS, target: mars}]\n"
+        "rows: [{key: start, label: Start, stop: pretrain}]\n"
+    )
+    opened = session("early", content_dirs=(tmp_path,))
+    assert {node.stage for node in opened.plan.nodes} == {Stage.PRETRAIN, Stage.EVALUATE}
+    study.write_text(study.read_text().replace("stop: pretrain", "stop: warmup"))
+    with pytest.raises(UsageError, match="method=act needs a labelled source"):
+        session("early", content_dirs=(tmp_path,))

@@ -65,3 +65,11 @@ def test_buc_reads_its_section_and_nothing_of_jvtc(keys: Any) -> None:
     assert changed(before, keys("table10", warmup__epochs=99, warmup__lr=0.5)) == set()
     after = changed(before, keys("table10", warmup__buc__later_lr=0.02))
     assert after == {place for place in before if Stage.PRETRAIN.value not in place}
+
+
+def test_scl_reads_its_frames_where_there_are_tracklets_and_only_there(keys: Any) -> None:
+    for study, reads in (("table10", True), ("table6", False)):
+        before = keys(study, warmup__method="scl")
+        after = changed(before, keys(study, warmup__method="scl", warmup__scl__frames=7))
+        trained = {place for place in before if Stage.PRETRAIN.value not in place}
+        assert after == (trained if reads else set())

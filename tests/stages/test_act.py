@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from gclbench.errors import UsageError
 from gclbench.pseudolabels.act import ActLabels
 from gclbench.schema.act import ActSettings
 from gclbench.stages import act
@@ -254,21 +252,6 @@ def test_the_stage_leaves_the_main_network(bench: Any, tiny: Tiny, moved: Any) -
     assert warmup(context) == {}
     left = torch.load(context.folder / "encoder.pt", weights_only=True)
     assert moved(left, training.encoder) == []
-
-
-def test_a_task_without_a_source_is_an_error(bench: Any, tiny: Tiny) -> None:
-    context = bench.context("warmup", of(tiny), parents=bench.parents("pretrain"))
-    with pytest.raises(UsageError, match="ACT needs a labelled source"):
-        warmup(context)
-
-
-def test_tracklets_are_an_error(bench: Any, tiny: Tiny) -> None:
-    starts = np.arange(len(bench.dataset.train) + 1)
-    held = replace(bench.dataset)
-    object.__setattr__(held, "train", replace(bench.dataset.train, starts=starts))
-    bench.dataset = held
-    with pytest.raises(UsageError, match="ACT is defined for images"):
-        make(bench, tiny)
 
 
 def test_batches_that_are_no_whole_groups_are_refused() -> None:

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from gclbench.errors import UsageError
 from gclbench.stages.cluster_contrast import ClusterContrastTraining
 
 Tiny = Callable[..., Any]
@@ -108,8 +107,3 @@ def test_without_a_cluster_an_epoch_has_no_batch(bench: Any, tiny: Tiny) -> None
 def test_the_stage_runs_it_and_leaves_an_encoder(bench: Any, tiny: Tiny) -> None:
     start, state = bench.stage_result(of(tiny))
     assert not torch.equal(state["conv1.weight"], start["conv1.weight"])
-
-
-def test_tracklets_are_an_error(video: Any, tiny: Tiny) -> None:
-    with pytest.raises(UsageError, match="holds tracklets"):
-        make(video, tiny)

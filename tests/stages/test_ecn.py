@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from gclbench.errors import UsageError
 from gclbench.stages import ecn
 from gclbench.stages.ecn import EcnTraining
 
@@ -138,8 +137,3 @@ def test_the_targets_identities_are_not_learnt_from(
 def test_the_stage_runs_it_and_leaves_an_encoder(bench: Any, tiny: Tiny) -> None:
     start, state = bench.stage_result(of(tiny, frozen_stages=0))
     assert not torch.equal(state["conv1.weight"], start["conv1.weight"])
-
-
-def test_tracklets_are_an_error(video: Any, tiny: Tiny) -> None:
-    with pytest.raises(UsageError, match="holds tracklets"):
-        make(video, tiny)

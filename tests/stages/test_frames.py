@@ -8,7 +8,7 @@ from gclbench.augmentations.mesh_switch import MeshSwitch
 from gclbench.augmentations.multi import Multi
 from gclbench.augmentations.rotation import Rotation
 from gclbench.kernels.mixing import mix
-from gclbench.stages.frames import apply_to_frames, frames_of, rows_of
+from gclbench.stages.frames import all_rows_of, apply_to_frames, frames_of, mean_by_place, rows_of
 from gclbench.stages.generative import Guides, Mixing
 
 
@@ -32,6 +32,26 @@ def test_rows_lie_within_each_tracklet_in_temporal_order(tracklets: Any) -> None
         assert drawn == sorted(drawn)
         assert all(spans[sample] <= row < spans[sample + 1] for row in drawn)
     assert frames_of(tracklets, 8) == 8
+
+
+def test_all_rows_of_some_tracklets_begin_with_the_first_frame_of_each(tracklets: Any) -> None:
+    batch = torch.tensor([2, 7, 0])  # of 3, 4 and 1 frames
+    rows, places = all_rows_of(tracklets, batch)
+    first = tracklets.train.spans[batch.numpy()].tolist()
+    a, b, c = first
+    assert rows.tolist() == [a, b, c, a + 1, b + 1, a + 2, b + 2, b + 3]
+    assert places.tolist() == [0, 1, 2, 0, 1, 0, 1, 1]
+
+
+def test_all_rows_of_images_are_the_images(dataset: Any) -> None:
+    rows, places = all_rows_of(dataset, torch.tensor([5, 3]))
+    assert (rows.tolist(), places.tolist()) == ([5, 3], [0, 1])
+
+
+def test_means_by_place_are_those_of_each_samples_values() -> None:
+    values = torch.tensor([[1.0, 2.0], [10.0, 20.0], [3.0, 6.0]])
+    found = mean_by_place(values, torch.tensor([0, 1, 0]))
+    assert found.tolist() == [[2.0, 4.0], [10.0, 20.0]]
 
 
 def test_all_frames_of_a_tracklet_turn_by_one_angle() -> None:

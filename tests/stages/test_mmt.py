@@ -11,7 +11,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from gclbench.errors import UsageError
 from gclbench.evaluation.preprocess import to_network
 from gclbench.losses.triplet import soft_triplet_losses, softmax_triplet_losses
 from gclbench.stages import mmt
@@ -229,8 +228,3 @@ def test_the_stage_leaves_teacher_one(bench: Any, tiny: Tiny) -> None:
     teacher = bench.warmed(settings_of(tiny), folder="again").teachers[0].encoder.state_dict()
     assert state.keys() == teacher.keys()
     assert all(torch.equal(state[name], teacher[name]) for name in state)
-
-
-def test_tracklets_are_an_error(video: Any, tiny: Tiny) -> None:
-    with pytest.raises(UsageError, match="holds tracklets"):
-        make(video, tiny)

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from gclbench.errors import UsageError
 from gclbench.stages.spcl import SpclTraining
 
 Tiny = Callable[..., Any]
@@ -168,8 +167,3 @@ def test_the_stage_runs_it_and_leaves_an_encoder(bench: Any, tiny: Tiny) -> None
 def test_radii_outside_the_range_are_refused(tiny: Tiny) -> None:
     with pytest.raises(ValueError, match="make eps_gap smaller"):
         tiny(warmup={"spcl": {"eps": 0.99, "eps_gap": 0.02}})
-
-
-def test_tracklets_are_an_error(video: Any, tiny: Tiny) -> None:
-    with pytest.raises(UsageError, match="holds tracklets"):
-        make(video, tiny)

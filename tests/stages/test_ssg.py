@@ -198,8 +198,3 @@ def test_one_seed_gives_one_result_and_another_another(
 def test_the_stage_leaves_a_trained_encoder(bench: Any, tiny: Tiny) -> None:
     start, state = bench.stage_result(settings_of(tiny), "source")
     assert not torch.equal(state["conv1.weight"], start["conv1.weight"])
-
-
-def test_tracklets_are_an_error(video: Any, tiny: Tiny) -> None:
-    with pytest.raises(UsageError, match="holds tracklets"):
-        make(video, tiny)

@@ -1,5 +1,5 @@
-"""Every registered warm-up keeps the contract, unsupervised and after a source; so does one of a
-file outside of the package. And the contract finds what it is there to find."""
+"""Every registered warm-up keeps the contract: unsupervised, after a source, on tracklets, as far
+as it runs. So does one of a file outside of the package. And the contract finds what it is for."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from gclbench.testing.warmups import WarmupCase, WarmupContract, start, whole
 ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = ROOT / "examples" / "own_study" / "own_study" / "instance.py"
 LOADED = "checkpoint"
+SETTINGS = ("unsupervised", "sourced", "tracklets")
 
 
 def shipped() -> list[str]:
@@ -40,7 +41,7 @@ def smoke(method: str, **over: Any) -> Any:
 
 @cache
 def refusal(case: WarmupCase) -> GclbenchError | None:
-    """Why a method does not run without a source, or with one; None where it runs."""
+    """Why a method does not run in a setting; None where it runs."""
     try:
         whole(case)
     except GclbenchError as error:
@@ -61,10 +62,12 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def case_of(method: str, sourced: bool, file: Path) -> WarmupCase:
+def case_of(method: str, setting: str, file: Path) -> WarmupCase:
+    asked = {"sourced": setting == "sourced", "tracklets": setting == "tracklets"}
     if method != LOADED:
-        return WarmupCase(smoke(method), sourced)
-    return WarmupCase(smoke(method, **{"warmup.checkpoint.path": str(file)}), sourced, draws=False)
+        return WarmupCase(smoke(method), **asked)
+    over = {"warmup.checkpoint.path": str(file)}
+    return WarmupCase(smoke(method, **over), draws=False, **asked)
 
 
 class TestShipped(WarmupContract):
@@ -72,7 +75,7 @@ class TestShipped(WarmupContract):
     def method(self, request: pytest.FixtureRequest) -> str:
         return str(request.param)
 
-    @pytest.fixture(params=[False, True], ids=["unsupervised", "sourced"])
+    @pytest.fixture(params=SETTINGS)
     def case(self, request: pytest.FixtureRequest, method: str, file: Path) -> WarmupCase:
         case = case_of(method, request.param, file)
         error = refusal(case)
@@ -82,13 +85,16 @@ class TestShipped(WarmupContract):
 
 
 @pytest.mark.parametrize("method", shipped())
-def test_a_method_runs_in_one_setting_at_least_and_says_why_not_in_the_other(
+def test_a_method_runs_where_it_does_not_declare_otherwise_and_says_why_not_elsewhere(
     method: str, file: Path
 ) -> None:
-    refused = [refusal(case_of(method, sourced, file)) for sourced in (False, True)]
-    assert None in refused
-    for error in refused:
-        assert error is None or (method in str(error).lower() and error.remedy)
+    refused = {setting: refusal(case_of(method, setting, file)) for setting in SETTINGS}
+    component = REGISTRY.lookup("warmups", method).component
+    assert (refused["unsupervised"] is not None) == getattr(component, "needs_source", False)
+    assert refused["sourced"] is None
+    assert (refused["tracklets"] is None) == getattr(component, "takes_tracklets", True)
+    for error in refused.values():
+        assert error is None or (f"warmup.method={method} " in str(error) and error.remedy)
 
 
 @pytest.mark.parametrize("method", sorted({*shipped()} - {LOADED}))

@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gclbench.augmentations.multi import Multi
-from gclbench.errors import UsageError
 from gclbench.evaluation.features import extract_features
 from gclbench.evaluation.preprocess import to_network
 from gclbench.memory.bank import MemoryBank
@@ -32,19 +31,15 @@ class InstanceTraining:
               row is half of what it was and half of the newest feature.
     Settings  warmup.epochs, batch_images, lr, new_layer_lr_factor, weight_decay and
               global_temperature; the labelled source is not read.
-    Raises    UsageError for tracklets.
     """
+
+    takes_tracklets = False
 
     def __init__(self, context: StageContext, encoder: IdEncoder) -> None:
         self.context, self.encoder = context, encoder
         self.settings = context.settings.warmup
         self.epochs = self.settings.epochs
         target = context.datasets["target"]
-        if target.train.starts is not None:
-            raise UsageError(
-                f"instance discrimination is for images, and {target.label} has tracklets.",
-                "Choose another warm-up: gclbench list warmups.",
-            )
         self.images = target.images("train")
         self.augment = Multi()
         batch = self.settings.batch_images

@@ -116,7 +116,11 @@ def build_published_table(
         caption=f"{layout.caption} Published numbers.",
         flags=tuple(FlagHead(flag.label, flag.group) for flag in layout.flags),
         panels=tuple(panels),
-        footnotes=(SOURCE, "Real datasets; nothing here was measured by gclbench."),
+        footnotes=(
+            SOURCE,
+            "Real datasets; nothing here was measured by gclbench.",
+            *layout.remarks,
+        ),
         texts=tuple(text.label for text in layout.texts),
     )
 

@@ -50,7 +50,8 @@ class Plot(Model):
 class Layout(Model):
     """One table: rows come from the study, printed numbers from baselines/published/.
 
-    A published table also shows the rows that no row of the study measures.
+    A published table also shows the rows that no row of the study measures. `remarks` stand below
+    it: where other tables or texts print another number for the same thing.
     """
 
     report: str
@@ -61,5 +62,6 @@ class Layout(Model):
     metrics: tuple[Metric, ...] = ("mAP", "R1", "R5", "R10")
     texts: tuple[TextColumn, ...] = ()
     flags: tuple[Flag, ...] = ()
+    remarks: tuple[str, ...] = ()
     row_groups: dict[str, str] = Field(default_factory=dict)
     plots: tuple[Plot, ...] = ()

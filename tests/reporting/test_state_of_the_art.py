@@ -145,3 +145,35 @@ def test_the_zoos_page_says_of_every_recipe_whether_it_runs_here() -> None:
         one, other = (runs, printed) if here.recipe(name).runs_here else (printed, runs)
         assert f"`{name}`" in one, name
         assert f"`{name}`" not in other, name
+
+
+# What the remarks quote: table, row, task.
+QUOTED = {
+    "table8": [
+        *(("table8", "jvtc", task) for task in ("market1501", "dukemtmc-reid")),
+        *(("table6", "baseline", task) for task in ("market1501", "dukemtmc-reid")),
+        ("table8", "gcl_jvtc", "market1501"),
+        ("table6", "rotation", "market1501"),
+    ],
+    "table9": [
+        *(("table9", "jvtc", task) for task in ("duke2market", "market2duke")),
+        *(("table6", "baseline", task) for task in ("duke2market", "market2duke")),
+    ],
+    "table10": [],
+}
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_conflict_between_sources_stands_below_the_published_table(name: str) -> None:
+    remarks = content().layout(name).remarks
+    assert remarks
+    assert published(name).footnotes[-len(remarks) :] == remarks
+    text = " ".join(remarks)
+    for table, row, task in QUOTED[name]:
+        (value,) = {
+            line["value"]
+            for line in as_printed(table)
+            if (line["row_key"], line["dataset"], line["metric"]) == (row, task, "mAP")
+        }
+        assert value in text, (table, row, task)
+    assert name == "table9" or "September 2019" in text  # BUC before and after its correction

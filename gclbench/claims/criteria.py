@@ -101,7 +101,7 @@ def _judge(
     criterion: Criterion, values: Floats, where: str, paired: tuple[float, float] | None
 ) -> Verdict:
     """`values` (seeds, tasks) without gaps; `paired` is the interval to use, if there is one."""
-    seeds = len(values)
+    seeds, tasks = values.shape if values.size else (0, 0)
     if seeds == 0:
         return judge(NAN, UNKNOWN, None, None, f"{where}: no seed is shared")
     if criterion.of == "mean":
@@ -114,5 +114,6 @@ def _judge(
     else:
         value = float(values.min())
         interval = (value, value)
-    detail = f"{where}: {criterion.of} of {seeds} seed{'s' * (seeds != 1)}"
+    counted = f"{seeds} seed{'s' * (seeds != 1)}" + f" x {tasks} tasks" * (tasks > 1)
+    detail = f"{where}: {criterion.of} of {counted}"
     return judge(value, interval, criterion.at_least, criterion.at_most, detail)

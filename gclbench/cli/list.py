@@ -40,12 +40,20 @@ def list_names(
     if as_json:
         typer.echo(json.dumps(items, indent=2, ensure_ascii=False))
         return
-    width = max((len(str(item["name"])) for item in items), default=0)
-    for item in items:
-        title = item.get("title", "")
-        if item.get("runs_here") is False:
-            title = f"{title} ({item['reference']}), published numbers only"
-        typer.echo(f"{item['name']:<{width}}  {title}".rstrip())
+    lines = [_cells(item) for item in items]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())
+
+
+def _cells(item: dict[str, Any]) -> tuple[str, ...]:
+    """What a line of the list shows of a name: all of one kind have as many cells."""
+    if "runs_here" not in item:
+        return str(item["name"]), str(item.get("title", ""))
+    state = "runs here" if item["runs_here"] else "published numbers only"
+    state += ", reimplemented" if item["reimplemented"] else ""
+    return item["name"], item["title"], item["reference"], item["setting"], state
 
 
 def kinds() -> list[dict[str, Any]]:
@@ -134,6 +142,7 @@ def _of_content(content: Content, kind: str, name: str) -> dict[str, Any]:
             "name": name,
             "title": recipe.title,
             "runs_here": recipe.runs_here,
+            "reimplemented": recipe.reimplemented,
             "reference": recipe.reference,
             "setting": recipe.setting,
             "published": printed(content, recipe),

@@ -269,6 +269,7 @@ class Recipe(Model):
 
     `stop`: where it ends when it is run by itself (`gclbench run recipe=NAME task=TASK`); a method
     that is a warm-up stops there. A study's rows say for themselves where they stop.
+    `reimplemented`: put together from the paper and public code; its page says what rests on what.
     `published` links it to its rows of baselines/published/: table -> row keys.
     """
 
@@ -277,6 +278,7 @@ class Recipe(Model):
     reference: str
     setting: str
     runs_here: bool
+    reimplemented: bool = False
     stop: Stage = Stage.JOINT
     set: dict[str, Any] = Field(default_factory=dict)
     published: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
@@ -288,6 +290,8 @@ class Recipe(Model):
     def _runs_or_is_printed(self) -> Recipe:
         if not self.runs_here and self.set:
             raise ValueError("a system that does not run here has no settings (set)")
+        if not self.runs_here and self.reimplemented:
+            raise ValueError("a system that does not run here is not reimplemented")
         if not self.runs_here and not self.published:
             raise ValueError("a system that does not run here names its published rows")
         return self

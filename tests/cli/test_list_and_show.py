@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -74,8 +75,10 @@ def test_baselines_carry_their_printed_rows(cli: Cli) -> None:
 
 def test_a_reader_sees_which_systems_are_numbers_only(cli: Cli) -> None:
     lines = cli("list", "baselines")[1].splitlines()
-    (tssl,) = (line for line in lines if line.startswith("tssl "))
-    assert tssl.endswith("TSSL (AAAI'20), published numbers only")
+    cells = {line.split()[0]: re.split(r"\s{2,}", line)[1:] for line in lines}
+    assert cells["tssl"] == ["TSSL", "AAAI'20", "usl, video", "published numbers only"]
+    assert cells["act"] == ["ACT", "AAAI'20", "uda", "runs here"]
+    assert cells["spcl"][-1] == "runs here, reimplemented"
     shown = as_json(cli, "show", "baselines", "tssl")
     assert "settings" not in shown
     assert shown["published"][0]["metrics"]["mAP"] == "43.3"

@@ -147,6 +147,17 @@ def test_the_zoos_page_says_of_every_recipe_whether_it_runs_here() -> None:
         assert f"`{name}`" not in other, name
 
 
+def test_a_reimplemented_system_is_marked_and_says_what_rests_on_what() -> None:
+    zoo = ROOT / "docs" / "baselines"
+    table = (zoo / "README.md").read_text(encoding="utf-8").splitlines()
+    here = content()
+    names = {name for name in here.names("baselines") if here.recipe(name).reimplemented}
+    assert names >= {"mmt", "ssg", "ecn", "spcl", "cluster_contrast"}
+    assert names == {line.split("`")[1] for line in table if "; reimplemented" in line}
+    for name in names:
+        assert "## What rests on what" in (zoo / f"{name}.md").read_text(encoding="utf-8"), name
+
+
 # What the remarks quote: table, row, task.
 QUOTED = {
     "table8": [

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gclbench.datasets.base import Bytes, Dataset, ImageTable
 from gclbench.datasets.tracklets import by_image
-from gclbench.errors import CheckpointError, DataMissingError, UnknownNameError
+from gclbench.errors import CheckpointError, DataMissingError, UnknownNameError, UsageError
 from gclbench.evaluation.preprocess import from_network, structure_to_network, to_network
 from gclbench.networks.generator import Generator
 from gclbench.networks.id_encoder import IdEncoder, IdOutput
@@ -107,7 +107,8 @@ def trained(
     """Load the node of a cell's `stage`.
 
     Raises UnknownNameError for a cell that the session has not, or a stage that its row has not;
-    DataMissingError naming the command when it is not trained; CheckpointError for a damaged file.
+    UsageError for a row without a generator; DataMissingError naming the command when it is not
+    trained; CheckpointError for a damaged file.
     """
     cell = find_cell(session, row, task, seed)
     node = find_node(session, cell, stage)
@@ -139,7 +140,10 @@ def find_node(session: Session, cell: Cell, stage: Stage) -> Node:
     """Return the finished node of a cell's stage that holds a generator (see `trained`)."""
     stages = stages_of(session, cell)
     if Stage.GAN not in stages:
-        raise UnknownNameError(f"stage of row {cell.row.key}", "gan", stages)
+        raise UsageError(
+            f"row '{cell.row.key}' of {cell.study} trains no generator, so it draws nothing.",
+            f"Choose rows=NAME with a generated view; see: gclbench show ablations {cell.study}",
+        )
     if stage not in stages:
         raise UnknownNameError(f"stage of row {cell.row.key}", stage, stages)
     if not session.artifacts.has(stages[stage]):

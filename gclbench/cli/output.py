@@ -62,12 +62,9 @@ def tables_of(session: Session, study: Study) -> list[TableData]:
 
 def headings(tasks: Sequence[Task], data: Mapping[str, str]) -> dict[str, str]:
     """Name the data in a column's heading: the target's, for UDA 'source → target'."""
-    named: dict[str, str] = {}
-    for task in tasks:
-        target = data[task.name]
-        kind = target.removesuffix(task.target)  # 'synthetic_' or nothing, for source and target
-        named[task.name] = f"{kind}{task.source} → {target}" if task.source else target
-    return named
+    from gclbench.reporting.origin import data_heading
+
+    return {task.name: data_heading(task, data[task.name]) for task in tasks}
 
 
 def settings_given(overrides: Mapping[str, Any]) -> list[str]:

@@ -64,6 +64,24 @@ def image_rows(table: ImageTable, samples: Ints) -> Ints:
     return np.concatenate([np.zeros(0, dtype=np.int64), *rows])
 
 
+def by_image(table: ImageTable) -> ImageTable:
+    """Return the table with a row for every image, so that it goes with `Dataset.images`.
+
+    Images keep what their tracklet has; their frames count on from its first one.
+    """
+    if table.starts is None:
+        return table
+    lengths = np.diff(table.starts)
+    places = np.arange(len(table.paths)) - np.repeat(table.starts[:-1], lengths)
+    return replace(
+        table,
+        pids=np.repeat(table.pids, lengths),
+        cams=np.repeat(table.cams, lengths),
+        frames=np.repeat(table.frames, lengths) + places,
+        starts=None,
+    )
+
+
 def chosen(table: ImageTable, samples: Ints) -> ImageTable:
     """Return the table of `samples` alone, in their order."""
     starts = None

@@ -179,9 +179,10 @@ def _sparse_jaccard(weights: _Rows) -> SparseDistances:
     arrays = weights.indptr, weights.indices, weights.values, held.indptr, held.indices, held.data
     # The first rows have the most pairs to their right: small parts, so that no thread waits long.
     chunk = max(64, min(1024, n // 16))
-    # Room for every meeting of two rows in a column; what is not written takes no memory.
+    # Room for every meeting of two rows in a column, and never for more than all pairs (collapsed
+    # features meet in every column); what is not written takes no memory.
     holders = np.diff(held.indptr).astype(np.int64)
-    most = int((holders * (holders - 1) // 2).sum())
+    most = min(int((holders * (holders - 1) // 2).sum()), n * (n - 1) // 2)
     columns, values = np.empty(most, np.int32), np.empty(most, np.float32)
     counts, used = [], 0
     for count, column, value in results_over_rows(_overlaps, n, *arrays, chunk=chunk):
@@ -328,10 +329,13 @@ def _overlaps(
     n = len(indptr) - 1
     counts = np.zeros(stop - start, dtype=np.int64)
     shared, touched = np.zeros(n), np.empty(n + 1, dtype=np.int32)
-    # Room for every meeting of two rows in a column; what is not written takes no memory.
-    room = 0
-    for e in range(indptr[start], indptr[stop]):
-        room += int(column_ptr[indices[e] + 1] - column_ptr[indices[e]])
+    # Room as above; one more, since a pair is written before it is known to be kept.
+    room = 1
+    for i in range(start, stop):
+        meetings = 0
+        for e in range(indptr[i], indptr[i + 1]):
+            meetings += int(column_ptr[indices[e] + 1] - column_ptr[indices[e]])
+        room += min(meetings, n - 1 - i)
     columns, distances = np.empty(room, np.int32), np.empty(room, np.float32)
     used = 0
     for i in range(start, stop):

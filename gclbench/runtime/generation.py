@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from gclbench.augmentations.rotation import Rotation
-from gclbench.datasets.base import Bytes, Dataset
+from gclbench.datasets.base import Bytes
 from gclbench.errors import DataMissingError, MissingExtraError, ShapeError
 from gclbench.reporting.generation import GenerationLine, GenerationTable
 from gclbench.runtime.figures.people import spaced
@@ -158,11 +158,11 @@ def _generators(session: Session, choice: Choice) -> tuple[list[list[Trained]], 
 def _task_lines(session: Session, nodes: list[Trained], seed: int) -> list[GenerationLine]:
     first = nodes[0]
     network = feature_network(_warm(first, session, first.cell.task.name, seed))
-    draw = draw_views(len(first.dataset.train), seed)
+    draw = draw_views(len(first.train), seed)
     real = _all_features(network, first.dataset.images("train"), draw.rows)
     lines = [_line(node, network, real, draw) for node in nodes]
     if first.dataset.synthetic:
-        lines.append(_oracle_line(first.dataset, network, real, draw))
+        lines.append(_oracle_line(first, network, real, draw))
     return lines
 
 
@@ -236,7 +236,7 @@ def _line(node: Trained, network: FeatureNetwork, real: Tensor, draw: Draw) -> G
     originals, views = novel_views(node, draw)
     stage = "stage 2" if node.node.stage is Stage.GAN else "stage 3"
     label = f"{stage}, {_what(node)}"
-    return _measured(node.dataset, label, originals, views, network, real, draw, node.node.key)
+    return _measured(node, label, originals, views, network, real, draw)
 
 
 def _what(node: Trained) -> str:
@@ -246,34 +246,33 @@ def _what(node: Trained) -> str:
 
 
 def _oracle_line(
-    dataset: Dataset, network: FeatureNetwork, real: Tensor, draw: Draw
+    node: Trained, network: FeatureNetwork, real: Tensor, draw: Draw
 ) -> GenerationLine:
-    oracle = dataset.oracle_views()
+    oracle = node.dataset.oracle_views()
     originals, views = oracle[draw.rows, 0], oracle[draw.rows, draw.angles]
     label = "true renders"
-    return _measured(dataset, label, originals, views, network, real, draw, "", control=True)
+    return _measured(node, label, originals, views, network, real, draw, control=True)
 
 
 def _measured(
-    dataset: Dataset,
+    node: Trained,
     label: str,
     originals: Bytes,
     views: Bytes,
     network: FeatureNetwork,
     real: Tensor,
     draw: Draw,
-    key: str,
     control: bool = False,
 ) -> GenerationLine:
     generated = _all_features(network, views, np.arange(len(views)))
     return GenerationLine(
-        data=dataset.label,
+        data=node.data,
         label=label,
-        ssim=mean_ssim(dataset.images("train")[draw.rows], originals),
+        ssim=mean_ssim(node.dataset.images("train")[draw.rows], originals),
         fid=frechet_distance(real, generated),
         images=len(views),
         features=network.name,
-        node=key,
+        node="" if control else node.node.key,
         control=control,
     )
 

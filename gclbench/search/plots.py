@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gclbench.reporting.ink import BLUE, GREEN, GREY, ORANGE, draw_grid
 from gclbench.search.figures import (
@@ -104,9 +104,9 @@ def draw_contour(axes: Axes, data: Contour) -> None:
         corners = Triangulation(*_drawn(data)).triangles
         mesh = Triangulation(data.x, data.y, corners)
         axes.tricontourf(mesh, data.mAP, levels=10, cmap="cividis")
-    dots = axes.scatter(
-        data.x, data.y, c=data.mAP, cmap="cividis", s=16, edgecolors="white", linewidths=0.5
-    )
+    look: dict[str, Any] = {"s": 16, "edgecolors": "white", "linewidths": 0.5}
+    # The contours end at the outermost trials, whose dots would be cut in half.
+    dots = axes.scatter(data.x, data.y, c=data.mAP, cmap="cividis", clip_on=False, **look)
     bar = axes.figure.colorbar(dots, ax=axes)
     bar.set_label("validation mAP (%)")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gclbench.digest import digest
 from gclbench.errors import OverrideError, UsageError
+from gclbench.reporting.origin import data_heading
 from gclbench.runtime.session import Request, Session, open_session
 from gclbench.schema import Search, Study
 from gclbench.search.board import Board, Goal
@@ -46,7 +47,8 @@ class Tuning:
     @property
     def origin(self) -> str:
         """One line on where the scores come from: data, profile and seed."""
-        data = self.open({}).data_label(self.study.tasks[0].name)
+        task = self.study.tasks[0]
+        data = data_heading(task, self.open({}).data_label(task.name))
         return f"Data: {data}. Profile: {self.request.profile}. Seed: {self.seed}."
 
     def overrides(self, values: Mapping[str, Any], split: str = "validation") -> dict[str, Any]:

@@ -72,6 +72,20 @@ def test_a_difference_between_the_sides_is_seen() -> None:
         harness.largest_difference(one, {"a": np.zeros(3)})
 
 
+def test_one_benchmark_written_anew_leaves_the_others(tmp_path: Path) -> None:
+    main = importlib.import_module("benchmarks.__main__")
+    document = tmp_path / "kernels.md"
+    marked = "Here; then.\n\n## A\n\nold a\n\n## B\n\nold b\n"
+    document.write_text(f"Words.\n{main.BEGIN}{marked}{main.END}More.\n")
+    main.replace_sections(document, ["## A\n\nnew a\n"], "There; now.")
+    main.replace_sections(document, ["## B\n\nnew b\n"], "There; now.")
+    apart = "\n\nMeasured apart: There; now.\n\n"
+    wanted = f"Here; then.\n\n## A{apart}new a\n\n## B{apart}new b\n"
+    assert document.read_text() == f"Words.\n{main.BEGIN}{wanted}{main.END}More.\n"
+    with pytest.raises(SystemExit, match="no section '## C'"):
+        main.replace_sections(document, ["## C\n\nnew\n"], "There; now.")
+
+
 def test_a_side_that_fails_shows_its_error() -> None:
     harness = importlib.import_module("benchmarks.harness")
     with pytest.raises(RuntimeError, match="KeyError"):
@@ -81,7 +95,7 @@ def test_a_side_that_fails_shows_its_error() -> None:
 def test_the_command_replaces_the_marked_part_of_a_document(tmp_path: Path) -> None:
     document = tmp_path / "kernels.md"
     main = importlib.import_module("benchmarks.__main__")
-    document.write_text(f"before\n{main.BEGIN}old\n{main.END}after\n")
+    document.write_text(f"before\n{main.BEGIN}## DBSCAN\n\nold\n{main.END}after\n")
     command = [sys.executable, "-m", "benchmarks", "dbscan", "--sizes", "small", "--into"]
     done = subprocess.run([*command, str(document)], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

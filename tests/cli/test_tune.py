@@ -51,7 +51,7 @@ def test_a_search_prints_trials_best_importance_and_files(cli: Cli, objective: O
     lines = out.splitlines()
     assert sum(line.startswith("trial ") for line in lines) == 3
     assert "validation mAP 10.5  test mAP 30.0  trained  2 s" in out
-    origin = "Data: synthetic_market1501. Profile: smoke. Seed: 0."
+    origin = "Data: synthetic_dukemtmc_reid → synthetic_market1501. Profile: smoke. Seed: 0."
     assert f"3 trials: 3 complete, 0 pruned, 0 failed. {origin}" in lines
     assert any(line.startswith("best: trial ") for line in lines)
     assert "No parameter importance: the search has one parameter." in lines

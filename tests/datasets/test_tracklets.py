@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gclbench.datasets.base import ImageTable
-from gclbench.datasets.tracklets import draw_frames, thinned
+from gclbench.datasets.tracklets import by_image, draw_frames, thinned
 from gclbench.errors import UsageError
 from gclbench.schema.settings import VideoSettings
 
@@ -32,6 +32,16 @@ def test_a_table_of_tracklets_counts_tracklets_and_holds_every_frame() -> None:
     assert len(table) == 3
     assert len(table.paths) == 14
     assert table.spans.tolist() == [0, 1, 4, 14]
+
+
+def test_by_image_every_frame_has_a_row_with_what_its_tracklet_has() -> None:
+    table = by_image(_table())
+    assert len(table) == len(table.paths) == 14
+    assert table.starts is None
+    assert table.pids.tolist() == table.cams.tolist() == [0, *[1] * 3, *[2] * 10]
+    assert table.frames.tolist() == [0, 1, 2, 3, *range(2, 12)]
+    images = _table(None)
+    assert by_image(images) is images
 
 
 def test_frames_are_drawn_without_replacement_in_temporal_order() -> None:

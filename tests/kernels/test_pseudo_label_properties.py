@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -92,6 +94,19 @@ def test_rho_eps_of_any_symmetric_matrix_equals_a_full_sort(matrix, rho):
 def test_equal_rows_are_one_cluster():
     rows = np.tile(np.float32([[0.6, 0.8]]), (40, 1))
     np.testing.assert_array_equal(dbscan(jaccard_distances(rows, 60, 3), 0.5, 4), np.zeros(40))
+
+
+def test_collapsed_features_ask_for_no_more_room_than_there_are_pairs():
+    rows = np.tile(np.float32([[0.6, 0.8]]), (1500, 1))
+    jaccard_distances(rows[:50], 20, 4)  # compiled before memory is watched
+    tracemalloc.start()
+    distances = jaccard_distances(rows, 20, 4)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    pairs = 1500 * 1499 // 2
+    assert len(distances.values) == pairs
+    # Every two rows meet in about twenty columns, and none is to be counted twenty times.
+    assert peak < 4 * 8 * pairs
 
 
 def test_points_without_company_are_all_outliers():

@@ -7,6 +7,7 @@ import numpy as np
 from gclbench.runtime.figures.people import (
     images_by_camera,
     largest_by_person,
+    longest_tracklets,
     spaced,
     spaced_people,
     tracklets,
@@ -35,6 +36,15 @@ def test_inputs_are_one_per_camera_of_people_seen_by_enough_cameras() -> None:
 def test_a_tracklet_follows_the_frames_of_the_camera_with_most_images() -> None:
     assert [rows.tolist() for rows in tracklets(PIDS, CAMS, FRAMES, 2, 8)] == [[1, 0], [4, 3]]
     assert [len(rows) for rows in tracklets(PIDS, CAMS, FRAMES, 4, 8)] == [1, 1, 1, 1]
+
+
+def test_the_first_of_a_persons_longest_tracklets_is_shown() -> None:
+    pids, spans = np.array([3, 3, 3, 5, 5]), np.array([0, 2, 6, 10, 11, 14])
+    assert [rows.tolist() for rows in longest_tracklets(pids, spans, 2, 8)] == [
+        [2, 3, 4],
+        [11, 12, 13],
+    ]
+    assert [rows.tolist() for rows in longest_tracklets(pids, spans, 2, 1)] == [[2], [11]]
 
 
 def test_of_each_person_the_largest_value_counts_and_nan_never_wins() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from gclbench.datasets.base import ImageTable
-from gclbench.errors import CheckpointError, DataMissingError, UnknownNameError
+from gclbench.errors import CheckpointError, DataMissingError, UnknownNameError, UsageError
 from gclbench.evaluation.preprocess import from_network, structure_to_network, to_network
 from gclbench.networks.generator import Generator
 from gclbench.networks.id_encoder import IdEncoder
@@ -137,7 +137,7 @@ def test_what_is_not_trained_yet_comes_with_the_command_that_trains_it(opened: A
 
 def test_a_row_without_generator_or_an_unknown_cell_is_a_usage_error(opened: Any) -> None:
     for stage in (Stage.GAN, Stage.JOINT):
-        with pytest.raises(UnknownNameError, match="unknown stage of row multi 'gan'"):
+        with pytest.raises(UsageError, match=r"'multi' of table6 trains no generator.*rows=NAME"):
             loading.trained(opened, "multi", "market1501", 0, stage)
     with pytest.raises(UnknownNameError, match="unknown cell 'rotation/market1501/0'"):
         loading.trained(opened, "rotation", "market1501", 0)
@@ -224,8 +224,34 @@ def test_tracklets_are_in_the_order_of_frames_and_turned_alike(node: Any, fake: 
     for row, angle in enumerate(angles):
         seen = fake.projections()[[row * EACH + 1, row * EACH], angle]
         assert np.array_equal(grid.tiles[row, 2:4, :, :, 0], seen)
-    assert "not of a video one" in grid.title
+    assert "not a video one" in grid.title
     assert grid.labels[1] == "person 1, camera 1, 180°"
+
+
+def test_samples_of_several_frames_are_shown_by_their_own_frames(node: Any, fake: Any) -> None:
+    """Two tracklets of two frames for each person: a row of the table is no row of the images."""
+    samples = np.arange(0, PEOPLE * EACH, 2)
+    table = replace(
+        fake.train,
+        pids=fake.train.pids[samples],
+        cams=fake.train.cams[samples],
+        frames=fake.train.frames[samples],
+        starts=np.append(samples, PEOPLE * EACH),
+    )
+    node = replace(node, dataset=SimpleNamespace(**{**vars(fake), "train": table}))
+    assert np.array_equal(views_grid(node).tiles[:, 0], pictures(fake, FIRSTS))
+    grid = tracklets.tracklet_grid(node)
+    assert np.array_equal(grid.tiles[3, :2], pictures(fake, [3 * EACH, 3 * EACH + 1]))
+    assert grid.labels[3] == "person 3, camera 1, 90°"
+    assert grid.title.startswith("Tracklets before and after rotation. fake")
+
+
+def test_the_title_of_a_uda_task_names_both_datasets(
+    session: Callable[..., Session], node: Any
+) -> None:
+    opened = session(rows=("rotation_dmixup",), tasks=("duke2market",))
+    uda = replace(node, cell=opened.cells[0])
+    assert uda.title("Views").startswith("Views. dukemtmc_reid → fake, rotation_dmixup")
 
 
 def test_failures_of_real_people_are_those_that_e_id_finds_farthest(

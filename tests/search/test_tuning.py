@@ -48,6 +48,11 @@ def test_every_trial_is_judged_on_held_out_identities(request_of: Any) -> None:
     assert tuning.overrides({}, "test")["evaluate.split"] == "test"
 
 
+def test_the_origin_names_source_and_target(request_of: Any) -> None:
+    wanted = "Data: synthetic_dukemtmc_reid → synthetic_market1501. Profile: smoke. Seed: 0."
+    assert open_tuning(request_of()).origin == wanted
+
+
 def test_only_a_pruner_needs_every_epoch(request_of: Any) -> None:
     assert "joint.evaluate_every" not in trial_settings(open_tuning(request_of()).search)
 

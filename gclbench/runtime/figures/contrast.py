@@ -34,7 +34,7 @@ _STAGES = (Stage.GAN, Stage.JOINT)
 
 
 def contrast_grid(before: Trained, after: Trained) -> ImageGrid:
-    train = after.dataset.train
+    train = after.train
     chosen = np.concatenate(images_by_camera(train.pids, train.cams, PEOPLE, INPUTS))
     images, projections = after.inputs(chosen)
     blocks = [

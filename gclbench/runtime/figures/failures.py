@@ -35,13 +35,13 @@ def failure_grids(session: Session, choice: Choice) -> list[ImageGrid]:
 
 def _true_failures(node: Trained) -> ImageGrid:
     known = train_appearances(node.dataset.role, node.node.resolved().data.world)
-    shown = [known[path] for path in node.dataset.train.paths]
+    shown = [known[path] for path in node.train.paths]
     seen = [one_sided(each.person) for each in shown]
     oracle = node.dataset.oracle_views()
     values = side_difference(oracle, node.dataset.projections())
     aslant = np.array([each.turned_away_deg > SQUARE_DEG for each in shown])
     values[aslant | np.array([not things for things in seen])] = np.nan
-    chosen = largest_by_person(values, node.dataset.train.pids, PEOPLE)
+    chosen = largest_by_person(values, node.train.pids, PEOPLE)
     rule = (
         "Failures. People with something on one side only, by the largest difference between "
         "their true front and back"
@@ -51,13 +51,13 @@ def _true_failures(node: Trained) -> ImageGrid:
 
 
 def _far_failures(node: Trained) -> ImageGrid:
-    firsts = spaced_people(node.dataset.train.pids, len(node.dataset.train))
-    distances = np.full(len(node.dataset.train), np.nan)
+    firsts = spaced_people(node.train.pids, len(node.train))
+    distances = np.full(len(node.train), np.nan)
     for at in range(0, len(firsts), _AT_ONCE):
         part = firsts[at : at + _AT_ONCE]
         images, projections = node.inputs(part)
         distances[part] = turn_distance(node.painter, images, projections)
-    chosen = largest_by_person(distances, node.dataset.train.pids, PEOPLE)
+    chosen = largest_by_person(distances, node.train.pids, PEOPLE)
     labels = tuple(f"distance {distances[row]:.2f}" for row in chosen)
     rule = "Failures. People by the largest E_id distance between input and generated 180° view"
     return _grid(node, chosen, rule, labels, None)

@@ -99,7 +99,7 @@ def feature_mixes(
 
 def _pairs(node: Trained) -> tuple[Bytes, Bytes, np.ndarray]:
     """Images, own-view projections and partners: rows 2k and 2k + 1 are each other's."""
-    chosen = spaced_people(node.dataset.train.pids, 2 * PAIRS)
+    chosen = spaced_people(node.train.pids, 2 * PAIRS)
     chosen = chosen[: len(chosen) // 2 * 2]
     images, projections = node.inputs(chosen)
     return images, projections[:, 0], np.arange(len(chosen)) ^ 1

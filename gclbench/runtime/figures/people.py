@@ -50,9 +50,27 @@ def tracklets(pids: Rows, cams: Rows, frames: Rows, people: int, length: int) ->
         numbers, counts = np.unique(cams[own], return_counts=True)
         seen = own[cams[own] == numbers[counts.argmax()]]
         longest.append(seen[np.argsort(frames[seen], kind="stable")])
-    lengths = sorted((len(rows) for rows in longest), reverse=True)
+    return _equally_long(longest, people, length)
+
+
+def longest_tracklets(pids: Rows, spans: Rows, people: int, length: int) -> list[Rows]:
+    """Images of the longest tracklet (the first of equals) of evenly spaced identities.
+
+    pids (N,) of tracklets, spans (N + 1,) as of `ImageTable`. All are equally long, as in
+    `tracklets`.
+    """
+    longest = []
+    for pid in np.unique(pids):
+        own = np.flatnonzero(pids == pid)
+        best = own[np.diff(spans)[own].argmax()]
+        longest.append(np.arange(spans[best], spans[best + 1]))
+    return _equally_long(longest, people, length)
+
+
+def _equally_long(series: list[Rows], people: int, length: int) -> list[Rows]:
+    lengths = sorted((len(rows) for rows in series), reverse=True)
     length = min(length, lengths[min(people, len(lengths)) - 1])
-    return [rows[:length] for rows in spaced([r for r in longest if len(r) >= length], people)]
+    return [rows[:length] for rows in spaced([r for r in series if len(r) >= length], people)]
 
 
 def largest_by_person(values: NDArray[np.float64], pids: Rows, people: int) -> Rows:

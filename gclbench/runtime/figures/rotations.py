@@ -25,7 +25,7 @@ def rotation_grids(session: Session, choice: Choice) -> list[ImageGrid]:
 
 
 def rotation_grid(node: Trained) -> ImageGrid:
-    images, projections = node.inputs(spaced_people(node.dataset.train.pids, PEOPLE))
+    images, projections = node.inputs(spaced_people(node.train.pids, PEOPLE))
     views = node.painter.turned(images, projections, ANGLES)
     tiles = np.concatenate([images[:, None], gray(projections[:, 1:]), views], axis=1)
     blank = ("",) * (len(ANGLES) - 1)

@@ -41,7 +41,7 @@ def structure_grids(session: Session, choice: Choice) -> list[ImageGrid]:
 
 
 def structure_grid(nodes: list[Trained]) -> ImageGrid:
-    images, projections = nodes[0].inputs(spaced_people(nodes[0].dataset.train.pids, PEOPLE))
+    images, projections = nodes[0].inputs(spaced_people(nodes[0].train.pids, PEOPLE))
     other = np.roll(np.arange(len(images)), -1)
     blocks = [Block(np.stack([images, images[other]], axis=1), ("input", "other person"))]
     for node in nodes:
@@ -56,7 +56,7 @@ def structure_grid(nodes: list[Trained]) -> ImageGrid:
     headings = tuple(heading for block in blocks for heading in block.headings)
     made = ", ".join(f"{node.cell.row.key} {node.node.key[:8]}" for node in nodes)
     first = nodes[0]
-    title = f"Structural variance. {first.dataset.label}; {first.node.stage} nodes {made}; seed"
+    title = f"Structural variance. {first.data}; {first.node.stage} nodes {made}; seed"
     return ImageGrid(tiles, headings, f"{title} {first.cell.seed}")
 
 

@@ -12,13 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gclbench.datasets.base import Bytes, Dataset
-from gclbench.errors import CheckpointError, DataMissingError, UnknownNameError
+from gclbench.datasets.base import Bytes, Dataset, ImageTable
+from gclbench.datasets.tracklets import by_image
+from gclbench.errors import CheckpointError, DataMissingError, UnknownNameError, UsageError
 from gclbench.evaluation.preprocess import from_network, structure_to_network, to_network
 from gclbench.networks.generator import Generator
 from gclbench.networks.id_encoder import IdEncoder, IdOutput
 from gclbench.plan import Cell, Node
 from gclbench.registry import REGISTRY
+from gclbench.reporting.origin import data_heading
 from gclbench.runtime.session import Session
 from gclbench.runtime.worker import choose_device, load_datasets
 from gclbench.schema import Settings, Stage
@@ -77,10 +79,20 @@ class Trained:
     painter: Painter
     view: Any
 
+    @property
+    def data(self) -> str:
+        """The task's data: the target's name, for UDA behind the source's."""
+        return data_heading(self.cell.task, self.dataset.label)
+
+    @property
+    def train(self) -> ImageTable:
+        """The training images with a row each, tracklets frame by frame: what `inputs` takes."""
+        return by_image(self.dataset.train)
+
     def title(self, what: str) -> str:
         """`what`, then what it was made from."""
         return (
-            f"{what}. {self.dataset.label}, {self.cell.row.key}, {self.node.stage} node "
+            f"{what}. {self.data}, {self.cell.row.key}, {self.node.stage} node "
             f"{self.node.key[:8]}, seed {self.cell.seed}"
         )
 
@@ -95,7 +107,8 @@ def trained(
     """Load the node of a cell's `stage`.
 
     Raises UnknownNameError for a cell that the session has not, or a stage that its row has not;
-    DataMissingError naming the command when it is not trained; CheckpointError for a damaged file.
+    UsageError for a row without a generator; DataMissingError naming the command when it is not
+    trained; CheckpointError for a damaged file.
     """
     cell = find_cell(session, row, task, seed)
     node = find_node(session, cell, stage)
@@ -127,7 +140,10 @@ def find_node(session: Session, cell: Cell, stage: Stage) -> Node:
     """Return the finished node of a cell's stage that holds a generator (see `trained`)."""
     stages = stages_of(session, cell)
     if Stage.GAN not in stages:
-        raise UnknownNameError(f"stage of row {cell.row.key}", "gan", stages)
+        raise UsageError(
+            f"row '{cell.row.key}' of {cell.study} trains no generator, so it draws nothing.",
+            f"Choose rows=NAME with a generated view; see: gclbench show ablations {cell.study}",
+        )
     if stage not in stages:
         raise UnknownNameError(f"stage of row {cell.row.key}", stage, stages)
     if not session.artifacts.has(stages[stage]):

@@ -27,7 +27,7 @@ def views_grids(session: Session, choice: Choice) -> list[ImageGrid]:
 
 
 def views_grid(node: Trained) -> ImageGrid:
-    chosen = spaced_people(node.dataset.train.pids, PEOPLE)
+    chosen = spaced_people(node.train.pids, PEOPLE)
     images, projections = node.inputs(chosen)
     views = node.painter.turned(images, projections, ANGLES)
     partner = np.roll(np.arange(len(chosen)), -1)

@@ -6,6 +6,7 @@ import numpy as np
 
 from gclbench.datasets.base import Dataset
 from gclbench.datasets.load import load_dataset
+from gclbench.datasets.tracklets import by_image
 from gclbench.reporting.grid import ImageGrid
 from gclbench.runtime.figures.people import spaced_people
 from gclbench.runtime.figures.registry import Choice
@@ -27,9 +28,10 @@ def world_grids(session: Session, choice: Choice) -> list[ImageGrid]:
 
 
 def world_grid(dataset: Dataset) -> ImageGrid:
-    chosen = spaced_people(dataset.train.pids, PEOPLE)
+    pids = by_image(dataset.train).pids
+    chosen = spaced_people(pids, PEOPLE)
     images = dataset.images("train")
-    walks = np.stack([images[_images_of(dataset.train.pids, index)] for index in chosen])
+    walks = np.stack([images[_images_of(pids, index)] for index in chosen])
     blocks = [walks, gray(dataset.projections()[chosen])]
     headings = ["training images, camera by camera", *[""] * 7]
     headings += ["projections of the first one's mesh, 0 ... 315 degrees", *[""] * 7]

@@ -62,6 +62,7 @@ _WORDS = {
 }
 _SCALARS = {f"tag:yaml.org,2002:{kind}" for kind in ("bool", "float", "int", "null", "str")}
 _MAX_DEPTH = 20
+_MAX_VALUES = 100_000  # a few lines of aliases of aliases would fill the memory
 _PUBLISHED = ("table", "row_key", "setting", "dataset", "metric", "value")
 
 
@@ -309,6 +310,8 @@ def _plain(node: Node, at: Path_, yaml: YAML, path: Path, lines: dict[Path_, int
     lines.setdefault(at, line)
     if len(at) > _MAX_DEPTH:  # also stops an alias that contains itself
         raise ContentError(str(path), line, _dotted(at[:1]), "is nested too deeply")
+    if len(lines) > _MAX_VALUES:
+        raise ContentError(str(path), line, _dotted(at[:1]), f"over {_MAX_VALUES} values")
     if isinstance(node, MappingNode):
         mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:

@@ -56,6 +56,14 @@ def test_a_study_is_read_with_its_rows_tasks_and_settings(tmp_path: Path) -> Non
     assert study.seeds == (0, 1)
 
 
+# Lists of nine aliases of lists of nine aliases ...: a few hundred letters, 86 million values.
+BOMB = (
+    "[&a0 [x, x], "
+    + ", ".join(f"&a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9))
+    + "]"
+)
+
+
 @pytest.mark.parametrize(
     "old, new, line, words",
     [
@@ -89,6 +97,7 @@ def test_a_study_is_read_with_its_rows_tasks_and_settings(tmp_path: Path) -> Non
         ("title: A study", "title: !!python/name:os.system x", 2, ["are not allowed"]),
         ("title: A study", "title: 2020-01-01", 2, ["'timestamp' are not allowed"]),
         ("title: A study", "title: &t [*t]", 2, ["nested too deeply"]),
+        ("title: A study", f"title: {BOMB}", 2, ["over 100000 values"]),
         ("title: A study", "title: [", 2, ["syntax"]),
         ("title: A study", "<<: {title: A}", 2, ["keys must be plain words"]),
         ("key: full", "key: base", 12, ["two rows have the same name"]),

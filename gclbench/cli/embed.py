@@ -13,7 +13,7 @@ import typer
 from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues
 from gclbench.cli.checkpoint import sizes_from
 from gclbench.cli.options import parse_words, split_words, whole
-from gclbench.errors import OverrideError
+from gclbench.errors import OverrideError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,6 +81,9 @@ def _embed(
     top = whole("top", own.get("top", str(TOP)))
     parsed = parse_words(rest, SHARED_WORDS)
     sizes = sizes_from(rest, SHARED_WORDS, content)
+    out = Path(parsed.out or "features.npz").expanduser()
+    if out.is_dir():
+        raise UsageError(f"out={out} is a folder.", "Name a file in it.")
     paths = find_images(own["images"])
     device = choose_device(parsed.device)
     source = open_source(own["checkpoint"], parsed.home, parsed.store, sizes, device)
@@ -93,12 +96,12 @@ def _embed(
         "features": features.shape[1],
         "height_px": source.height_px,
         "width_px": source.width_px,
-        "out": str(parsed.out or "features.npz"),
+        "out": str(out),
     }
     if "query" in own:
         found["query"] = own["query"]
         found["nearest"] = _nearest(source, own["query"], features, paths, top)
-    write_features(Path(found["out"]), features, paths)
+    write_features(out, features, paths)
     return found
 
 

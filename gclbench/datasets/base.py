@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from gclbench.datasets.cache import cached_array
 from gclbench.errors import DataMissingError, UsageError
+from gclbench.meshes.pictures import open_rgb
 
 if TYPE_CHECKING:
     from gclbench.datasets.counts import Difference
@@ -146,13 +147,7 @@ class Dataset:
 
 def read_image(path: Path, height_px: int, width_px: int) -> Bytes:
     """Read an image file as uint8 (H, W, 3) RGB. Raises DataMissingError naming the file."""
-    try:
-        with Image.open(path) as handle:
-            image = handle.convert("RGB")
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as error:
-        raise DataMissingError(
-            f"the image {path} cannot be read ({error}).", "Restore the file from the dataset."
-        ) from error
+    image = open_rgb(path)
     if image.size != (width_px, height_px):
         image = image.resize((width_px, height_px), Image.Resampling.BICUBIC)
     return np.asarray(image, dtype=np.uint8)

@@ -11,7 +11,7 @@ import numpy as np
 
 from gclbench.datasets.base import ImageTable, Progress, read_image
 from gclbench.datasets.counts import Counts, Expected, count
-from gclbench.datasets.layout import Layout, Rules, best_layout
+from gclbench.datasets.layout import NO_FILE, Layout, Rules, best_layout
 from gclbench.datasets.origin import made_name
 from gclbench.datasets.reader import Reader, Tables
 from gclbench.errors import DataMissingError
@@ -111,6 +111,8 @@ def consistency(tables: Tables, rules: Rules) -> list[Finding]:
         text = f"query has more samples ({len(query)}) than gallery ({len(gallery)}): swapped?"
         found.append(Finding("swapped", text))
     found += _crowded(query, rules)
+    for name, table in tables.items():
+        found += _at_odds(name, table, rules)
     both = set(query.pids.tolist()) - set(gallery.pids.tolist())
     if both and len(both) == len(set(query.pids.tolist())):
         found.append(Finding("strangers", "nobody of the query is in the gallery."))
@@ -119,7 +121,45 @@ def consistency(tables: Tables, rules: Rules) -> list[Finding]:
     if shared and not rules.restart:
         names = [str(pid) for pid in shared]
         found.append(_listing("mixed", "identities in training and in test", names))
+    distractors = np.flatnonzero(train.pids == 0).tolist()
+    if distractors and not rules.restart:
+        places = (train.paths[train.spans[row]] for row in distractors)
+        found.append(_listing("mixed", "distractors (identity 0) in training", places))
     return found
+
+
+def _at_odds(split: str, table: ImageTable, rules: Rules) -> list[Finding]:
+    """Where a table and the names of its images say different things."""
+    owners = np.repeat(np.arange(len(table)), np.diff(table.spans))
+    names = [path.rpartition("/")[2] for path in table.paths]
+    found = []
+    twice = [path for path, times in Counter(table.paths).items() if times > 1]
+    if twice:
+        found.append(_listing("shared", f"{split}: images that are in several tracklets", twice))
+    beyond = [] if rules.cameras is None else np.flatnonzero(table.cams >= rules.cameras).tolist()
+    if beyond:
+        text = f"{split}: images of cameras beyond the {rules.cameras} that there are"
+        found.append(_listing("labels", text, (table.paths[row] for row in beyond)))
+    if rules.camera_of is not None:
+        said = np.array([rules.camera_of(name) for name in names])
+        other = np.flatnonzero(said != table.cams[owners]).tolist()
+        text = f"{split}: images whose names tell another camera than their tracklet's"
+    else:
+        other = _misnamed(names, table.pids[owners].tolist())
+        text = f"{split}: images whose names begin with another number than their identity's"
+    if other:
+        found.append(_listing("labels", text, (table.paths[row] for row in other)))
+    return found
+
+
+def _misnamed(names: list[str], pids: list[int]) -> list[int]:
+    """Rows whose names do not begin as most names of their identity do."""
+    numbers = [name[:4] for name in names]
+    known: dict[int, Counter[str]] = {}
+    for pid, number in zip(pids, numbers, strict=True):
+        known.setdefault(pid, Counter())[number] += 1
+    usual = {pid: counts.most_common(1)[0][0] for pid, counts in known.items()}
+    return [row for row, pid in enumerate(pids) if numbers[row] != usual[pid]]
 
 
 def _crowded(query: ImageTable, rules: Rules) -> list[Finding]:
@@ -160,6 +200,11 @@ def _files(layout: Layout, files: Files) -> tuple[list[Finding], list[Finding]]:
             "empty_file", "empty files (0 bytes)", [path for path, size in files if not size]
         ),
         _listing(
+            "no_file",
+            "what is there is no file that can be read (a broken link, a folder, a pipe)",
+            [path for path, size in files if size == NO_FILE],
+        ),
+        _listing(
             "strange_name",
             "images whose names are not this dataset's",
             [path for path in images if not layout.knows(path)],
@@ -171,7 +216,7 @@ def _files(layout: Layout, files: Files) -> tuple[list[Finding], list[Finding]]:
 
 
 def _decoded(root: Path, files: Files, progress: Progress | None) -> list[Finding]:
-    whole = [path for path, size in files if size and path.lower().endswith(_IMAGES)]
+    whole = [path for path, size in files if size > 0 and path.lower().endswith(_IMAGES)]
     damaged = list(_damaged(root, whole, progress))
     return [_listing("undecodable", "images that cannot be decoded", damaged)] if damaged else []
 
@@ -197,5 +242,6 @@ def _amounts(layout: Layout, files: Files) -> list[Finding]:
 
 
 def _listing(kind: str, text: str, places: Iterable[str]) -> Finding:
-    names = list(places)
+    # Names on disk may be no text at all; whatever prints them wants some.
+    names = [place.encode("utf-8", "backslashreplace").decode() for place in places]
     return Finding(kind, text, len(names), tuple(names[:EXAMPLES]))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from gclbench.datasets.counts import Expected
+from gclbench.datasets.layout import Rules
 from gclbench.datasets.reader import ImageReader, Parsed
 from gclbench.registry import register
 
-_NAME = re.compile(r"^(\d{4})_c(\d)_f(\d{7})\.jpg$")
+_NAME = re.compile(r"^(\d{4})_c([1-9])_f(\d{7})\.jpg\Z", re.ASCII)
 
 
 def _parse(match: re.Match[str]) -> Parsed:
@@ -36,4 +37,5 @@ def dukemtmc_reid() -> ImageReader:
         },
         on_disk={"bounding_box_train": 16_522, "query": 2_228, "bounding_box_test": 17_661},
         source="whoever may share it with you (its authors withdrew it)",
+        rules=Rules(cameras=8),
     )

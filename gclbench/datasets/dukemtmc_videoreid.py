@@ -15,8 +15,10 @@ from gclbench.registry import register
 
 SPLITS = ("train", "query", "gallery")
 # 0001_C6_F0099_X30823.jpg; an older release writes 0001C6F0099X30823.jpg. D marks distractors.
-_NAME = re.compile(r"\d{4}_?C(?P<cam>[1-8])_?F(?P<place>\d{4})_?[XD](?P<frame>\d+)\.jpg")
-_PATH = re.compile(rf"({'|'.join(SPLITS)})/\d+/\d+/[^/]+")
+_NAME = re.compile(
+    r"\d{4}_?C(?P<cam>[1-8])_?F(?P<place>\d{4})_?[XD](?P<frame>\d{1,9})\.jpg", re.ASCII
+)
+_PATH = re.compile(rf"({'|'.join(SPLITS)})/\d{{1,9}}/\d{{1,9}}/[^/]+", re.ASCII)
 TEST_FRAMES = 445_764
 
 

@@ -35,7 +35,12 @@ def folder_fingerprint(root: Path, members: Sequence[str], cache_dir: Path | Non
         beside = known_file.with_name(f"{known_file.name}.{os.getpid()}")
         beside.write_text(json.dumps(now))
         os.replace(beside, known_file)
-    return digest({name: [size, sha] for name, (size, _, sha) in now.items()})
+    return digest({_text(name): [size, sha] for name, (size, _, sha) in now.items()})
+
+
+def _text(name: str) -> str:
+    """A file name as text; it may be bytes that are no UTF-8, which Python keeps as surrogates."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _remembered(file: Path) -> dict[str, list[object]]:

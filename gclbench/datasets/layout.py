@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+NO_FILE = -1
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,14 @@ class Layout:
         return len(self.folders) + len(self.files) - len(self.missing(root))
 
     def walk(self, root: Path) -> Iterator[tuple[str, int]]:
-        """Yield (path relative to `root`, size in bytes) of every file of the image folders."""
+        """Yield (path relative to `root`, size in bytes) of every file of the image folders.
+
+        What cannot be read as a file has the size NO_FILE: links that lead nowhere or back to
+        a folder above them, pipes, folders with the name of an image.
+        """
         for folder in self.folders:
-            yield from _walk(root, folder)
+            if (root / folder).is_dir():
+                yield from _walk(root, folder, self.knows, ())
 
 
 @dataclass(frozen=True)
@@ -44,10 +52,15 @@ class Rules:
 
     one_query: a person has one query in all, or one from each camera. The test set's identities
     are none of the training set's, but where numbers `restart` equal numbers mean nothing.
+    cameras: how many there are; None where names allow no others. camera_of(file name) is the
+    camera (0-based) that a name tells where identity and camera come from elsewhere; otherwise
+    all names of an identity begin with one number.
     """
 
     one_query: Literal["camera", "person"] | None = "camera"
     restart: bool = False
+    cameras: int | None = None
+    camera_of: Callable[[str], int | None] | None = field(default=None, repr=False)
 
 
 def best_layout(
@@ -65,13 +78,27 @@ def _completeness(root: Path, layout: Layout) -> tuple[bool, int]:
     return not layout.missing(root), layout.present(root)
 
 
-def _walk(root: Path, folder: str) -> Iterator[tuple[str, int]]:
-    if not (root / folder).is_dir():
+def _walk(
+    root: Path, folder: str, knows: Callable[[str], bool], above: tuple[str, ...]
+) -> Iterator[tuple[str, int]]:
+    place = os.path.realpath(root / folder)
+    if place in above:
+        yield folder, NO_FILE
         return
-    with os.scandir(root / folder) as entries:
+    with os.scandir(place) as entries:
         for entry in sorted(entries, key=lambda each: each.name):
             path = f"{folder}/{entry.name}"
-            if entry.is_dir():
-                yield from _walk(root, path)
+            kind, size = _looked_at(entry)
+            if stat.S_ISDIR(kind) and not knows(path):
+                yield from _walk(root, path, knows, (*above, place))
             else:
-                yield path, entry.stat().st_size
+                yield path, size if stat.S_ISREG(kind) else NO_FILE
+
+
+def _looked_at(entry: os.DirEntry[str]) -> tuple[int, int]:
+    """Mode and size of what an entry leads to; (0, 0) where it leads nowhere."""
+    try:
+        status = entry.stat()
+    except OSError:
+        return 0, 0
+    return status.st_mode, status.st_size

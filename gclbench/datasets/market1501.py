@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from gclbench.datasets.counts import Expected
+from gclbench.datasets.layout import Rules
 from gclbench.datasets.reader import ImageReader, Parsed
 from gclbench.registry import register
 
-_NAME = re.compile(r"^(-1|\d{4})_c(\d)s(\d)_(\d{6})_(\d{2})\.jpg(\.jpg)?$")
+_NAME = re.compile(r"^(-1|\d{4})_c([1-9])s(\d)_(\d{6})_(\d{2})\.jpg(\.jpg)?\Z", re.ASCII)
 
 
 def _parse(match: re.Match[str]) -> Parsed:
@@ -31,5 +32,6 @@ def market1501() -> ImageReader:
             "gallery": Expected(15_913, 751, cameras=(2738, 2224, 3199, 1365, 2762, 3625)),
         },
         source="its authors (Liang Zheng)",
+        rules=Rules(cameras=6),
         on_disk={"bounding_box_train": 12_936, "query": 3_368, "bounding_box_test": 19_732},
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gclbench.datasets.counts import Difference, Expected, differences
 from gclbench.datasets.layout import Layout, Rules
 from gclbench.datasets.reader import Tables
-from gclbench.datasets.tracklet_folders import Frame, Tracklet, scan, table_of
+from gclbench.datasets.tracklet_folders import Frame, Tracklet, is_number, scan, table_of
 from gclbench.errors import DataMissingError
 from gclbench.registry import register
 
@@ -29,7 +29,7 @@ PARTS = ("bbox_train", "bbox_test")
 # The packaged variant of EUG and BUC: a folder for each tracklet, identities renumbered.
 PACKAGED = {"train": "train_split", "query": "query_split", "gallery": "gallery_split"}
 PACKAGED_JUNK, PACKAGED_DISTRACTORS = 999, 1000
-_NAME = re.compile(r"(?:\d{4}|00-1)C(?P<cam>[1-6])T\d{4}F(?P<place>\d{3})\.jpg")
+_NAME = re.compile(r"(?:\d{4}|00-1)C(?P<cam>[1-6])T\d{4}F(?P<place>\d{3})\.jpg", re.ASCII)
 _CAMERAS = 6
 _RESTORE = "Restore it from the dataset."
 
@@ -62,7 +62,7 @@ class MarsReader:
     @property
     def rules(self) -> Rules:
         """One tracklet of each person and camera is a query."""
-        return Rules()
+        return Rules(camera_of=_camera_of)
 
     @property
     def expected(self) -> dict[str, Expected]:
@@ -147,6 +147,11 @@ def parse_frame(name: str) -> Frame | None:
     return None if match is None else Frame(int(match["cam"]) - 1, int(match["place"]))
 
 
+def _camera_of(name: str) -> int | None:
+    frame = parse_frame(name)
+    return None if frame is None else frame.cam
+
+
 def _knows_official(path: str) -> bool:
     folder, _, name = path.rpartition("/")
     return folder in {f"{part}/{name[:4]}" for part in PARTS} and parse_frame(name) is not None
@@ -154,7 +159,7 @@ def _knows_official(path: str) -> bool:
 
 def _knows_packaged(path: str) -> bool:
     parts = path.split("/")
-    fits = len(parts) == 4 and parts[1].isdecimal() and parts[2].isdecimal()
+    fits = len(parts) == 4 and is_number(parts[1]) and is_number(parts[2])
     return fits and parse_frame(parts[3]) is not None
 
 
@@ -285,7 +290,8 @@ def load_matrix(file: Path, key: str) -> Ints:
     values = content.get(key)
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf" or not values.size:
         raise DataMissingError(f"{file} has no numbers named {key}.", _RESTORE)
-    whole = values.astype(np.int64)
+    with np.errstate(invalid="ignore"):
+        whole = values.astype(np.int64)
     if not np.array_equal(whole, values):
         raise DataMissingError(f"{key} of {file} holds numbers that are not whole.", _RESTORE)
     return whole

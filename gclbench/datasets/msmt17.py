@@ -32,10 +32,14 @@ NAME = (
     r"\d{4}_\d{3}_(?P<cam>\d{2})_(?P<day>\d{4})(?P<part>[a-z]+)_(?P<frame>\d{4})_\d+(?:_ex)?\.jpg"
 )
 # A copy in the layout of Market-1501, and the time that its names may have kept.
-_CONVERTED = re.compile(r"^(?P<pid>\d{4})_c(?P<cam>0?[1-9]|1[0-5])(?!\d)(?P<rest>.*)\.jpg$")
-_TIME = re.compile(rf"_(?P<day>\d{{4}})(?P<part>{'|'.join(PARTS)})_(?P<frame>\d{{4}})(?!\d)")
+_CONVERTED = re.compile(
+    r"^(?P<pid>\d{4})_c(?P<cam>0?[1-9]|1[0-5])(?!\d)(?P<rest>.*)\.jpg\Z", re.ASCII
+)
+_TIME = re.compile(
+    rf"_(?P<day>\d{{4}})(?P<part>{'|'.join(PARTS)})_(?P<frame>\d{{4}})(?!\d)", re.ASCII
+)
 _MOST_CAMERAS = 8  # of Market-1501 and DukeMTMC-reID
-_LINE = re.compile(rf"(?P<path>\d{{4}}/{NAME})\s+(?P<pid>\d+)")
+_LINE = re.compile(rf"(?P<path>\d{{4}}/{NAME})\s+(?P<pid>\d{{1,9}})", re.ASCII)
 _TRAIN_CAMERAS = (
     *(4910, 203, 454, 1614, 4296, 1678, 3453, 795),
     *(1396, 655, 3154, 1364, 3635, 3876, 1138),
@@ -98,7 +102,7 @@ class Msmt17Reader:
     @property
     def rules(self) -> Rules:
         """Identities count from 0 in training and again in test."""
-        return Rules(one_query=None, restart=True)
+        return Rules(one_query=None, restart=True, cameras=15)
 
     def _converted(self) -> ImageReader:
         return market_layout(self.title, self.folders, self.expected, self.rules)

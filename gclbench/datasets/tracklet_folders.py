@@ -72,6 +72,11 @@ def tracklet_folders(folder: Path) -> Iterator[tuple[str, str]]:
             yield person, tracklet
 
 
+def is_number(name: str) -> bool:
+    """Whether a folder's name is the number of an identity or a tracklet."""
+    return name.isascii() and name.isdecimal() and len(name) <= 9
+
+
 def _tracklet(root: Path, below: str, pid: int, frames: dict[str, Frame]) -> Tracklet:
     names = sorted(frames, key=lambda name: (frames[name].place, name))
     cams = sorted({frame.cam for frame in frames.values()})
@@ -87,7 +92,7 @@ def _tracklet(root: Path, below: str, pid: int, frames: dict[str, Frame]) -> Tra
 
 def _folders(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.name.isdecimal() and entry.is_dir())
+        return sorted(entry.name for entry in entries if is_number(entry.name) and entry.is_dir())
 
 
 def _files(folder: Path) -> list[str]:

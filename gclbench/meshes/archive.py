@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from gclbench.errors import DataMissingError
+from gclbench.meshes.pictures import FORMATS, UNREADABLE
 from gclbench.meshes.projections import ANGLES
 from gclbench.meshes.sources import below
 
@@ -25,8 +26,6 @@ Bytes = NDArray[np.uint8]
 VIEWS = ("render", *(f"render_{45 * angle}" for angle in range(1, ANGLES)))
 IMPORT = "gclbench mesh import dataset=NAME data.root=DIR archive=FILE"
 SHOWN = 10
-# Formats that Pillow reads by itself; it would hand a file in PostScript to another program.
-_FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF")
 
 
 @dataclass(frozen=True)
@@ -106,15 +105,9 @@ def read_archive(
 
 def _read_gray(file: Path, size: tuple[int, int], command: str) -> Bytes:
     try:
-        with Image.open(file, formats=_FORMATS) as handle:
+        with Image.open(file, formats=FORMATS) as handle:
             image = handle.convert("L")
-    except (
-        OSError,
-        UnidentifiedImageError,
-        ValueError,
-        SyntaxError,
-        Image.DecompressionBombError,
-    ) as error:
+    except UNREADABLE as error:
         raise DataMissingError(
             f"the rendered body {file} cannot be read ({type(error).__name__}).",
             f"Get it anew, for example with: {command}",

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from gclbench.digest import digest
-from gclbench.errors import CheckpointError, DataMissingError
+from gclbench.errors import CheckpointError
 from gclbench.meshes.bodies import Body
 from gclbench.meshes.hmr import INPUT_PX, MEAN, STD, Hmr
+from gclbench.meshes.pictures import open_rgb
 from gclbench.meshes.rasteriser import CAMERA
 from gclbench.meshes.sources import Floats, write_parameters
 
@@ -165,7 +166,7 @@ def _estimated(
     found: dict[str, list[Any]] = {key: [] for key in _KEYS}
     for first in rows[::BATCH]:
         files = task.files[first : min(first + BATCH, rows.stop)]
-        images = [_read(file) for file in files]
+        images = [open_rgb(file) for file in files]
         batch = to_input(np.stack([square(image) for image in images]))
         with torch.inference_mode():
             answers = [answer.cpu().numpy() for answer in network(batch.to(device))]
@@ -185,13 +186,3 @@ def _estimated(
         if progress is not None:
             progress("bodies", min(first + BATCH, rows.stop), len(task.files))
     return {key: np.concatenate(values) for key, values in found.items()}
-
-
-def _read(file: Path) -> Image.Image:
-    try:
-        with Image.open(file) as handle:
-            return handle.convert("RGB")
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as error:
-        raise DataMissingError(
-            f"the image {file} cannot be read ({error}).", "Restore the file from the dataset."
-        ) from error

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from gclbench.errors import DataMissingError, GclbenchError
 
+JOINTS, SHAPES = 24, 10
 KEYS = ("v_template", "f", "weights", "J_regressor", "shapedirs", "posedirs", "kintree_table")
 _REMEDY = (
     "Get the SMPL model (for example basicModel_neutral_lbs_10_207_0_v1.0.0.pkl) from its authors."
@@ -108,22 +109,60 @@ def read_smpl(path: str) -> dict[str, Any]:
         raise GclbenchError(
             f"{file} is not an SMPL model: it has no {', '.join(missing)}.", _REMEDY
         )
-    model: dict[str, Any] = {key: _plain(data[key]) for key in KEYS}
-    joints = np.asarray(model["weights"]).shape[1]
-    if joints != 24 or np.asarray(model["shapedirs"]).shape[-1] < 10:
+    model: dict[str, Any] = {key: _numbers(file, key, data[key]) for key in KEYS}
+    joints, shapes = model["weights"].shape[-1], model["shapedirs"].shape[-1]
+    if joints != JOINTS or shapes < SHAPES:
         raise GclbenchError(
-            f"{file} has {joints} joints and {np.asarray(model['shapedirs']).shape[-1]} shape "
-            "directions; SMPL has 24 and at least 10.",
+            f"{file} has {joints} joints and {shapes} shape directions; SMPL has {JOINTS} and at "
+            f"least {SHAPES}.",
             _REMEDY,
         )
+    _check_shapes(file, model)
     return model
+
+
+def _numbers(file: Path, key: str, value: Any) -> np.ndarray:
+    """An entry as an array of finite numbers with at least two axes; raises GclbenchError."""
+    try:
+        array = np.asarray(_plain(value))
+    except GclbenchError:
+        raise
+    except Exception as error:  # chumpy objects that point at themselves, or past their end
+        raise GclbenchError(f"{key} of {file} cannot be read ({error}).", _REMEDY) from error
+    if array.dtype.kind not in "iuf" or array.ndim < 2 or not np.isfinite(array).all():
+        raise GclbenchError(f"{key} of {file} is no table of finite numbers.", _REMEDY)
+    return array
+
+
+def _check_shapes(file: Path, model: dict[str, Any]) -> None:
+    """Raise GclbenchError for arrays that do not fit each other: renderers trust the faces."""
+    count, shapes = len(model["v_template"]), model["shapedirs"].shape[-1]
+    expected = {
+        "v_template": (count, 3),
+        "f": (len(model["f"]), 3),
+        "weights": (count, JOINTS),
+        "J_regressor": (JOINTS, count),
+        "shapedirs": (count, 3, shapes),
+        "posedirs": (count, 3, 9 * (JOINTS - 1)),
+        "kintree_table": (2, JOINTS),
+    }
+    for key, shape in expected.items():
+        if model[key].shape != shape:
+            raise GclbenchError(
+                f"{key} of {file} has shape {model[key].shape}, not {shape}.", _REMEDY
+            )
+    parents = model["kintree_table"][0, 1:].astype(np.int64)
+    if (parents < 0).any() or (parents >= np.arange(1, JOINTS)).any():
+        raise GclbenchError(f"kintree_table of {file} is no tree of joints.", _REMEDY)
+    if not len(model["f"]) or model["f"].min() < 0 or model["f"].max() >= count:
+        raise GclbenchError(f"{file} has faces beyond its {count} vertices.", _REMEDY)
 
 
 def _read_npz(file: Path) -> dict[str, Any]:
     try:
         with np.load(file, allow_pickle=False) as data:
             return {key: data[key] for key in KEYS if key in data}
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a damaged npz, or no npz at all, raises many things
         raise GclbenchError(f"{file} cannot be read ({error}).", _REMEDY) from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,7 +20,6 @@ Bytes = NDArray[np.uint8]
 Floats = NDArray[np.floating[Any]]
 _CHUNK = 64
 _SHAPES = {"pose": 72, "betas": 10, "camera": 3}
-_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 ESTIMATE = "gclbench mesh estimate dataset=NAME data.root=DIR weights=FILE out=FILE"
 
 
@@ -144,12 +142,17 @@ def _arrays(
             arrays = {key: data[key] for key in keys}
             if "body" in data:
                 arrays["body"] = data["body"]
-    except _UNREADABLE as error:
+    except Exception as error:  # a damaged npz, or no npz at all, raises many things
         raise DataMissingError(
             f"the mesh parameters {file} cannot be read ({error}).",
             f"Set data.mesh.root to an npz with names, pose, betas and camera; make one with: "
             f"{command}",
         ) from error
+    if arrays["names"].ndim != 1:
+        raise DataMissingError(
+            f"names in {file} has shape {arrays['names'].shape}, not (M,).",
+            "Write one name for each image.",
+        )
     for key, width in _SHAPES.items():
         if key in arrays and arrays[key].shape != (len(arrays["names"]), width):
             raise DataMissingError(
@@ -157,4 +160,13 @@ def _arrays(
                 f"{(len(arrays['names']), width)}.",
                 "Write one row for each name.",
             )
+        if key in arrays and not _finite(arrays[key]):
+            raise DataMissingError(
+                f"{key} in {file} holds what is no finite number.",
+                f"Estimate the bodies anew: {command}",
+            )
     return arrays
+
+
+def _finite(values: NDArray[Any]) -> bool:
+    return values.dtype.kind in "iuf" and bool(np.isfinite(values).all())

@@ -6,6 +6,7 @@ Files are read with `weights_only=True`: nothing in them is executed.
 from __future__ import annotations
 
 import pickle
+import struct
 import zipfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -23,7 +24,12 @@ from gclbench.networks.generator import Generator
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.networks.layouts import DISCRIMINATOR, GENERATOR, Layout, Refit, detect, sizes_of
 
-UNREADABLE = (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError)
+# What torch's restricted reader raises for a damaged pickle, besides its own error; none has run.
+UNREADABLE = (
+    *(RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError),
+    *(AssertionError, AttributeError, IndexError, MemoryError, OverflowError, TypeError),
+    struct.error,
+)
 WRAPPERS = ("id", "gen", "dis", "state_dict", "model")
 HEADS = ("feat.", "feat_bn.")
 Head = Literal["auto", "file", "fresh"]

@@ -155,6 +155,7 @@ def test_embed_prints_the_nearest_images_without_the_query_itself(
         (("checkpoint=x", "images=x", "top=3"), 2, "query=IMAGE"),
         (("checkpoint=x", "images=absent"), 3, "names no image"),
         (("checkpoint=x", "images={shots}"), 3, "no checkpoint at x"),
+        (("checkpoint=x", "images={shots}", "out={shots}"), 2, "is a folder. Name a file in it"),
         (("checkpoint=x", "images=x", "batch_size=0"), 2, "batch_size"),
         (("checkpoint=x", "imags=x"), 2, "Did you mean 'images'?"),
         (("checkpoint=", "images=x"), 2, "checkpoint= has no value"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +14,8 @@ from PIL import Image
 
 from gclbench.datasets.check import Check, check_folder
 from gclbench.datasets.counts import count
-from gclbench.datasets.load import load_dataset, reader_of
+from gclbench.datasets.load import dataset_fingerprint, load_dataset, reader_of
+from gclbench.datasets.mars import load_matrix
 from gclbench.datasets.origin import write_marker
 from gclbench.datasets.reader import Reader, Tables
 from gclbench.schema.settings import DataSettings, WorldSettings
@@ -191,6 +193,82 @@ def test_an_image_with_a_wrong_name_is_named(tmp_path: Path, copy: str, name: st
     found = look(copy, root)
     assert kinds(found) == {"strange_name"}
     assert name in text(found, "strange_name")
+
+
+def test_what_is_no_file_is_named_and_ends_nothing(tmp_path: Path) -> None:
+    root = written("market", tmp_path)
+    folder = root / "bounding_box_train"
+    (folder / "0002_c1s1_000451_09.jpg").symlink_to(tmp_path / "gone")
+    (folder / "0002_c1s1_000452_09.jpg").mkdir()
+    (folder / "again").symlink_to(folder)
+    (folder / "self").symlink_to("self")
+    found = look("market", root, deep=True)
+    assert kinds(found) == {"no_file"}
+    (fault,) = (each for each in found.faults if each.kind == "no_file")
+    names = ("0002_c1s1_000451_09.jpg", "0002_c1s1_000452_09.jpg", "again", "self")
+    assert fault.examples == tuple(f"bounding_box_train/{name}" for name in names)
+
+
+def test_a_name_that_is_no_text_is_named_and_has_a_fingerprint(tmp_path: Path) -> None:
+    root = written("market", tmp_path)
+    (root / "query" / os.fsdecode(b"\xff.jpg")).write_bytes(b"x")
+    found = look("market", root)
+    assert kinds(found) == {"strange_name"}
+    assert text(found, "strange_name").isascii()
+    data = DATA.model_copy(update={"root": str(root)})
+    assert dataset_fingerprint("market1501", data, tmp_path / "cache", meshes=False)
+
+
+@pytest.mark.parametrize(
+    ("copy", "name", "kind"),
+    [
+        ("market", "bounding_box_train/0002_c0s1_000451_09.jpg", "strange_name"),
+        ("market", "bounding_box_train/0002_c9s1_000451_09.jpg", "labels"),
+        ("market", "bounding_box_train/0000_c1s1_000451_09.jpg", "mixed"),
+        ("duke", "query/0002_c0_f0044158.jpg", "strange_name"),
+        ("duke video", "train/0001/0001/0002_C1_F0090_X999.jpg", "labels"),
+        ("duke video", f"train/{'9' * 25}/0001/0001_C1_F0001_X1.jpg", "strange_name"),
+    ],
+)
+def test_a_name_that_tells_what_cannot_be_is_named(
+    tmp_path: Path, copy: str, name: str, kind: str
+) -> None:
+    root = written(copy, tmp_path)
+    if copy == "duke video" and kind == "labels":
+        cam = next((root / "train/0001/0001").iterdir()).name.split("_C")[1][0]
+        name = name.replace("_C1_", f"_C{cam}_")
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    write_image(root / name)
+    found = look(copy, root)
+    assert kinds(found) == {kind}
+    assert name in text(found, kind)
+
+
+def test_a_list_that_gives_one_image_to_another_is_noticed(tmp_path: Path) -> None:
+    root = written("msmt17 V2", tmp_path)
+    file = root / "list_train.txt"
+    lines = file.read_text().splitlines()
+    pids = [line.split()[1] for line in lines]
+    changed = max(range(len(lines)), key=lambda row: pids.count(pids[row]))
+    other = next(pid for pid in pids if pid != pids[changed])
+    lines[changed] = f"{lines[changed].split()[0]} {other}"
+    file.write_text("\n".join(lines))
+    found = look("msmt17 V2", root)
+    assert kinds(found) == {"labels"}
+    lines[changed] = f"{lines[changed].split()[0]} {'9' * 30}"
+    file.write_text("\n".join(lines))
+    assert kinds(look("msmt17 V2", root)) == {"unreadable"}
+
+
+def test_a_matrix_that_shares_frames_or_tells_another_camera_is_noticed(tmp_path: Path) -> None:
+    root = written("mars", tmp_path)
+    file = root / "info/tracks_train_info.mat"
+    rows = load_matrix(file, "track_train_info")
+    write_mat(file, "track_train_info", [*rows.tolist(), rows[0].tolist()])
+    assert kinds(look("mars", root)) == {"shared"}
+    rows[0, 3] = rows[0, 3] % 6 + 1
+    write_mat(file, "track_train_info", rows.tolist())
+    assert kinds(look("mars", root)) == {"labels"}
 
 
 def test_names_of_another_dataset_altogether_make_it_unreadable(tmp_path: Path) -> None:

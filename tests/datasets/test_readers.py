@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from gclbench.datasets.dukemtmc_reid import dukemtmc_reid
 from gclbench.datasets.load import dataset_fingerprint, load_dataset
@@ -137,6 +137,27 @@ def test_a_damaged_image_is_named(tmp_path: Path) -> None:
     dataset = load_dataset("market1501", data, tmp_path / "cache")
     with pytest.raises(DataMissingError, match="0001_c1s1_001051_00"):
         dataset.images("query")
+
+
+@pytest.mark.parametrize("kind", ["postscript", "bomb"])
+def test_a_picture_that_is_a_program_or_a_bomb_is_refused(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, MARKET)
+    file = tmp_path / "query" / MARKET["query"][0]
+    if kind == "postscript":
+        # Pillow would start Ghostscript for it, by its first bytes.
+        started: list[object] = []
+        monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *args: started.append(args))
+        file.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
+    else:
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 4)
+        started = []
+    data = DataSettings(root=str(tmp_path), height_px=16, width_px=8)
+    dataset = load_dataset("market1501", data, tmp_path / "cache")
+    with pytest.raises(DataMissingError, match="cannot be read"):
+        dataset.images("query")
+    assert started == []
 
 
 def test_an_empty_split_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,3 +30,18 @@ def small_world() -> Callable[[Path], tuple[list[Path], np.ndarray]]:
         return [dataset.root / path for path in dataset.train.paths], pose
 
     return make
+
+
+@pytest.fixture
+def write_giant() -> Callable[[Path, tuple[str, ...]], None]:
+    """Give what writes an npz of some bytes whose arrays say that they hold petabytes."""
+
+    def write(file: Path, keys: tuple[str, ...]) -> None:
+        header = io.BytesIO()
+        said = {"descr": "<f8", "fortran_order": False, "shape": (10**15,)}
+        np.lib.format.write_array_header_1_0(header, said)
+        with zipfile.ZipFile(file, "w") as archive:
+            for key in keys:
+                archive.writestr(f"{key}.npy", header.getvalue())
+
+    return write

@@ -6,6 +6,7 @@ import pickle
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -143,6 +144,71 @@ def test_incomplete_model_is_named(tmp_path: Path, smpl_arrays: dict[str, np.nda
     np.savez(tmp_path / "a.npz", v_template=smpl_arrays["v_template"])
     with pytest.raises(GclbenchError, match="it has no f, weights"):
         read_smpl(str(tmp_path / "a.npz"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("f", np.array([[0, 1, 10**6]]), "faces beyond its"),
+        ("f", np.array([[0, 1, -1]]), "faces beyond its"),
+        ("v_template", np.full((5, 3), np.nan), "v_template of .* no table of finite numbers"),
+        ("weights", np.zeros(24), "weights of .* no table"),
+        ("weights", np.array([["a", "b"]]), "weights of .* no table"),
+        ("posedirs", np.zeros((2, 3, 207)), "posedirs of .* has shape"),
+        ("kintree_table", np.full((2, 24), 23), "no tree of joints"),
+    ],
+)
+def test_a_model_that_does_not_fit_itself_is_refused(
+    tmp_path: Path,
+    smpl_arrays: dict[str, np.ndarray],
+    key: str,
+    value: np.ndarray,
+    expected: str,
+) -> None:
+    np.savez(tmp_path / "a.npz", **{**smpl_arrays, key: value})
+    with pytest.raises(GclbenchError, match=expected):
+        load_body(str(tmp_path / "a.npz"))
+
+
+def test_chumpy_objects_that_lead_nowhere_are_refused(
+    tmp_path: Path, smpl_arrays: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = types.ModuleType("chumpy.ch")
+
+    class Ch:
+        pass
+
+    Ch.__module__, Ch.__qualname__ = "chumpy.ch", "Ch"
+    fake.Ch = Ch  # type: ignore[attr-defined]
+    circle: Any = Ch()
+    circle.x = circle
+    beyond: Any = Ch()
+    beyond.a, beyond.idxs = np.zeros(3), np.array([99])
+    for index, value in enumerate((circle, beyond)):
+        file = tmp_path / f"{index}.pkl"
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, "chumpy", types.ModuleType("chumpy"))
+            patch.setitem(sys.modules, "chumpy.ch", fake)
+            file.write_bytes(pickle.dumps(smpl_arrays | {"weights": value}, protocol=2))
+        with pytest.raises(GclbenchError, match=r"weights of .* cannot be read"):
+            read_smpl(str(file))
+
+
+@pytest.mark.parametrize("kind", ["cut", "no npz", "giant"])
+def test_a_damaged_npz_is_named(
+    tmp_path: Path, smpl_arrays: dict[str, np.ndarray], write_giant: Any, kind: str
+) -> None:
+    file = tmp_path / "a.npz"
+    np.savez(file, **smpl_arrays)
+    if kind == "cut":
+        file.write_bytes(file.read_bytes()[:-40])
+    elif kind == "no npz":
+        with file.open("wb") as handle:
+            np.save(handle, np.zeros(3))
+    else:
+        write_giant(file, tuple(smpl_arrays))
+    with pytest.raises(GclbenchError, match="cannot be read"):
+        read_smpl(str(file))
 
 
 def test_absent_model_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,6 +56,51 @@ def test_parameters_are_found_by_file_name(tmp_path: Path) -> None:
     np.savez(file, names=names, pose=pose, betas=np.zeros((2, 10)), camera=np.zeros((2, 3)))
     found, _, _ = read_parameters(file, PATHS)
     assert found[:, 0].tolist() == [2.0, 7.0]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("names", np.array("a.jpg"), "names in .* has shape"),
+        ("names", np.array([["a.jpg"]]), "names in .* has shape"),
+        ("pose", np.full((2, 72), np.nan), "pose in .* no finite number"),
+        ("betas", np.full((2, 10), "x"), "betas in .* no finite number"),
+        ("camera", np.full((2, 3), 1j), "camera in .* no finite number"),
+    ],
+)
+def test_parameters_that_are_no_numbers_are_refused(
+    tmp_path: Path, key: str, value: np.ndarray, expected: str
+) -> None:
+    names = np.array([Path(path).name for path in PATHS])
+    sound = {"pose": np.zeros((2, 72)), "betas": np.zeros((2, 10)), "camera": np.zeros((2, 3))}
+    arrays: dict[str, Any] = {"names": names, **sound, key: value}
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(DataMissingError, match=expected):
+        read_parameters(tmp_path / "a.npz", PATHS)
+
+
+@pytest.mark.parametrize("kind", ["cut", "flipped", "no npz", "giant"])
+def test_a_damaged_file_of_parameters_is_named(
+    tmp_path: Path, write_giant: Any, kind: str
+) -> None:
+    file = tmp_path / "a.npz"
+    names = np.array([Path(path).name for path in PATHS])
+    pose = np.random.default_rng(0).normal(size=(2, 72))
+    np.savez_compressed(
+        file, pose=pose, names=names, betas=np.zeros((2, 10)), camera=np.zeros((2, 3))
+    )
+    content = file.read_bytes()
+    if kind == "cut":
+        file.write_bytes(content[:-40])
+    elif kind == "flipped":
+        file.write_bytes(content[:60] + bytes(b ^ 0x5A for b in content[60:200]) + content[200:])
+    elif kind == "no npz":
+        with file.open("wb") as handle:
+            np.save(handle, np.zeros(3))
+    else:
+        write_giant(file, ("names", "pose", "betas", "camera"))
+    with pytest.raises(DataMissingError, match=r"a\.npz cannot be read"):
+        read_parameters(file, PATHS)
 
 
 def test_parameters_of_a_missing_image_are_named(tmp_path: Path) -> None:

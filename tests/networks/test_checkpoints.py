@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gclbench.errors import CheckpointError, DataMissingError
+from gclbench.meshes.hmr import load_hmr
 from gclbench.networks import (
     Generator,
     IdEncoder,
@@ -103,6 +104,28 @@ def test_truncated_empty_and_absent_files_give_clear_errors(tmp_path: Path) -> N
         load_id_checkpoint(_encoder(2), _save(tmp_path, {"epoch": 3}))
     with pytest.raises(DataMissingError, match="absent"):
         load_id_checkpoint(_encoder(2), tmp_path / "absent.pth")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x02.",
+        b"\x80\x02K",
+        b"\x80\x02R.",
+        b"\x80\x02Nb.",
+        b"\x80\x02}q\x00(U",
+        b"ctorch._utils\n_rebuild_tensor_v2\n(tR.",
+    ],
+)
+def test_whatever_a_damaged_pickle_raises_the_file_is_named(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "weights.pth"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"weights\.pth cannot be read"):
+        load_id_checkpoint(_encoder(2), path)
+    with pytest.raises(CheckpointError, match=r"weights\.pth cannot be read"):
+        load_hmr(path)
 
 
 class _Trap:

@@ -79,7 +79,7 @@ def dataset_fingerprint(
     images = kept_fingerprint(role, images, data.video)
     if data.validation_share > 0:
         images = held_out.fingerprint(images, data.validation_share)
-    return digest([images, mesh_identity(role, data)]) if meshes else images
+    return digest([images, mesh_identity(role, data, cache_dir)]) if meshes else images
 
 
 def is_rendered(role: str, data: DataSettings) -> bool:
@@ -130,7 +130,7 @@ def _load_whole(
         height_px=data.height_px,
         width_px=data.width_px,
         arrays=arrays,
-        projections_file=projections_file(role, data),
+        projections_file=projections_file(role, data, cache_dir),
         project_with=drawing(role, data, kept["train"].paths, root, arrays),
         progress=progress,
         verify_with=None if made_name(root) else partial(reader.differences, tables),
@@ -197,7 +197,7 @@ def _load_world(
         height_px=data.height_px,
         width_px=data.width_px,
         arrays=arrays,
-        projections_file=projections_file(role, data),
+        projections_file=projections_file(role, data, cache_dir),
         project_with=drawing(role, data, paths, folder, arrays),
         oracle_with=oracle,
         factors_with=factors,

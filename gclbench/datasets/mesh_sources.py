@@ -10,10 +10,11 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from gclbench.datasets.files import folder_fingerprint
 from gclbench.datasets.synthetic.write import parameter_rows
 from gclbench.digest import digest, file_digest
 from gclbench.errors import DataMissingError, UsageError
-from gclbench.meshes.archive import check_archive, read_archive
+from gclbench.meshes.archive import VIEWS, check_archive, read_archive
 from gclbench.meshes.projections import resolve_renderer
 from gclbench.meshes.sources import (
     below,
@@ -53,8 +54,13 @@ def mesh_root(role: str, data: DataSettings) -> Path:
     return next((root / name for name in names if (root / name / "train").is_dir()), root)
 
 
-def mesh_identity(role: str, data: DataSettings) -> dict[str, object]:
-    """Return what decides a role's projections, beside its images and their size; plain data."""
+def mesh_identity(
+    role: str, data: DataSettings, cache_dir: Path | None = None
+) -> dict[str, object]:
+    """Return what decides a role's projections, beside its images and their size; plain data.
+
+    The bytes of rendered bodies are remembered under `cache_dir`, as `folder_fingerprint` does.
+    """
     mesh = data.mesh
     identity: dict[str, object] = {
         "revision": PROJECTION_REVISION,
@@ -64,7 +70,7 @@ def mesh_identity(role: str, data: DataSettings) -> dict[str, object]:
         "root": "",
     }
     if mesh.source in ("params", "archive") and mesh.root is not None:
-        identity["root"] = _root_identity(mesh_root(role, data))
+        identity["root"] = _root_identity(mesh_root(role, data), cache_dir)
     if mesh.source == "hmr":
         from gclbench.meshes.estimate import REVISION
 
@@ -89,9 +95,9 @@ def body_identity(data: DataSettings) -> str:
     return _digest(file)
 
 
-def projections_file(role: str, data: DataSettings) -> str:
+def projections_file(role: str, data: DataSettings, cache_dir: Path | None = None) -> str:
     """Return the name of the cached array of projections."""
-    key = digest([mesh_identity(role, data), data.height_px, data.width_px])
+    key = digest([mesh_identity(role, data, cache_dir), data.height_px, data.width_px])
     return f"projections-{data.height_px}x{data.width_px}-{key[:12]}.npy"
 
 
@@ -241,13 +247,13 @@ def _command(role: str, data: DataSettings) -> str:
     return f"gclbench mesh estimate {where} weights=FILE out={out}"
 
 
-def _root_identity(root: Path) -> str:
-    # An archive has 8 files per image: names and sizes identify it, bytes would take minutes.
-    # Two files of parameters of one dataset are of one size, so their bytes have to be looked at.
+def _root_identity(root: Path, cache_dir: Path | None) -> str:
     if root.is_file():
         return _digest(root)
-    files = sorted(path for path in root.rglob("*") if path.is_file()) if root.is_dir() else []
-    return digest([[str(path.relative_to(root)), path.stat().st_size] for path in files])
+    # Renders of test images are drawn by nobody.
+    found = sorted(file for view in VIEWS for file in (root / "train" / view).rglob("*"))
+    members = [file.relative_to(root).as_posix() for file in found if file.is_file()]
+    return folder_fingerprint(root, members, cache_dir)
 
 
 def _digest(file: Path) -> str:

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from gclbench.datasets.load import dataset_fingerprint, load_dataset
-from gclbench.datasets.mesh_sources import mesh_identity, mesh_root
+from gclbench.datasets.mesh_sources import mesh_identity, mesh_root, projections_file
 from gclbench.digest import digest
 from gclbench.errors import DataMissingError, GclbenchError, UsageError
 from gclbench.meshes import estimate
@@ -114,6 +114,29 @@ def test_the_identity_follows_what_is_read(tmp_path: Path, weights: Path) -> Non
     found = [first, with_body, of(source="params", root=other), by_hmr,
              of(source="hmr", weights=weights)]  # fmt: skip
     assert len(set(found)) == 5
+
+
+def test_other_renders_of_the_same_size_are_another_archive(tmp_path: Path) -> None:
+    place, cache = tmp_path / "meshes" / "train" / "render", tmp_path / "cache"
+    place.mkdir(parents=True)
+    data = settings(None, source="archive", root=tmp_path / "meshes")
+
+    def now() -> tuple[str, str]:
+        return digest(mesh_identity("msmt17", data, cache)), projections_file(
+            "msmt17", data, cache
+        )
+
+    (place / "a.jpg").write_bytes(b"one")
+    first = now()
+    (tmp_path / "meshes" / "README").write_text("of no render")
+    assert now() == first
+    assert digest(mesh_identity("msmt17", data)) == first[0]
+    (place / "a.jpg").write_bytes(b"two")
+    assert not set(now()) & set(first)
+    (tmp_path / "meshes").rename(tmp_path / "elsewhere")
+    there = settings(None, source="archive", root=tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/train/render/a.jpg").write_bytes(b"one")
+    assert digest(mesh_identity("msmt17", there, cache)) == first[0]
 
 
 def test_one_root_serves_several_roles(tmp_path: Path) -> None:

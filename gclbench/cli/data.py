@@ -108,6 +108,11 @@ def make(
 
     out = parsed.out or parsed.home / "data" / f"synthetic_{parsed.role}"
     settings = _settings(parsed, Content(parsed.content_dirs))
+    if settings.root is not None:
+        raise UsageError(
+            "data.root= says where real images lie, and this renders a twin.",
+            "Name the folder to write to: out=FOLDER.",
+        )
     with _progress(quiet=False) as report:
         world = make_data(parsed.role, settings, out, report)
     console = Console()

@@ -120,8 +120,8 @@ def import_archive(
             )
         return _folder(archive, names)
     target = out or request.home / "meshes" / request.role
-    _free(target)
     with open_archive(archive) as opened:
+        _free(target)
         return _unpacked(opened, names, target, progress)
 
 

@@ -127,6 +127,7 @@ def test_make_writes_below_home_where_no_place_is_named(
         (["check", "mars", "data.video.mars_gallery=all"], "mars_gallery"),
         (["make"], "no role is named"),
         (["make", "role=mar"], "Did you mean 'mars'"),
+        (["make", "role=mars", "data.root=toy"], "out=FOLDER"),
     ],
 )
 def test_wrong_words_are_answered(

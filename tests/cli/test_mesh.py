@@ -175,6 +175,18 @@ def test_a_hostile_archive_writes_nothing(mesh: Mesh, home: Path, tmp_path: Path
     assert not (home / "meshes").exists()
 
 
+def test_a_wrong_archive_is_told_before_a_taken_place(
+    mesh: Mesh, home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").touch()
+    out = f"out={tmp_path / 'taken'}"
+    code, _, err = mesh("import", f"archive={tmp_path / 'b.zip'}", out)
+    assert (code, "there is no archive" in err) == (3, True)
+    code, _, err = mesh("import", f"archive={zipped(home / 'renders', tmp_path / 'a.zip')}", out)
+    assert (code, "taken exists" in err) == (2, True)
+
+
 def test_a_damaged_archive_leaves_no_half_of_it(mesh: Mesh, home: Path, tmp_path: Path) -> None:
     file = zipped(home / "renders", tmp_path / "a.zip")
     data = bytearray(file.read_bytes())

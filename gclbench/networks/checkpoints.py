@@ -264,7 +264,8 @@ def _load(
     if missing:
         raise CheckpointError(
             f"{file} lacks {len(missing)} tensors, first '{missing[0]}'.",
-            "Is it a checkpoint of another network? Look at it: gclbench checkpoint show FILE.",
+            "Is it of another network, or of other sizes (profile=NAME, network.*)? Its tensors: "
+            "gclbench checkpoint show FILE --tensors.",
         )
     matched = [name for name in own if name in state]
     for name in matched:

@@ -14,7 +14,7 @@ IMAGES = (
     "run", "ablation=table6", "profile=smoke", "rows=baseline,multi", "tasks=market1501",
     "warmup.method=buc", "executor=inline",
 )  # fmt: skip
-ROWS = ("baseline_buc", "gcl", "gclplus", "none", "oracle_rotation")
+ROWS = ("baseline_buc", "gcl", "gclplus", "pretrain", "none", "oracle_rotation")
 TASKS = ("mars", "dukemtmc-videoreid")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -243,7 +245,7 @@ def queue_writers(engine: Engine) -> Engine:
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, record: object) -> None:
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
+        write_ahead(cursor)
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
@@ -255,6 +257,24 @@ def queue_writers(engine: Engine) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def write_ahead(cursor: Any) -> None:
+    """Turn on the write-ahead log; a database that others open at the same moment is tried again.
+
+    Of two connections that both turn it on, SQLite lets one wait and fails the other at once,
+    whatever its timeout: each would wait for the other to stop reading.
+    """
+    give_up = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _shown(url: str) -> str:

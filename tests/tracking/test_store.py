@@ -9,6 +9,7 @@ import pytest
 from gclbench.errors import GclbenchError, UsageError
 from gclbench.schema import RunStatus
 from gclbench.tracking import Reader, RequestedCell, RequestedStudy, RunStore
+from gclbench.tracking.store import write_ahead
 
 
 @pytest.fixture
@@ -35,6 +36,29 @@ def run_values(run_id: str, node_key: str = "k") -> dict[str, object]:
 def test_sqlite_keeps_a_write_ahead_log(store: RunStore, tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "new" / "store.db")
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+class Cursor:
+    """Fails as often as it is told to."""
+
+    def __init__(self, failures: list[str]) -> None:
+        self.failures = failures
+        self.said: list[str] = []
+
+    def execute(self, statement: str) -> None:
+        self.said.append(statement)
+        if self.failures:
+            raise sqlite3.OperationalError(self.failures.pop())
+
+
+def test_a_database_that_others_open_at_the_same_moment_is_tried_again() -> None:
+    busy = Cursor(["database is locked"] * 3)
+    write_ahead(busy)
+    assert busy.said == ["PRAGMA journal_mode=WAL"] * 4
+    broken = Cursor(["disk I/O error"] * 3)
+    with pytest.raises(sqlite3.OperationalError, match="disk"):
+        write_ahead(broken)
+    assert len(broken.said) == 1
 
 
 def test_opening_a_store_twice_keeps_its_runs(store: RunStore) -> None:

@@ -13,6 +13,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Literal
@@ -36,6 +37,13 @@ _GL_PROBE = (
 )
 
 
+class Sweep(StrEnum):
+    """Which compiled kernels go: those of other versions, or this one's too."""
+
+    OLD = "old"
+    ALL = "all"
+
+
 @dataclass(frozen=True)
 class Finding:
     """One check: `remedy` is empty when all is well."""
@@ -49,15 +57,23 @@ class Finding:
 def doctor(
     words: Annotated[list[str] | None, typer.Argument(metavar="[home=DIR]")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of checks.")] = False,
+    sweep: Annotated[
+        Sweep | None, typer.Option(help="First remove compiled kernels: of old versions, or all.")
+    ] = None,
 ) -> None:
-    """Check Python, packages, GL, faiss, disk and the results folder; exit 1 when something fails.
+    """Check Python, packages, GL, faiss, disk, compiled kernels and the results folder.
+
+    Exit code 1 when something fails.
 
     \b
     Examples:
       gclbench doctor
       gclbench doctor home=/scratch/results --json
+      gclbench doctor --sweep old
     """
     home = parse_words(words or (), ("home",)).home
+    if sweep is not None:
+        _sweep(sweep)
     findings = examine(home)
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
@@ -74,7 +90,7 @@ def examine(home: Path) -> list[Finding]:
     """Run every check; none of them raises."""
     checks: Sequence[Callable[[], Finding | list[Finding]]] = (
         _python, _packages, _sacred, _torch, _faiss, lambda: _gl("egl"), lambda: _gl("osmesa"),
-        lambda: _home(home), lambda: _disk(home), _content,
+        lambda: _home(home), lambda: _disk(home), _content, _kernels,
     )  # fmt: skip
     findings: list[Finding] = []
     for check in checks:
@@ -204,6 +220,30 @@ def _content() -> Finding:
     except GclbenchError as error:
         return Finding("content", "fail", _short(error), "Mend the file named.")
     return Finding("content", "ok", found)
+
+
+def _kernels() -> Finding:
+    from gclbench.kernels.cache import folders, kernel_folder, trouble
+
+    found = folders()
+    old = [folder for folder in found if not folder.current]
+    kept = sum(folder.megabytes for folder in found if folder.current)
+    text = f"{kept:.1f} MB in {kernel_folder()}"
+    if reason := trouble():
+        return Finding("compiled kernels", "warn", "compiled anew by each process", reason)
+    if not old:
+        return Finding("compiled kernels", "ok", text)
+    listed = ", ".join(str(folder.path) for folder in old)
+    size = sum(folder.megabytes for folder in old)
+    remedy = f"Never used again, {size:.1f} MB: {listed}. Remove: gclbench doctor --sweep old"
+    return Finding("compiled kernels", "warn", text, remedy)
+
+
+def _sweep(which: Sweep) -> None:
+    from gclbench.kernels.cache import sweep
+
+    for folder in sweep(everything=which is Sweep.ALL):
+        typer.echo(f"removed {folder.path} ({folder.megabytes:.1f} MB)", err=True)
 
 
 def _short(error: BaseException) -> str:

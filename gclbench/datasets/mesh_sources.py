@@ -30,7 +30,7 @@ from gclbench.seeding import numpy_generator
 Progress = Callable[[str, int, int], None]
 Bytes = NDArray[np.uint8]
 # Rises whenever the same settings would give other pixels.
-PROJECTION_REVISION = 1
+PROJECTION_REVISION = 2
 # Names of GCL's published folders, beside the role's own.
 _FOLDERS = {"market1501": ("market",), "dukemtmc_reid": ("DukeMTMC", "dukeMTMC")}
 _POSED = ("params", "hmr")

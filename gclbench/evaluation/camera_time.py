@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from gclbench.errors import UsageError
 from gclbench.evaluation.protocol import (
+    NEAREST,
     EvaluationResult,
     Labelled,
     Retrieval,
@@ -117,6 +118,7 @@ def evaluate_with_camera_time(
         dataset.gallery.pids,
         dataset.gallery.cams,
         average_precision=settings.average_precision,
+        nearest=NEAREST,
     )
     visual = rank(query, gallery, dataset, settings)
     size = len(gallery), query.shape[1]

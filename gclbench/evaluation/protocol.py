@@ -22,6 +22,7 @@ from gclbench.schema.settings import EvaluateSettings
 
 PROTOCOL = "market1501_single_query"
 RANKS = (1, 5, 10)
+NEAREST = 50  # gallery rows that are kept of each query's list
 
 
 class Labelled(Protocol):
@@ -65,8 +66,8 @@ class Retrieval(Protocol):
 class EvaluationResult:
     """Retrieval quality of one encoder on one dataset.
 
-    `mAP`, `mINP`, `R1`, `R5`, `R10` are percentages 0-100; `ap` (Q,) and `cmc` are fractions 0-1,
-    `ap` in the order of the queries and NaN where a query has no match and is skipped.
+    `mAP`, `mINP`, `R1`, `R5`, `R10` are percentages 0-100; `ranking` has fractions, and of each
+    query its AP and first 50 gallery rows.
     """
 
     mAP: float
@@ -74,8 +75,7 @@ class EvaluationResult:
     R1: float
     R5: float
     R10: float
-    ap: NDArray[np.float64]
-    cmc: NDArray[np.float64]
+    ranking: RankingResult
     valid_queries: int
     skipped_queries: int
     gallery_size: int
@@ -84,6 +84,22 @@ class EvaluationResult:
     dataset: str
     fingerprint: str
     protocol: str = PROTOCOL
+
+    @property
+    def ap(self) -> NDArray[np.float64]:
+        """AP of each query (Q,), 0-1; NaN where it has no match and is skipped."""
+        return self.ranking.ap
+
+    def per_query(self) -> dict[str, NDArray[Any]]:
+        """What is kept of each query, (Q,) or (Q, 50): see `RankingResult`."""
+        ranking = self.ranking
+        return {
+            "ap": ranking.ap,
+            "inp": ranking.inp,
+            "first_match": ranking.first_match.astype(np.int32),
+            "nearest": ranking.nearest.astype(np.int32),
+            "nearest_distances": ranking.nearest_distances.astype(np.float32),
+        }
 
     def metrics(self) -> dict[str, float]:
         """Return the percentages by the names that tables use."""
@@ -139,6 +155,7 @@ def rank(
         dataset.gallery.pids,
         dataset.gallery.cams,
         average_precision=settings.average_precision,
+        nearest=NEAREST,
     )
 
 
@@ -210,8 +227,7 @@ def result_of(
         R1=r1,
         R5=r5,
         R10=r10,
-        ap=ranking.ap,
-        cmc=ranking.cmc,
+        ranking=ranking,
         valid_queries=valid,
         skipped_queries=len(ranking.valid) - valid,
         gallery_size=gallery_size,

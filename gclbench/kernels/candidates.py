@@ -13,6 +13,7 @@ from torch import Tensor
 from gclbench.errors import MissingExtraError
 from gclbench.kernels.jit import each_alone, jit, over_rows
 from gclbench.kernels.products import products
+from gclbench.kernels.sorting import smallest_at
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -151,13 +152,13 @@ def _shrink(
     Where hardly any can be ruled out, half of the room beyond `wanted` is freed nevertheless.
     """
     size, most = held[row], (scores.shape[1] + wanted) // 2
-    last = np.partition(scores[row, :size], size - wanted)[size - wanted]
+    last = smallest_at(scores[row, :size].copy(), size - wanted)
     cut, ties = np.float32(last - slack), 0
     above = 0
     for a in range(size):
         above += scores[row, a] > cut
     if above > most:
-        cut = np.partition(scores[row, :size], size - most)[size - most]
+        cut = smallest_at(scores[row, :size].copy(), size - most)
         ties = most
         for a in range(size):
             ties -= scores[row, a] > cut

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from gclbench.errors import UsageError
 from gclbench.kernels.jaccard import SparseDistances
 from gclbench.kernels.jit import jit
+from gclbench.kernels.plausible import check_labels
 
 Ints = NDArray[np.int64]
 OUTLIER = -1
@@ -26,7 +27,9 @@ def dbscan(distances: SparseDistances, eps: float, min_samples: int) -> Ints:
     if min_samples < 1:
         raise UsageError(f"min_samples is {min_samples}, it must be at least 1.")
     pairs = _pairs_within(distances.indptr, distances.indices, distances.values, np.float32(eps))
-    return _dbscan(*pairs, distances.n, min_samples)
+    labels = _dbscan(*pairs, distances.n, min_samples)
+    check_labels(labels)
+    return labels
 
 
 def rho_count(count: int, rho: float) -> int:

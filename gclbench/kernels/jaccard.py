@@ -26,6 +26,12 @@ from gclbench.kernels.similarity import (
     finite_rows,
     nearest_of,
 )
+from gclbench.kernels.spot_checks import (
+    check_expansion,
+    check_jaccard,
+    check_pair_distances,
+    check_sets,
+)
 
 Neighbours = Literal["faiss", "classic"]
 ZERO_BELOW = 1e-6  # rounding leaves 1e-8 where J is zero; the rho rule must not see that
@@ -70,7 +76,7 @@ class SparseDistances:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class SparseRows:
     """Sparse rows (CSR); columns stand in the order in which the points were met."""
 
     indptr: Ints
@@ -102,6 +108,7 @@ def jaccard_distances(
     over_rows(
         _pair_distances, len(table), matrix.cpu().numpy(), offsets, columns, table, near, raw
     )
+    check_pair_distances(matrix, offsets, columns, raw)
     raw /= np.repeat(scale, np.diff(offsets))
     return jaccard_of_sets(offsets, columns, raw, table[:, :k2])
 
@@ -145,7 +152,9 @@ def expanded_sets(table: Ints, k1: int) -> tuple[Ints, Columns]:
     half = min(round(k1 / 2) + 1, table.shape[1])  # Python rounds halves to even, as the rule asks
     full_sets, half_sets = _reciprocal_sets(table, table.shape[1]), _reciprocal_sets(table, half)
     counts, columns = _joined(results_over_rows(_expand, len(table), *full_sets, *half_sets))
-    return _offsets(counts), columns
+    offsets = _offsets(counts)
+    check_sets(table, half, offsets, columns)
+    return offsets, columns
 
 
 def _reciprocal_sets(table: Ints, k: int) -> tuple[Columns, Ints]:
@@ -154,23 +163,25 @@ def _reciprocal_sets(table: Ints, k: int) -> tuple[Columns, Ints]:
     return members, sizes
 
 
-def _weights(offsets: Ints, columns: Columns, distances: Floats) -> _Rows:
+def _weights(offsets: Ints, columns: Columns, distances: Floats) -> SparseRows:
     """V_ij = exp(-d_ij) / sum over R*(i); every R*(i) holds i, so no row is empty."""
     raw = np.exp(-distances)
     sums = np.add.reduceat(raw, offsets[:-1])
-    return _Rows(offsets, columns, raw / np.repeat(sums, np.diff(offsets)))
+    return SparseRows(offsets, columns, raw / np.repeat(sums, np.diff(offsets)))
 
 
-def _query_expansion(weights: _Rows, table: Ints) -> _Rows:
+def _query_expansion(weights: SparseRows, table: Ints) -> SparseRows:
     """V_i <- mean of V_j over the listed neighbours j of i."""
     if table.shape[1] == 1:
         return weights
     arrays = weights.indptr, weights.indices, weights.values, np.ascontiguousarray(table)
     counts, columns, values = _joined(results_over_rows(_average_rows, len(table), *arrays))
-    return _Rows(_offsets(counts), columns, values)
+    expanded = SparseRows(_offsets(counts), columns, values)
+    check_expansion(weights, table, expanded)
+    return expanded
 
 
-def _sparse_jaccard(weights: _Rows) -> SparseDistances:
+def _sparse_jaccard(weights: SparseRows) -> SparseDistances:
     n = len(weights.indptr) - 1
     # Inverted index: for each column, who has weight there (rows ascending) and how much.
     held = scipy.sparse.csr_array(
@@ -190,7 +201,10 @@ def _sparse_jaccard(weights: _Rows) -> SparseDistances:
         columns[used:end], values[used:end] = column, value
         counts.append(count)
         used = end
-    return SparseDistances(_offsets(np.concatenate(counts)), columns[:used], values[:used], n)
+    offsets = _offsets(np.concatenate(counts))
+    found = SparseDistances(offsets, columns[:used], values[:used], n)
+    check_jaccard(weights, found)
+    return found
 
 
 @jit

@@ -1,7 +1,19 @@
-"""Compile plain loops with numba; run them, or torch, on several threads."""
+"""Compile plain loops with numba, keep them between processes, and have them prove themselves.
+
+The number in a symbol. Numba names a compiled function by module, name, types and a counter that
+begins at 1 in every process. Code that one process cached and another loads can so carry the names
+of other functions that were compiled here, and the linker keeps the first body of each name: a
+sort that does not sort, without a word (numba issue 10486; docs/kernels.md). Importing this module
+lets the counter begin at a random 48-bit number, and again in a forked child, so that no two
+processes share a name. It is the one place where chance enters without a generator: it reaches
+names only, never a number.
+"""
 
 from __future__ import annotations
 
+import itertools
+import os
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -10,15 +22,54 @@ from typing import Any, TypeVar
 
 import numba
 import torch
+from numba.core.bytecode import FunctionIdentity
+
+from gclbench.errors import KernelError
+from gclbench.kernels.cache import KernelCache
+from gclbench.kernels.cache import trouble as cache_trouble
+from gclbench.kernels.proofs import prove
 
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
+_COUNTER = "_unique_ids"
+
+
+def number_functions_from(first: int) -> bool:
+    """Let numba number the functions it compiles from `first`; tell whether this numba does so.
+
+    For the tests too: `number_functions_from(1)` is numba's own way.
+    """
+    if not isinstance(getattr(FunctionIdentity, _COUNTER, None), itertools.count):
+        return False
+    setattr(FunctionIdentity, _COUNTER, itertools.count(first))
+    return bool(FunctionIdentity.from_function(number_functions_from).unique_id == first)
+
+
+def _number_at_random() -> bool:
+    return number_functions_from(1 + secrets.randbits(48))
+
+
+SYMBOLS_ARE_UNIQUE = _number_at_random()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_number_at_random)
+
+
+def cache_notice() -> str:
+    """Why compiled kernels are not kept for the next process; '' where they are."""
+    if not SYMBOLS_ARE_UNIQUE:
+        return (
+            f"kernels are compiled anew by each process: numba {numba.__version__} does not let "
+            "their symbols be told apart."
+        )
+    reason = cache_trouble()
+    return f"kernels are compiled anew by each process: {reason}" if reason else ""
 
 
 def jit(function: Kernel) -> Kernel:
     """Return the compiled function; it frees the interpreter lock and never runs in parallel.
 
-    Numba refuses `cache=True` where neither the package folder nor the user's cache is writable (a
-    read-only install): there the kernel is compiled anew by each process.
+    Called from Python for the first time with arguments of some types, a kernel of this package
+    answers the question of `gclbench.kernels.proofs` that bears its name. Raises KernelError,
+    before the call, where the answer is wrong.
     """
     return _compiled(function)
 
@@ -26,6 +77,29 @@ def jit(function: Kernel) -> Kernel:
 def jit_sum(function: Kernel) -> Kernel:
     """As `jit`, for a long sum whose terms may be added in the order the processor likes best."""
     return _compiled(function, fastmath={"reassoc", "contract"})
+
+
+def _compiled(function: Any, **options: Any) -> Any:
+    compiled = numba.njit(nogil=True, **options)(function)
+    if numba.config.DISABLE_JIT:  # the plain function, for debuggers
+        return compiled
+    if SYMBOLS_ARE_UNIQUE:
+        compiled._cache = KernelCache(function)
+    compile_for_args = compiled._compile_for_args
+
+    def compile_and_prove(*arguments: Any) -> Any:
+        """What numba calls for arguments of types that it has not met before."""
+        entry = compile_for_args(*arguments)
+        try:
+            prove(compiled, arguments)
+        except KernelError:  # forget the code, or the next call would use it unasked
+            compiled.overloads.clear()
+            compiled._reset_overloads()
+            raise
+        return entry
+
+    compiled._compile_for_args = compile_and_prove
+    return compiled
 
 
 def over_rows(kernel: Callable[..., Any], rows: int, *arguments: Any, chunk: int = 1024) -> Any:
@@ -79,10 +153,3 @@ def _lone_pool(threads: int) -> ThreadPoolExecutor:
 def _pool(threads: int) -> ThreadPoolExecutor:
     # Kept: a search for neighbours calls thousands of times, and idle threads cost nothing.
     return ThreadPoolExecutor(threads, thread_name_prefix="gclbench-kernel")
-
-
-def _compiled(function: Any, **options: Any) -> Any:
-    try:
-        return numba.njit(cache=True, nogil=True, **options)(function)
-    except RuntimeError:
-        return numba.njit(nogil=True, **options)(function)

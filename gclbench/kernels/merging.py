@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gclbench.errors import ShapeError, UsageError
 from gclbench.kernels.jit import jit
+from gclbench.kernels.plausible import check_labels
 from gclbench.kernels.similarity import finite_rows
 
 Ints = NDArray[np.int64]
@@ -58,7 +59,9 @@ def merge_clusters(features: Any, labels: Any, merges: int, size_penalty: float)
     penalties = size_penalty * sizes.astype(np.float64)
     pairs = _nearest_cluster_pairs(matrix.double(), old, penalties, kept)
     groups = _join(old[pairs[:, 1]], old[pairs[:, 2]], len(sizes), merges)
-    return np.unique(groups, return_inverse=True)[1][old].astype(np.int64)
+    merged = np.unique(groups, return_inverse=True)[1][old].astype(np.int64)
+    check_labels(merged)
+    return merged
 
 
 def _nearest_cluster_pairs(

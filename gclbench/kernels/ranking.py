@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gclbench.errors import ShapeError, UsageError
-from gclbench.kernels.jit import jit, over_rows
+from gclbench.kernels.jit import over_rows
+from gclbench.kernels.plausible import check_ranking, impossible
 from gclbench.kernels.products import products
+from gclbench.kernels.ranked_lists import NOT_FINITE, NOT_RISING, score_lists
 
 AveragePrecision = Literal["step", "trapezoid"]
 JUNK_PID = -1
@@ -37,7 +39,8 @@ class RankingResult:
 
     `cmc[r - 1]` is the share of valid queries whose first match is among the first r kept items,
     for r = 1 .. min(max_rank, gallery size). `ap`, `inp` are NaN and `first_match` is 0 for a
-    skipped query.
+    skipped query. `nearest` (Q, T) holds the first T kept gallery rows of each query, in order,
+    and `nearest_distances` how far they are; behind a list's end stand -1 and infinity.
     """
 
     mAP: float
@@ -47,6 +50,8 @@ class RankingResult:
     inp: Floats
     first_match: Ints
     valid: NDArray[np.bool_]
+    nearest: Ints
+    nearest_distances: Floats
 
     def rank(self, r: int) -> float:
         """CMC at rank r (1-based); a gallery shorter than r answers with its last value."""
@@ -65,20 +70,21 @@ def evaluate_ranking(
     *,
     average_precision: AveragePrecision = "step",
     max_rank: int = 50,
+    nearest: int = 0,
     block: int = 512,
 ) -> RankingResult:
     """Rank a gallery for every query by squared Euclidean distance of unit rows.
 
     Shapes    query and gallery as for `distance_blocks`; q_pids, q_cams (Q,), g_pids, g_cams (G,)
-              integers.
+              integers. The first `nearest` rows of each list are returned.
     Cost      one matrix product; then, per query, a pass over the gallery for each match, on as
               many threads as torch uses. The result does not depend on their number.
     Raises    ShapeError; UsageError for an empty query or gallery, non-finite features, an unknown
-              kind of average precision, or when no query has a match.
+              kind of average precision, or when no query has a match; ImpossibleResultError.
     """
     blocks = distance_blocks(query, gallery, block)
     labels = _Labels.of(q_pids, q_cams, g_pids, g_cams, len(query), len(gallery))
-    return _rank(blocks, labels, average_precision, max_rank)
+    return _rank(blocks, labels, average_precision, max_rank, nearest)
 
 
 def evaluate_distances(
@@ -90,6 +96,7 @@ def evaluate_distances(
     *,
     average_precision: AveragePrecision = "step",
     max_rank: int = 50,
+    nearest: int = 0,
 ) -> RankingResult:
     """Rank by given distances, smaller is nearer. Otherwise see `evaluate_ranking`.
 
@@ -98,7 +105,7 @@ def evaluate_distances(
     """
     blocks, queries, gallery = _row_blocks(distances, q_pids, g_pids)
     labels = _Labels.of(q_pids, q_cams, g_pids, g_cams, queries, gallery)
-    return _rank(blocks, labels, average_precision, max_rank)
+    return _rank(blocks, labels, average_precision, max_rank, nearest)
 
 
 def single_shot_cmc(
@@ -244,7 +251,7 @@ def _checked(blocks: Iterable[Any], labels: _Labels) -> Iterator[tuple[int, NDAr
 
 
 def _rank(
-    blocks: Iterable[Any], labels: _Labels, average_precision: str, max_rank: int
+    blocks: Iterable[Any], labels: _Labels, average_precision: str, max_rank: int, nearest: int
 ) -> RankingResult:
     if average_precision not in ("step", "trapezoid"):
         raise UsageError(
@@ -252,21 +259,34 @@ def _rank(
         )
     if max_rank < 1:
         raise UsageError(f"max_rank is {max_rank}, it must be at least 1.")
-    queries = len(labels.q_cams)
+    if nearest < 0:
+        raise UsageError(f"nearest is {nearest}, it must be at least 0.")
+    queries, gallery = len(labels.q_cams), len(labels.g_cams)
     ap, inp = np.full(queries, np.nan), np.full(queries, np.nan)
     first = np.zeros(queries, dtype=np.int64)
+    rows, near = _empty_lists(queries, min(nearest, gallery))
     lists = labels.q_cams, labels.begins, labels.ends, labels.members, labels.g_cams, labels.junk
-    scores = ap, inp, first
     for start, distances in _checked(blocks, labels):
         step = average_precision == "step"
-        everything = distances, start, *lists, step, *scores
-        finite = over_rows(_score, len(distances), *everything, chunk=_QUERIES_PER_TASK)
-        if not all(finite):
+        everything = distances, start, *lists, step, ap, inp, first, rows, near
+        ends = over_rows(score_lists, len(distances), *everything, chunk=_QUERIES_PER_TASK)
+        if NOT_FINITE in ends:
             raise _not_finite()
-    return _summarise(ap, inp, first, min(max_rank, len(labels.g_cams)))
+        if NOT_RISING in ends:
+            raise impossible("the ranks of a query's matches do not rise")
+    result = _summarise(ap, inp, first, min(max_rank, gallery), rows, near)
+    check_ranking(result)
+    return result
 
 
-def _summarise(ap: Floats, inp: Floats, first: Ints, length: int) -> RankingResult:
+def _empty_lists(queries: int, length: int) -> tuple[Ints, Floats]:
+    shape = queries, length
+    return np.full(shape, -1, dtype=np.int64), np.full(shape, np.inf)
+
+
+def _summarise(
+    ap: Floats, inp: Floats, first: Ints, length: int, rows: Ints, near: Floats
+) -> RankingResult:
     valid = first > 0
     if not valid.any():
         raise _no_match()
@@ -280,6 +300,8 @@ def _summarise(ap: Floats, inp: Floats, first: Ints, length: int) -> RankingResu
         inp=inp,
         first_match=first,
         valid=valid,
+        nearest=rows,
+        nearest_distances=near,
     )
 
 
@@ -316,77 +338,3 @@ def _drawn_ranks(
     ahead = (row[items] < row[match]) | ((row[items] == row[match]) & (items < match))
     ahead[:, identity] = False
     return 1 + ahead.sum(axis=1)
-
-
-@jit
-def _score(
-    start: int,
-    stop: int,
-    distances: NDArray[Any],
-    offset: int,
-    q_cams: Ints,
-    begins: Ints,
-    ends: Ints,
-    members: Ints,
-    g_cams: Ints,
-    junk: Ints,
-    step: bool,
-    ap: Floats,
-    inp: Floats,
-    first: Ints,
-) -> bool:
-    """Fill ap, inp and first of queries offset + start to offset + stop; tell if all is finite."""
-    kept = np.empty_like(distances[0])
-    for r in range(start, stop):
-        q = offset + r
-        if not _copy_finite(distances[r], kept):
-            return False
-        own = members[begins[q] : ends[q]]
-        found = own[g_cams[own] != q_cams[q]]
-        n = len(found)
-        if n == 0:
-            continue
-        kept[junk] = np.inf
-        kept[own[g_cams[own] == q_cams[q]]] = np.inf
-        ranks = np.empty(n, dtype=np.int64)
-        for m in range(n):
-            ranks[m] = _place(kept, found[m])
-        ranks = np.sort(ranks)
-        first[q] = ranks[0]
-        inp[q] = n / ranks[n - 1]
-        ap[q] = _average_precision(ranks, step)
-    return True
-
-
-@jit
-def _copy_finite(row: NDArray[Any], copy: NDArray[Any]) -> bool:
-    strange = 0
-    for j in range(len(row)):
-        copy[j] = row[j]
-        strange += not abs(row[j]) < np.inf
-    return strange == 0
-
-
-@jit
-def _place(values: NDArray[Any], item: int) -> int:
-    """1-based place of an item among all; equal values by index."""
-    value, before, behind = values[item], values[:item], values[item + 1 :]
-    place = np.int32(1)  # 32 bits, and slices that start at 0: else this runs at a ninth the speed
-    for j in range(len(before)):
-        place = np.int32(place + (before[j] <= value))
-    for j in range(len(behind)):
-        place = np.int32(place + (behind[j] < value))
-    return int(place)
-
-
-@jit
-def _average_precision(ranks: Ints, step: bool) -> float:
-    total = 0.0
-    for m in range(len(ranks)):
-        rank = ranks[m]
-        precision = (m + 1) / rank
-        if not step:
-            previous = m / (rank - 1) if rank > 1 else 1.0
-            precision = 0.5 * (precision + previous)
-        total += precision
-    return total / len(ranks)

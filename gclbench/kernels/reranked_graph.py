@@ -27,6 +27,7 @@ from gclbench.kernels.jaccard import (
     jaccard_of_sets,
 )
 from gclbench.kernels.jit import jit
+from gclbench.kernels.plausible import check_labels
 from gclbench.kernels.similarity import smallest
 
 Floats = NDArray[np.float32]
@@ -110,9 +111,10 @@ def connected_clusters(graph: RerankedGraph, rho: float, factor: float) -> tuple
     if not rho > 0:
         raise UsageError(f"rho is {rho}, it must be above 0.")
     eps = factor * _mean_of_smallest(graph, rho)
-    if eps < 1 - graph.mix:
-        return _reach(*_within(graph, eps), graph.jaccard.n), eps
-    return _reach_any(graph, eps), eps
+    sparse = eps < 1 - graph.mix
+    labels = _reach(*_within(graph, eps), graph.jaccard.n) if sparse else _reach_any(graph, eps)
+    check_labels(labels)
+    return labels, eps
 
 
 def _neighbours(distances: PairDistances, size: int) -> tuple[Ints, Floats, Floats]:

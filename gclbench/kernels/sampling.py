@@ -50,12 +50,14 @@ def _thin(
     mask: NDArray[np.bool_], k: int, draws: NDArray[np.int64], uniform: NDArray[np.float64]
 ) -> None:
     """A partial Fisher-Yates shuffle of each row's true entries."""
-    used = 0
+    used, pool = 0, np.empty(mask.shape[1], dtype=np.int64)
     for row in range(len(mask)):
         if draws[row] == 0:
             continue
-        pool = np.flatnonzero(mask[row])
-        size = len(pool)
+        size = 0
+        for column in range(mask.shape[1]):
+            pool[size] = column
+            size += mask[row, column]
         for t in range(draws[row]):
             left = size - t
             other = t + min(int(uniform[used] * left), left - 1)
@@ -63,6 +65,6 @@ def _thin(
             pool[t], pool[other] = pool[other], pool[t]
         stays = draws[row] == k
         if stays:
-            mask[row] = False
+            mask[row, :] = False
         for t in range(draws[row]):
             mask[row, pool[t]] = stays

@@ -20,6 +20,8 @@ from gclbench.errors import ShapeError, UsageError
 from gclbench.kernels.candidates import Candidates, from_blocks, from_faiss, from_tiles
 from gclbench.kernels.jit import jit, jit_sum, over_rows
 from gclbench.kernels.products import bfloat16_is_fast, products
+from gclbench.kernels.sorting import sort
+from gclbench.kernels.spot_checks import check_nearest
 
 Backend = Literal["auto", "torch", "faiss"]
 Ints = NDArray[np.int64]
@@ -158,6 +160,7 @@ def _ranked(matrix: Tensor, k: int, candidates: Candidates, error: float) -> _Ra
 def _settled(matrix: Tensor, found: _Ranked) -> tuple[Ints, Floats]:
     at_least = found.at_least - float32_error(matrix)
     _search_again(matrix, found.doubtful, at_least, found.indices, found.distances)
+    check_nearest(matrix, found.indices, found.distances)
     return found.indices, found.distances
 
 
@@ -277,11 +280,16 @@ def _order_row(
     d = np.empty(len(ids), dtype=np.float32)
     for a in range(len(ids)):
         d[a] = max(2.0 - 2.0 * similarity[a], 0.0)
-    # The bits of a non-negative float order like the float.
-    order = np.argsort((d.view(np.int32).astype(np.int64) << 32) + ids)
+    # The bits of a non-negative float order like the float: one number holds both.
+    bits, keys = d.view(np.int32), np.empty(len(ids), dtype=np.int64)
+    for a in range(len(ids)):
+        keys[a] = (np.int64(bits[a]) << 32) + ids[a]
+    sort(keys)
+    for a in range(len(ids)):
+        bits[a] = np.int32(keys[a] >> 32)
     indices[row, 0], distances[row, 0] = row, 0.0
     for a in range(1, indices.shape[1]):
-        indices[row, a], distances[row, a] = ids[order[a - 1]], d[order[a - 1]]
+        indices[row, a], distances[row, a] = keys[a - 1] & 0xFFFFFFFF, d[a - 1]
 
 
 @jit
@@ -310,11 +318,13 @@ def _search(
     indices: Ints,
     distances: Floats,
 ) -> None:
+    ids = np.empty(scores.shape[1], dtype=np.int64)
+    similarity = np.empty(scores.shape[1], dtype=np.float64)
     for r in range(start, stop):
-        row = rows[r]
-        ids = np.flatnonzero(scores[r] >= at_least[row])
-        ids = ids[ids != row]
-        similarity = np.empty(len(ids), dtype=np.float64)
-        for a in range(len(ids)):
-            similarity[a] = dot(matrix[row], matrix[ids[a]])
-        _order_row(row, ids, similarity, indices, distances)
+        row, found = rows[r], 0
+        for j in range(scores.shape[1]):
+            if scores[r, j] >= at_least[row] and j != row:
+                ids[found] = j
+                similarity[found] = dot(matrix[row], matrix[j])
+                found += 1
+        _order_row(row, ids[:found], similarity[:found], indices, distances)

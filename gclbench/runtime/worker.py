@@ -90,6 +90,8 @@ def _run_stage(
         sink(NodeNotice(node.key, text))
 
     workspace.on_warning = notice
+    if text := _kernel_notice():
+        notice(text)
     context = StageContext(
         stage=node.stage.value,
         settings=node.resolved(),
@@ -106,6 +108,20 @@ def _run_stage(
     stage = registry.lookup("stages", node.stage.value).component
     metrics: dict[str, float] = stage(context)
     return metrics
+
+
+_KERNEL_NOTICES: list[str] = []  # what this process has said
+
+
+def _kernel_notice() -> str:
+    """Why compiled kernels are not kept, once a process; '' where they are."""
+    from gclbench.kernels.jit import cache_notice
+
+    text = cache_notice()
+    if text in _KERNEL_NOTICES:
+        return ""
+    _KERNEL_NOTICES.append(text)
+    return text
 
 
 def parent_folders(home: Path, node: Node) -> dict[str, Path]:

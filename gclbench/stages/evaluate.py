@@ -15,10 +15,14 @@ from gclbench.stages.loop import last_epoch
 from gclbench.stages.pretrain import load_encoder
 
 
-@register("stages", "evaluate", revision=3)
+@register("stages", "evaluate", revision=4)
 def evaluate_stage(context: StageContext) -> dict[str, float]:
-    """mAP, R1, R5, R10, mINP in percent; `per_query.npz` holds every AP (NaN: skipped).
+    """mAP, R1, R5, R10, mINP in percent; what is kept of each query in `per_query.npz`.
 
+    It has, one row a query, `pids`, `ap` and `inp` (fractions, NaN: skipped), `first_match` (its
+    rank, from 1 on; 0: skipped) and the list's beginning without junk and the camera's own images
+    of the identity: `nearest` (Q, 50), rows of the gallery, and `nearest_distances` (-1 and
+    infinity behind the end).
     With `evaluate.camera_time` these are of the joint ranking, and visual_mAP, ... (`visual_ap`)
     of the ranking by look alone.
     On the world, `invariance.npz` holds the APs by viewpoint, light and pose gap and by clothing.
@@ -40,7 +44,7 @@ def evaluate_stage(context: StageContext) -> dict[str, float]:
     which = f"step {labels['result_step']:g}" if "result_step" in labels else "last epoch"
     described |= {"checkpoint": which, "split": settings.split}
     (context.folder / "evaluation.json").write_text(json.dumps(described, indent=1))
-    np.savez(context.folder / "per_query.npz", ap=result.ap, **arrays)
+    np.savez(context.folder / "per_query.npz", **result.per_query(), **arrays)
     # A tracklet has no one viewpoint, light or pose: its factors are not binned.
     binned = settings.split == "test" and target.query.starts is None
     if binned and target.factors("query") is not None:

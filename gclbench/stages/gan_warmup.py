@@ -128,7 +128,7 @@ def _structure_view(settings: GanSettings) -> Any:
     return component(**({"angles": settings.angles} if "angles" in known else {}))
 
 
-@register("stages", "gan", revision=2)
+@register("stages", "gan", revision=3)
 def gan_warmup(context: StageContext) -> dict[str, float]:
     """Stage 2: warm up E_str, G and D with L_gan while E_id stays frozen; or take files."""
     training = GanTraining(context)

@@ -301,7 +301,7 @@ class JointTraining:
             self.generative.load_training_state(state["generative"])
 
 
-@register("stages", "joint", revision=3)
+@register("stages", "joint", revision=4)
 def joint(context: StageContext) -> dict[str, float]:
     """Stage 3: train E_id with the contrastive losses, jointly with G and D where needed."""
     training = JointTraining(context)

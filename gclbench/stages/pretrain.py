@@ -28,7 +28,7 @@ def load_encoder(context: StageContext, parent: str) -> IdEncoder:
     return encoder.to(context.device)
 
 
-@register("stages", "pretrain", revision=1)
+@register("stages", "pretrain", revision=2)
 def pretrain(context: StageContext) -> dict[str, float]:
     """Pre-train E_id (rendered identities, an ImageNet file, or random weights)."""
     settings = context.settings.pretrain
@@ -68,7 +68,7 @@ def _load_imagenet(encoder: IdEncoder, weights: str | None) -> dict[str, float]:
     return {"tensors_loaded": float(len(report.matched))}
 
 
-@register("stages", "source", revision=1)
+@register("stages", "source", revision=2)
 def source(context: StageContext) -> dict[str, float]:
     """Supervised training on the labelled source (UDA), or on the own set (upper bound)."""
     settings = context.settings.source

@@ -12,7 +12,7 @@ from gclbench.stages.loop import train
 from gclbench.stages.pretrain import load_encoder, new_encoder
 
 
-@register("stages", "warmup", revision=1)
+@register("stages", "warmup", revision=2)
 def warmup(context: StageContext) -> dict[str, float]:
     """Stage 1: train E_id without target labels by `warmup.method`.
 

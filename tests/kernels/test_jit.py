@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 
-import numba
 import numpy as np
 import pytest
 import torch
+from numba.core.bytecode import FunctionIdentity
+from numba.core.caching import NullCache
 
+from gclbench.kernels import cache
+from gclbench.kernels import jit as jit_module
 from gclbench.kernels.jit import each_alone, jit, jit_sum, over_rows
 
 
@@ -82,12 +88,61 @@ def test_compiled_loops_give_what_python_gives():
     assert jit_sum(total)(values) == pytest.approx(total(values), rel=1e-12)
 
 
-def test_compiling_works_where_no_cache_folder_can_be_written(monkeypatch):
-    def njit(**options):
-        if options.get("cache"):
-            raise RuntimeError("cannot cache function: no locator available")
-        return lambda function: function
+def test_this_numba_numbers_functions_by_the_counter_that_is_set() -> None:
+    assert jit_module.SYMBOLS_ARE_UNIQUE
+    before = FunctionIdentity._unique_ids
+    try:
+        assert jit_module.number_functions_from(12345)
+        assert FunctionIdentity.from_function(jit).unique_name.endswith("$12346")
+    finally:
+        FunctionIdentity._unique_ids = before
 
-    monkeypatch.setattr(numba, "njit", njit)
-    assert jit(len) is len
-    assert jit_sum(len) is len
+
+NUMBERS = """if True:
+    import multiprocessing
+    from numba.core.bytecode import FunctionIdentity
+    from gclbench.kernels import jit
+
+    def tell():
+        print(next(FunctionIdentity._unique_ids), flush=True)
+
+    tell()
+    child = multiprocessing.get_context("fork").Process(target=tell)
+    child.start()
+    child.join()
+    tell()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_no_two_processes_number_their_functions_alike() -> None:
+    command = [sys.executable, "-c", NUMBERS]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    parent, child, parent_later, *other = [
+        int(number) for process in both for number in process.communicate()[0].split()
+    ]
+    assert parent_later == parent + 1
+    numbers = [parent, child, *other[:2]]
+    gaps = [abs(a - b) for i, a in enumerate(numbers) for b in numbers[:i]]
+    assert min(gaps) > 1_000_000  # two of 2**48 numbers lie so near once in 140 million times
+
+
+def test_a_numba_without_the_counter_keeps_no_code_and_says_so(monkeypatch) -> None:
+    monkeypatch.delattr(FunctionIdentity, "_unique_ids")
+    assert not jit_module.number_functions_from(1)
+    monkeypatch.setattr(jit_module, "SYMBOLS_ARE_UNIQUE", False)
+    assert isinstance(jit(len_of)._cache, NullCache)
+    assert "compiled anew by each process" in jit_module.cache_notice()
+
+
+def len_of(values):
+    return len(values)
+
+
+def test_a_folder_that_cannot_be_used_is_said(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("GCLBENCH_CACHE", str(tmp_path))
+    assert jit_module.cache_notice() == ""
+    folder = cache.kernel_folder()
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    assert "can be written by other users" in jit_module.cache_notice()

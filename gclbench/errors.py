@@ -79,6 +79,10 @@ class TrainingError(GclbenchError):
     """Training cannot go on, for example because a loss is not finite."""
 
 
+class ImpossibleResultError(GclbenchError):
+    """A result that no right computation gives, for example a mean average precision above 1."""
+
+
 class MissingExtraError(GclbenchError):
     """An optional package is not installed."""
 

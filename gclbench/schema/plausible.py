@@ -39,11 +39,11 @@ def impossible(
 
     metrics   mAP, mINP, R1, R5, R10 (and visual_, step_) in percent, where R1 <= R5 <= R10; NMI
               0-1; counts whole, from 0. Any other metric, a loss perhaps, has to be finite only.
-    ap        (Q,) AP of every query, 0-1, NaN for a skipped one: its mean is mAP. `visual_ap`
-              is that of visual_mAP.
+    ap        AP of every query, 0-1, NaN for a skipped one: its mean is mAP. `visual_ap` is that
+              of visual_mAP.
     Rounding  1e-9 is forgiven, of a mean 1e-6 percentage points.
     """
-    return next(_problems(metrics, {"": ap, "visual_": visual_ap}), "")
+    return next(_problems(metrics, {"mAP": ap, "visual_mAP": visual_ap}), "")
 
 
 def refuse_impossible(
@@ -63,9 +63,9 @@ def _problems(
     yield from _out_of_range(metrics)
     for prefix in _PREFIXES:
         yield from _falling(metrics, [f"{prefix}{rank}" for rank in RANKS])
-    for prefix, ap in queries.items():
+    for name, ap in queries.items():
         if ap is not None:
-            yield from _of_queries(f"{prefix}mAP", metrics, ap)
+            yield from _of_queries(name, metrics, ap)
 
 
 def _out_of_range(metrics: Mapping[str, float]) -> Iterator[str]:
@@ -94,7 +94,8 @@ def _of_queries(name: str, metrics: Mapping[str, float], ap: ArrayLike) -> Itera
     valid = values[~np.isnan(values)]
     wrong = valid[~((valid >= -_ROUNDING) & (valid <= 1 + _ROUNDING))]
     if len(wrong):
-        yield f"the AP of a query is {_shown(wrong[0])}, it must lie in 0 ... 1 ({name})"
+        one = name.replace("mAP", "AP")
+        yield f"the {one} of a query is {_shown(wrong[0])}, it must lie in 0 ... 1"
     elif name in metrics and not len(valid):
         yield f"{name} is {_shown(metrics[name])}, but no query has an AP"
     elif name in metrics and abs(100 * valid.mean() - metrics[name]) > _MEAN_ROUNDING:

@@ -120,6 +120,12 @@ class FakeSession:
                 found.setdefault((cell.row.key, cell.task.name), {})[cell.seed] = score
         return found
 
+    def damaged(self, study: Any) -> list[Any]:
+        return []
+
+    def damaged_curves(self, study: Any) -> list[Any]:
+        return []
+
     def curves(self, study: Any) -> dict[tuple[str, str], dict[int, list[dict[str, float]]]]:
         return {}
 

@@ -156,7 +156,8 @@ def test_run_writes_a_tidy_csv_of_measured_numbers(cli: Cli, world: Any, tmp_pat
     with (tmp_path / "here" / "table6.csv").open(newline="", encoding="utf-8") as handle:
         records = list(csv.DictReader(handle))
     assert len(records) == 9 * 4 * 4
-    assert list(records[0])[-6:] == ["std", "low", "high", "n_seeds", "data", "node"]
+    tail = ["std", "low", "high", "n_seeds", "data", "node", "damaged"]
+    assert list(records[0])[-7:] == tail
     assert {record["data"] for record in records} == {
         "synthetic_market1501",
         "synthetic_dukemtmc_reid",

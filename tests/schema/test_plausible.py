@@ -74,7 +74,7 @@ def test_the_mean_of_the_aps_that_are_there_is_the_map() -> None:
 @pytest.mark.parametrize("value", [1.12, -0.1, INF, -INF])
 def test_an_ap_outside_0_to_1_is_named(value: float) -> None:
     found = impossible({}, [0.5, NAN, value])
-    assert found == f"the AP of a query is {value}, it must lie in 0 ... 1 (mAP)"
+    assert found == f"the AP of a query is {value}, it must lie in 0 ... 1"
 
 
 def test_rounding_of_an_ap_is_forgiven() -> None:
@@ -90,6 +90,8 @@ def test_an_map_without_a_query_that_has_an_ap_cannot_be(ap: list[float]) -> Non
 def test_the_visual_twin_has_aps_of_its_own() -> None:
     metrics = {"mAP": 50.0, "visual_mAP": 40.0}
     assert impossible(metrics, [0.5], [0.4]) == ""
+    found = impossible(metrics, [0.5], [1.5])
+    assert found == "the visual_AP of a query is 1.5, it must lie in 0 ... 1"
     found = impossible(metrics, [0.5], [0.5])
     assert found == "visual_mAP is 40.0, but the mean AP of the queries is 50.0"
 

@@ -17,6 +17,7 @@ from gclbench.executors.events import Event, NodeFailed, NodeFinished, Outcome
 from gclbench.executors.inline import InlineExecutor
 from gclbench.executors.local import LocalExecutor
 from gclbench.plan import ArtifactStore, Cell, Node, Plan, build_cells, build_plan
+from gclbench.plan.outdated import made_before_fix
 from gclbench.reporting.damaged import Damaged
 from gclbench.runtime.catalog import load_catalog, revision, space
 from gclbench.runtime.evaluations import (
@@ -152,8 +153,14 @@ class Session:
     # -- plan ---------------------------------------------------------------------------------
 
     def summary(self) -> dict[str, Any]:
-        """The contract of `gclbench plan --json`: cells, controls, and stage runs by stage."""
-        return self.plan.summary(self.artifacts.has)
+        """The contract of `gclbench plan --json`: cells, controls, and stage runs by stage.
+
+        `before_kernel_fix` lists folders in the results folder (see `made_before_fix`).
+        """
+        return {
+            **self.plan.summary(self.artifacts.has),
+            "before_kernel_fix": made_before_fix(self.request.home),
+        }
 
     def data_label(self, task_name: str) -> str:
         """What reports print as the origin of a number, for example 'synthetic_market1501'."""

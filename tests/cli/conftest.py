@@ -60,6 +60,7 @@ class World:
     fail: dict[str, tuple[str, str]] = field(default_factory=dict)
     interrupt_after: int | None = None
     requests: list[FakeRequest] = field(default_factory=list)
+    outdated: list[str] = field(default_factory=list)
 
 
 class FakeArtifacts:
@@ -101,7 +102,8 @@ class FakeSession:
         )
 
     def summary(self) -> dict[str, Any]:
-        return self.plan.summary(self.artifacts.has)
+        counts = self.plan.summary(self.artifacts.has)
+        return {**counts, "before_kernel_fix": self.world.outdated}
 
     def layout(self, study: Any) -> Any:
         return self.content.layout(study.report)

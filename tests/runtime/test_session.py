@@ -31,13 +31,23 @@ def quiet(event: Any) -> None:
 
 def test_the_summary_of_table6_is_the_contract_of_plan_json(session: Open) -> None:
     summary = session().summary()
-    assert list(summary) == ["cells", "controls", "requested", "unique", "cached"]
+    counts = ["cells", "controls", "requested", "unique", "cached"]
+    assert list(summary) == [*counts, "before_kernel_fix"]
+    assert summary["before_kernel_fix"] == []
     assert (summary["cells"], summary["controls"]) == (28, 8)
     for counts in (summary["requested"], summary["unique"], summary["cached"]):
         assert tuple(counts) == STAGES
     assert summary["requested"] == dict(zip(STAGES, (36, 18, 36, 16, 32, 36), strict=True))
     assert summary["unique"] == dict(zip(STAGES, (1, 2, 4, 4, 32, 36), strict=True))
     assert set(summary["cached"].values()) == {0}
+
+
+def test_the_summary_lists_artifacts_from_before_the_kernel_fix(session: Open) -> None:
+    opened = session()
+    folder = opened.request.home / "artifacts" / "joint" / "ab12"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text('{"components": {"stages/joint": 3}}')
+    assert opened.summary()["before_kernel_fix"] == ["artifacts/joint/ab12"]
 
 
 def test_planning_writes_nothing(session: Open) -> None:

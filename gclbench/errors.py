@@ -86,6 +86,13 @@ class KernelError(GclbenchError):
 class ImpossibleResultError(GclbenchError):
     """A result that no right computation gives, for example a mean average precision above 1."""
 
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"a result that cannot be: {what}.",
+            "Nothing was kept of it: run the same command again. If it comes again, report it "
+            "with what `gclbench doctor` prints.",
+        )
+
 
 class MissingExtraError(GclbenchError):
     """An optional package is not installed."""

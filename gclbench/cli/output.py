@@ -45,6 +45,7 @@ def tables_of(session: Session, study: Study) -> list[TableData]:
         data_labels=headings(tasks, data),
         seeds=sorted({cell.seed for cell in cells}),
         profile=session.request.profile,
+        damaged=session.damaged(study),
     )
     notes = settings_given(session.request.overrides)
     others = unprinted(rows, numbers)
@@ -145,6 +146,7 @@ def figure_of(session: Session, study: Study) -> FigureData | None:
         headings(tasks, data),
         aggregate(session.scores(study), metrics, data),
         session.curves(study),
+        [*session.damaged(study), *session.damaged_curves(study)],
     )
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -18,7 +21,8 @@ def plan(
 ) -> None:
     """Show cells, stage runs asked for, stage runs left after sharing, and what is cached.
 
-    Takes the words of `gclbench run`, without format and out.
+    Takes the words of `gclbench run`, without format and out. Says too how many artifacts in the
+    results folder are from before the kernel fix: they are never reused.
 
     \b
     Examples:
@@ -33,6 +37,8 @@ def plan(
 
     summary = open_session(to_request(parsed)).summary()
     typer.echo(json.dumps(summary, indent=2) if as_json else table(summary))
+    if summary["before_kernel_fix"] and not as_json:
+        typer.echo(f"\n{outdated_line(summary['before_kernel_fix'], parsed.home)}")
 
 
 def table(summary: dict[str, Any]) -> str:
@@ -46,6 +52,18 @@ def table(summary: dict[str, Any]) -> str:
         total = [a + b for a, b in zip(total, row, strict=True)]
         lines.append(_line(stage, row))
     return "\n".join([*lines, _line("all", total)])
+
+
+def outdated_line(folders: Sequence[str], home: Path) -> str:
+    """Say how many artifacts no plan asks for any more, and where they lie."""
+    counts = Counter(folder.rpartition("/")[0] for folder in folders)
+    where = ", ".join(f"{count} in {home / stage}" for stage, count in sorted(counts.items()))
+    what = "1 artifact" if len(folders) == 1 else f"{len(folders)} artifacts"
+    verb = "is" if len(folders) == 1 else "are"
+    return (
+        f"{what} from before the kernel fix {verb} not reused (docs/kernels.md): {where}. They "
+        "can be deleted; --json names their folders."
+    )
 
 
 def _line(name: str, row: list[int]) -> str:

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gclbench.reporting.damaged import DAMAGED
+from gclbench.schema.plausible import impossible
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
@@ -98,6 +101,8 @@ class Board:
         if not metrics:
             return []
         shown = "  ".join(f"{name} {metrics[name]:5.1f}" for name in SHOWN if name in metrics)
+        if impossible(metrics):  # another process has stored it
+            shown = DAMAGED
         return [
             f"{cell.row.label:<32} {cell.task.label:<14} seed {cell.seed}  {shown}"
             for cell in self.cells.get(key, ())

@@ -152,14 +152,17 @@ def studies_of(tables: Sequence[str], content_dirs: Sequence[Path]) -> tuple[str
 
 
 def _show(console: Console, request: Request, parsed: Words, *, everything: bool) -> bool:
-    """Print or write the tables of one request; False when it has no finished cell."""
+    """Print or write the tables of one request; False when it has no finished cell.
+
+    A cell whose stored numbers cannot be counts: its table says so.
+    """
     from gclbench.cli import output
     from gclbench.reporting.render import render
     from gclbench.runtime.session import open_session
 
     session = open_session(request)
     folders = session.content.folders
-    studies = [study for study in session.studies if session.scores(study)]
+    studies = [s for s in session.studies if session.scores(s) or session.damaged(s)]
     for study in studies:
         tables = output.tables_of(session, study)
         if parsed.out is not None:

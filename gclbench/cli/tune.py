@@ -133,9 +133,11 @@ def _status(done: int, tuning: Tuning) -> str:
 
 def _show(console: Console, results: Results, out: Path) -> None:
     from gclbench.search.figures import text_of
-    from gclbench.search.report import counts_line, importance_lines, write_files
+    from gclbench.search.report import counts_line, damage_line, importance_lines, write_files
 
     say(console, f"{counts_line(results)} {results.origin}")
+    if results.counts["damaged"]:
+        say(console, damage_line(results))
     front = len(results.objectives) > 1
     for row in results.best:
         seconds = f", {row.values['seconds']:.0f} s" if front else ""

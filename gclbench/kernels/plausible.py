@@ -16,10 +16,6 @@ from gclbench.errors import ImpossibleResultError
 if TYPE_CHECKING:
     from gclbench.kernels.ranking import RankingResult
 
-REMEDY = (
-    "Nothing was kept of it: run the same command again. If it comes again, report it with what "
-    "`gclbench doctor` prints."
-)
 _ROUNDING = 1e-9
 
 
@@ -32,12 +28,14 @@ def check_ranking(result: RankingResult) -> None:
         ("CMC", result.cmc),
     ):
         if not ((values > -_ROUNDING) & (values < 1 + _ROUNDING)).all():
-            raise impossible(f"{name} ranges from {values.min():.4g} to {values.max():.4g}")
+            raise ImpossibleResultError(
+                f"{name} ranges from {values.min():.4g} to {values.max():.4g}"
+            )
     if (np.diff(result.cmc) < 0).any():
-        raise impossible("CMC falls with the rank")
+        raise ImpossibleResultError("CMC falls with the rank")
     near = result.nearest_distances
     if (near[:, 1:] < near[:, :-1]).any():
-        raise impossible("the distances of a ranked list fall")
+        raise ImpossibleResultError("the distances of a ranked list fall")
 
 
 def check_labels(labels: NDArray[np.int64]) -> None:
@@ -45,10 +43,6 @@ def check_labels(labels: NDArray[np.int64]) -> None:
     if len(labels) == 0:
         return
     if labels.min() < -1 or not np.bincount(labels + 1)[1:].all():
-        raise impossible(
+        raise ImpossibleResultError(
             f"clusters are numbered from {labels.min()} to {labels.max()} with gaps or strangers"
         )
-
-
-def impossible(what: str) -> ImpossibleResultError:
-    return ImpossibleResultError(f"a result that cannot be: {what}.", REMEDY)

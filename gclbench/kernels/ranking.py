@@ -18,9 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gclbench.errors import ShapeError, UsageError
+from gclbench.errors import ImpossibleResultError, ShapeError, UsageError
 from gclbench.kernels.jit import over_rows
-from gclbench.kernels.plausible import check_ranking, impossible
+from gclbench.kernels.plausible import check_ranking
 from gclbench.kernels.products import products
 from gclbench.kernels.ranked_lists import NOT_FINITE, NOT_RISING, score_lists
 
@@ -273,7 +273,7 @@ def _rank(
         if NOT_FINITE in ends:
             raise _not_finite()
         if NOT_RISING in ends:
-            raise impossible("the ranks of a query's matches do not rise")
+            raise ImpossibleResultError("the ranks of a query's matches do not rise")
     result = _summarise(ap, inp, first, min(max_rank, gallery), rows, near)
     check_ranking(result)
     return result

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gclbench.kernels.plausible import impossible
+from gclbench.errors import ImpossibleResultError
 
 if TYPE_CHECKING:
     from gclbench.kernels.jaccard import SparseDistances, SparseRows
@@ -37,9 +37,9 @@ def check_nearest(matrix: Tensor, indices: Ints, distances: NDArray[np.float32])
         expected = np.sort(np.partition(row, width - 1)[:width])
         listed, near = indices[i], distances[i]
         if listed[0] != i or len(set(listed.tolist())) < width or (np.diff(near) < 0).any():
-            raise impossible("a list of nearest neighbours is out of order")
+            raise ImpossibleResultError("a list of nearest neighbours is out of order")
         if not np.allclose(near, expected, rtol=0, atol=rounding):
-            raise impossible("a list of nearest neighbours differs from a plain search")
+            raise ImpossibleResultError("a list of nearest neighbours differs from a plain search")
 
 
 def check_sets(table: Ints, half: int, offsets: Ints, columns: NDArray[np.int32]) -> None:
@@ -53,7 +53,9 @@ def check_sets(table: Ints, half: int, offsets: Ints, columns: NDArray[np.int32]
                 expected |= others
         found = columns[offsets[i] : offsets[i + 1]].tolist()
         if len(found) != len(expected) or set(found) != expected:
-            raise impossible("a set of k-reciprocal neighbours differs from the plain rule")
+            raise ImpossibleResultError(
+                "a set of k-reciprocal neighbours differs from the plain rule"
+            )
 
 
 def _reciprocal(table: Ints, i: int, k: int) -> set[int]:
@@ -72,7 +74,9 @@ def check_pair_distances(
         products = (matrix[others].double() @ matrix[i].double()).cpu().numpy()
         expected = np.where(columns[own] == i, 0, np.maximum(2 - 2 * products, 0))
         if not np.allclose(distances[own], expected, rtol=0, atol=_ROUNDING):
-            raise impossible("the distance of two neighbours differs from the plain product")
+            raise ImpossibleResultError(
+                "the distance of two neighbours differs from the plain product"
+            )
 
 
 def check_expansion(before: SparseRows, table: Ints, after: SparseRows) -> None:
@@ -89,20 +93,22 @@ def check_expansion(before: SparseRows, table: Ints, after: SparseRows) -> None:
         found = dict(zip(after.indices[own].tolist(), after.values[own].tolist(), strict=True))
         same = found.keys() == mean.keys() and len(found) == own.stop - own.start
         if not same or any(abs(found[c] - mean[c]) > _ROUNDING for c in mean):
-            raise impossible("an expanded row of weights differs from the plain mean")
+            raise ImpossibleResultError("an expanded row of weights differs from the plain mean")
 
 
 def check_jaccard(rows: SparseRows, distances: SparseDistances) -> None:
     """Values lie in 0 ... 1, above the diagonal (which then is 0); 64 drawn pairs are right."""
     values, indptr, n = distances.values, distances.indptr, distances.n
     if len(values) and not (values.min() >= 0 and values.max() <= 1):
-        raise impossible(f"a Jaccard distance of {values.min():.4g} or {values.max():.4g}")
+        raise ImpossibleResultError(
+            f"a Jaccard distance of {values.min():.4g} or {values.max():.4g}"
+        )
     rng = np.random.default_rng(n)
     weights = np.zeros(n)
     for i in _drawn(n, _PAIR_ROWS):
         columns, stored = (part[indptr[i] : indptr[i + 1]] for part in (distances.indices, values))
         if len(columns) and columns.min() <= i:
-            raise impossible("a Jaccard distance is stored on or below the diagonal")
+            raise ImpossibleResultError("a Jaccard distance is stored on or below the diagonal")
         partners = rng.integers(n, size=_PAIR_ROWS)
         if len(columns):  # every other one is a pair that is stored
             partners[::2] = rng.choice(columns, size=len(partners[::2]))
@@ -115,7 +121,9 @@ def check_jaccard(rows: SparseRows, distances: SparseDistances) -> None:
                 or abs(float(found.sum() if len(found) else 1) - _plain(weights, rows, j))
                 > _ROUNDING
             ):
-                raise impossible("a Jaccard distance differs from the plain sum over its weights")
+                raise ImpossibleResultError(
+                    "a Jaccard distance differs from the plain sum over its weights"
+                )
         weights[rows.indices[own]] = 0
 
 

@@ -61,7 +61,7 @@ class Plan:
         return self.chains[cell.name]
 
     def summary(self, has: Callable[[Node], bool]) -> dict[str, Any]:
-        """Return the counts that `gclbench plan --json` prints; `has` says what is cached."""
+        """Return the counts that `gclbench plan --json` begins with; `has` says what is cached."""
         controls = sum(cell.control for cell in self.cells)
         return {
             "cells": len(self.cells) - controls,

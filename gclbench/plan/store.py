@@ -25,6 +25,7 @@ from gclbench.plan.files import (
 )
 from gclbench.plan.node import Node
 from gclbench.schema import NodeRecord
+from gclbench.schema.plausible import refuse_impossible
 
 MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"
@@ -138,8 +139,10 @@ class Workspace:
         """Make the artifact final and return the record with every file's SHA-256.
 
         Files and folders are fsynced before the one rename that makes the artifact visible.
-        Checkpoints go last: a process killed here still finds them.
+        Checkpoints go last: a process killed here still finds them. Raises ImpossibleResultError,
+        with nothing committed, for metrics that cannot be.
         """
+        refuse_impossible(record.metrics)
         with storage_errors(self.final.parent):
             whole = record.model_copy(update={"files": self._settle_files()})
             text = json.dumps(whole.model_dump(mode="json"), indent=1, sort_keys=True)

@@ -1,5 +1,6 @@
 """Reports: data first (`TableData`), ink second (`gclbench.reporting.render`)."""
 
+from gclbench.reporting.damaged import Damaged
 from gclbench.reporting.published import build_published_table, printed_rows, rows_of, unprinted
 from gclbench.reporting.table import (
     Cell,
@@ -17,6 +18,7 @@ from gclbench.reporting.table import (
 __all__ = [
     "Cell",
     "Column",
+    "Damaged",
     "Entry",
     "FlagHead",
     "Line",

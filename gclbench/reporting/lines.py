@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gclbench.reporting.damaged import Damaged, names_of
 from gclbench.reporting.table import Cell
 from gclbench.schema import Layout, Plot, Row
 from gclbench.stats import summarise
@@ -44,11 +45,15 @@ class LinePanel:
 
 @dataclass(frozen=True)
 class FigureData:
-    """Panels by row and column of the figure; `note` says what the lines do not."""
+    """Panels by row and column of the figure; `note` says what the lines do not.
+
+    `without` names the results that are left out because their numbers cannot be.
+    """
 
     report: str
     note: str
     panels: tuple[tuple[LinePanel, ...], ...]
+    without: str = ""
 
 
 def build_figure(
@@ -57,12 +62,13 @@ def build_figure(
     tasks: Mapping[str, str],
     scores: Mapping[tuple[str, str, str], Cell],
     curves: Curves,
+    damaged: Sequence[Damaged] = (),
 ) -> FigureData | None:
     """Return the plots of a layout; None where it has none or nothing of them is measured.
 
     `tasks` maps task names to what they are called in the plot; `scores` is that of the table;
     `curves` maps (row, task) and seed to the metrics of each epoch (`epochs.json`). Points that
-    are not measured are left out.
+    are not measured are left out; so are those of `damaged` nodes, which are named.
     """
     panels = []
     for plot in layout.plots:
@@ -81,7 +87,11 @@ def build_figure(
         ]
         panels.append(tuple(panel for panel in across if panel.lines))
     drawn = tuple(row for row in panels if row)
-    return FigureData(layout.report, _note(tasks, drawn), drawn) if drawn else None
+    if not drawn:
+        return None
+    names = names_of(damaged, {row.key: row.label for row in rows}, tasks)
+    without = f"Left out, stored numbers that cannot be: {names}." if names else ""
+    return FigureData(layout.report, _note(tasks, drawn), drawn, without)
 
 
 def _note(tasks: Mapping[str, str], panels: Sequence[Sequence[LinePanel]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,16 +12,20 @@ from gclbench.reporting.lines import FigureData, LinePanel
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_LETTERS_PER_MM = 0.65  # of a note's type
+
 
 def draw_figure(data: FigureData) -> dict[str, bytes]:
     """Return the figure as bytes by format; one column wide, both where panels stand abreast."""
     abreast = max(len(row) for row in data.panels)
     rows = [[partial(draw_panel, data=panel) for panel in row] for row in data.panels]
+    width_mm = COLUMN_MM if abreast == 1 else PAGE_MM
+    without = textwrap.wrap(data.without, round(width_mm * _LETTERS_PER_MM))
     return draw_grid(
         rows,
-        width_mm=COLUMN_MM if abreast == 1 else PAGE_MM,
+        width_mm=width_mm,
         height_mm=65.0,
-        note=data.note,
+        note="\n".join(filter(None, [data.note, *without])),
         shared_legend=True,
     )
 

@@ -7,11 +7,13 @@ value, so two rows that print the same number carry the same mark.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from typing import Literal
 
+from gclbench.reporting.damaged import DAMAGED, Damaged, damage_notes, keys_of
 from gclbench.schema import Layout, Panel, Task
 
 MISSING = "-"
@@ -66,7 +68,8 @@ class Mark(StrEnum):
 class Entry:
     """One number as shown; `tie` says that its interval meets the best row's interval.
 
-    `asked` is False where the study does not run the row; the text is then empty.
+    `asked` is False where the study does not run the row; the text is then empty. `damaged` holds
+    the keys of nodes whose stored numbers cannot be: the cell does without them.
     """
 
     text: str
@@ -74,6 +77,7 @@ class Entry:
     tie: bool = False
     cell: Cell | None = None
     asked: bool = True
+    damaged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,7 @@ def build_table(
     data_labels: Mapping[str, str] | None = None,
     seeds: Sequence[int] = (),
     profile: str = "",
+    damaged: Sequence[Damaged] = (),
 ) -> TableData:
     """Lay measured scores out.
 
@@ -164,12 +169,14 @@ def build_table(
     '-', and as nothing where the row is not run on the task. `data_labels` maps a task's name to
     the data it was measured on, which then is the column heading: a synthetic number never stands
     under a real dataset's name. Panels keep only the tasks given, and rows that run on one of
-    them; controls go below the other rows.
+    them; controls go below the other rows. `damaged` names evaluations that have no part in
+    `scores`: a pair that has nothing else is shown as 'damaged'.
     """
     labels = data_labels or {}
     known = {task.name: task for task in tasks}
+    sound = {(row, task) for (row, task, _), cell in scores.items() if cell is not None}
     panels = tuple(
-        _panel(layout, panel, rows, known, scores, labels)
+        _with_damage(_panel(layout, panel, rows, known, scores, labels), damaged, sound)
         for panel in layout.panels
         if any(name in known for name in panel.tasks)
     )
@@ -181,7 +188,10 @@ def build_table(
         caption=layout.caption,
         flags=tuple(FlagHead(flag.label, flag.group) for flag in layout.flags),
         panels=panels,
-        footnotes=tuple(_footnotes(panels, shown, labels, rows, seeds, profile)),
+        footnotes=(
+            *_footnotes(panels, shown, labels, rows, seeds, profile),
+            *_damage_notes(damaged, rows, shown, sound),
+        ),
         texts=tuple(text.label for text in layout.texts),
     )
 
@@ -261,6 +271,23 @@ def _entry(cell: Cell | None, metric: str) -> Entry:
     return Entry(text, cell=cell)
 
 
+def _with_damage(
+    panel: PanelData, damaged: Sequence[Damaged], sound: Set[tuple[str, str]]
+) -> PanelData:
+    """Say in a panel's entries what is damaged; `sound` holds the (row, task) with a number."""
+
+    def entry(line: Line, column: Column, before: Entry) -> Entry:
+        keys = keys_of(damaged, line.key, column.task) if before.asked else ()
+        lost = keys and (line.key, column.task) not in sound
+        return replace(before, text=DAMAGED if lost else before.text, damaged=keys)
+
+    lines = tuple(
+        replace(line, entries=tuple(map(partial(entry, line), panel.columns, line.entries)))
+        for line in panel.lines
+    )
+    return replace(panel, lines=lines)
+
+
 def _marked(entries: Sequence[Entry], lines: Sequence[Line]) -> list[Entry]:
     ranked = {
         i: round(entry.cell.mean, DECIMALS)
@@ -314,12 +341,24 @@ def _footnotes(
     if any(row.control for row in rows):
         notes.append(f"Rows under '{CONTROLS}' are not rows of the paper.")
     asked = sum(entry.asked for entry in entries)
-    if len(cells) < asked:
-        missing = asked - len(cells)
+    missing = sum(entry.text == MISSING for entry in entries)
+    if missing:
         notes.append(f"'{MISSING}': not measured ({missing} of {asked} numbers).")
     if asked < len(entries):
         notes.append("Empty: the study does not run that row there.")
     return notes
+
+
+def _damage_notes(
+    damaged: Sequence[Damaged],
+    rows: Sequence[RowInfo],
+    tasks: Mapping[str, Task],
+    sound: Set[tuple[str, str]],
+) -> list[str]:
+    labels = {row.key: row.label for row in rows}
+    found = [each for each in damaged if each.row in labels and each.task in tasks]
+    names = {name: task.label for name, task in tasks.items()}
+    return damage_notes(found, labels, names, sound)
 
 
 def _seed_note(seeds: Sequence[int], cells: Sequence[Cell]) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from gclbench.errors import DataMissingError, UsageError
+from gclbench.errors import DataMissingError, ImpossibleResultError, UsageError
 from gclbench.plan import Cell, Node
+from gclbench.reporting.damaged import Damaged, names_of
 from gclbench.reporting.invariance import (
     FACTORS,
     CellFactors,
@@ -14,27 +17,36 @@ from gclbench.reporting.invariance import (
     build_task,
 )
 from gclbench.reporting.table import RowInfo
+from gclbench.runtime.evaluations import (
+    damage_of,
+    damaged_result,
+    read_arrays,
+    read_evaluation,
+)
 from gclbench.runtime.figures.trained import settings_words
 from gclbench.runtime.session import Session
 from gclbench.schema import Study
+from gclbench.schema.plausible import impossible
 
 FILE = "invariance.npz"
+
+Found = dict[str, dict[str, dict[int, CellFactors]]]  # task -> row -> seed
 
 
 def measured_invariance(session: Session, study: Study) -> list[TaskInvariance]:
     """Return the finished cells of a study by task, in the study's order.
 
-    Raises UsageError for real data, whose factors nobody knows, and DataMissingError naming the
-    command when no cell is finished, or when one was evaluated without factors.
+    A cell whose stored numbers cannot be is named and has no part in anything; one of a task that
+    has no sound cell is named with the first task.
+    Raises UsageError for real data, whose factors nobody knows, DataMissingError naming the
+    command when no cell is finished, or when one was evaluated without factors, and
+    ImpossibleResultError when there is no sound cell.
     """
     cells = [cell for cell in session.cells if cell.study == study.study]
     refuse_real(next((cell.settings.data.root for cell in cells if cell.settings.data.root), None))
-    found: dict[str, dict[str, dict[int, CellFactors]]] = {}
-    for cell in cells:
-        node = session.plan.node(session.plan.evaluate_key(cell))
-        if session.artifacts.has(node):
-            by_row = found.setdefault(cell.task.name, {})
-            by_row.setdefault(cell.row.key, {})[cell.seed] = _read(session, node)
+    found, damaged = _sorted(session, cells)
+    if not found and damaged:
+        raise _nothing_sound(study, cells, damaged)
     if not found:
         raise DataMissingError(
             f"nothing of '{study.study}' has been measured in {session.request.home} with these "
@@ -42,10 +54,12 @@ def measured_invariance(session: Session, study: Study) -> list[TaskInvariance]:
             f"First run: gclbench run ablation={study.study}{_words(session)}",
         )
     rows = _rows(cells)
+    tasks = {c.task.name: c.task for c in cells if c.task.name in found}
+    named = {name: [each for each in damaged if each.task == name] for name in tasks}
+    named[next(iter(tasks))] += [each for each in damaged if each.task not in tasks]
     return [
-        build_task(task, session.data_label(name), rows, found[name])
-        for name, task in {cell.task.name: cell.task for cell in cells}.items()
-        if name in found
+        build_task(task, session.data_label(name), rows, found[name], named[name])
+        for name, task in tasks.items()
     ]
 
 
@@ -59,26 +73,66 @@ def refuse_real(root: object) -> None:
         )
 
 
+def _sorted(session: Session, cells: list[Cell]) -> tuple[Found, list[Damaged]]:
+    """The sound ones among the finished cells, and the others."""
+    found: Found = {}
+    damaged: list[Damaged] = []
+    for cell in cells:
+        node = session.plan.node(session.plan.evaluate_key(cell))
+        if not session.artifacts.has(node):
+            continue
+        try:
+            factors = _read(session, node)
+        except ImpossibleResultError:
+            damaged.append(damage_of(cell, node))
+        else:
+            by_row = found.setdefault(cell.task.name, {})
+            by_row.setdefault(cell.row.key, {})[cell.seed] = factors
+    return found, damaged
+
+
+def _nothing_sound(
+    study: Study, cells: list[Cell], damaged: list[Damaged]
+) -> ImpossibleResultError:
+    rows = {cell.row.key: cell.row.label for cell in cells}
+    names = names_of(damaged, rows, {cell.task.name: cell.task.label for cell in cells})
+    return ImpossibleResultError(
+        f"all that '{study.study}' has stored are numbers that cannot be: {names}.",
+        "Delete HOME/artifacts/evaluate/KEY (each KEY begins as above) and run again.",
+    )
+
+
 def _rows(cells: list[Cell]) -> list[RowInfo]:
     rows = {cell.row.key: cell.row for cell in cells}
     return [RowInfo(row.key, row.label, row.control) for row in rows.values()]
 
 
 def _read(session: Session, node: Node) -> CellFactors:
+    read_evaluation(session.artifacts, node)  # what is damaged in one file is trusted in none
     path = session.artifacts.path(node) / FILE
     if not path.is_file():
         raise DataMissingError(
             f"{node.label} was evaluated without true factors (no {path.name}).",
             "They are measured on the test set of the built-in world: leave evaluate.split out.",
         )
-    with np.load(path, allow_pickle=False) as arrays:
-        factors = {
-            factor.name: FactorAp(
-                100.0 * arrays[f"{factor.name}_ap"], arrays[f"{factor.name}_edges"]
-            )
-            for factor in FACTORS
-        }
+    arrays = read_arrays(node, path)
+    problem = next((each for factor in FACTORS if (each := _problem(factor.name, arrays))), "")
+    if problem:
+        raise damaged_result(node, path.parent, problem)
+    factors = {
+        factor.name: FactorAp(100.0 * arrays[f"{factor.name}_ap"], arrays[f"{factor.name}_edges"])
+        for factor in FACTORS
+    }
     return CellFactors(factors, node.key)
+
+
+def _problem(factor: str, arrays: Mapping[str, np.ndarray]) -> str:
+    """What cannot be in the arrays of a factor; '' where all is possible."""
+    names = (f"{factor}_ap", f"{factor}_edges")
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        return f"{FILE} has no {missing[0]}"
+    return impossible({}, arrays[names[0]])
 
 
 def _words(session: Session) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,25 @@ from typing import Any
 import numpy as np
 
 from gclbench.content import Content
-from gclbench.errors import UnknownNameError, UsageError
+from gclbench.errors import ImpossibleResultError, UnknownNameError, UsageError
 from gclbench.executors.events import Event, NodeFailed, NodeFinished, Outcome
 from gclbench.executors.inline import InlineExecutor
 from gclbench.executors.local import LocalExecutor
 from gclbench.plan import ArtifactStore, Cell, Node, Plan, build_cells, build_plan
+from gclbench.plan.outdated import made_before_fix
+from gclbench.reporting.damaged import Damaged
 from gclbench.runtime.catalog import load_catalog, revision, space
+from gclbench.runtime.evaluations import (
+    EPOCHS,
+    METRICS,
+    damage_of,
+    read_epochs,
+    read_evaluation,
+)
 from gclbench.runtime.worker import RunConfig, run_node
 from gclbench.schema import Layout, NodeRecord, Profile, Settings, Stage, Study
 from gclbench.schema.settings import VIDEO_ROLES, DataSettings, WorldSettings
 from gclbench.tracking.store import RunStore
-
-METRICS = ("mAP", "R1", "R5", "R10")
 
 
 @dataclass(frozen=True)
@@ -146,8 +153,14 @@ class Session:
     # -- plan ---------------------------------------------------------------------------------
 
     def summary(self) -> dict[str, Any]:
-        """The contract of `gclbench plan --json`: cells, controls, and stage runs by stage."""
-        return self.plan.summary(self.artifacts.has)
+        """The contract of `gclbench plan --json`: cells, controls, and stage runs by stage.
+
+        `before_kernel_fix` lists folders in the results folder (see `made_before_fix`).
+        """
+        return {
+            **self.plan.summary(self.artifacts.has),
+            "before_kernel_fix": made_before_fix(self.request.home),
+        }
 
     def data_label(self, task_name: str) -> str:
         """What reports print as the origin of a number, for example 'synthetic_market1501'."""
@@ -222,38 +235,63 @@ class Session:
     # -- scores -------------------------------------------------------------------------------
 
     def scores(self, study: Study) -> dict[tuple[str, str], dict[int, Score]]:
-        """Finished cells of a study: (row key, task name) -> seed -> score."""
+        """Finished cells of a study: (row key, task name) -> seed -> score; see `damaged`."""
         found: dict[tuple[str, str], dict[int, Score]] = {}
-        for cell in self.cells:
-            if cell.study != study.study:
-                continue
-            node = self.plan.node(self.plan.evaluate_key(cell))
-            if not self.artifacts.has(node):
-                continue
-            score = self._score(node)
-            found.setdefault((cell.row.key, cell.task.name), {})[cell.seed] = score
+        for cell, node in self._evaluated(study):
+            with suppress(ImpossibleResultError):
+                score = self._score(node)
+                found.setdefault((cell.row.key, cell.task.name), {})[cell.seed] = score
         return found
+
+    def damaged(self, study: Study) -> list[Damaged]:
+        """Finished evaluations of a study whose numbers cannot be: `scores` leaves them out."""
+        return [
+            damage_of(cell, node)
+            for cell, node in self._evaluated(study)
+            if _refused(functools.partial(read_evaluation, self.artifacts, node))
+        ]
+
+    def _evaluated(self, study: Study) -> Iterator[tuple[Cell, Node]]:
+        for cell in self.cells:
+            node = self.plan.node(self.plan.evaluate_key(cell))
+            if cell.study == study.study and self.artifacts.has(node):
+                yield cell, node
 
     def _score(self, node: Node) -> Score:
-        record = self.artifacts.read(node)
-        with np.load(self.artifacts.path(node) / "per_query.npz") as arrays:
-            ap = 100.0 * arrays["ap"]
-        metrics = {name: record.metrics[name] for name in METRICS}
-        if "clusters" in record.metrics:  # stages that end with pseudo labels of their own
-            metrics |= {"N": record.metrics["clusters"], "NMI": 100.0 * record.metrics["nmi"]}
-        return Score(metrics, ap, node.key)
+        found = read_evaluation(self.artifacts, node)
+        known = found.record.metrics
+        metrics = {name: known[name] for name in METRICS}
+        if {"clusters", "nmi"} <= known.keys():  # stages that end with labels of their own
+            metrics |= {"N": known["clusters"], "NMI": 100.0 * known["nmi"]}
+        return Score(metrics, 100.0 * found.ap, node.key)
 
     def curves(self, study: Study) -> dict[tuple[str, str], dict[int, list[dict[str, float]]]]:
-        """Metrics of each epoch of stage 3: (row key, task name) -> seed -> epochs."""
+        """Metrics of each epoch of stage 3: (row key, task name) -> seed -> epochs.
+
+        `damaged_curves` are left out.
+        """
         found: dict[tuple[str, str], dict[int, list[dict[str, float]]]] = {}
-        for cell in self.cells:
-            nodes = [self.plan.node(key) for key in self.plan.chain(cell)]
-            for node in nodes:
-                path = self.artifacts.path(node) / "epochs.json"
-                if cell.study == study.study and node.stage is Stage.JOINT and path.is_file():
-                    place = found.setdefault((cell.row.key, cell.task.name), {})
-                    place[cell.seed] = json.loads(path.read_text(encoding="utf-8"))
+        for cell, node in self._trained(study):
+            with suppress(ImpossibleResultError):
+                epochs = read_epochs(self.artifacts, node)
+                found.setdefault((cell.row.key, cell.task.name), {})[cell.seed] = epochs
         return found
+
+    def damaged_curves(self, study: Study) -> list[Damaged]:
+        """Stages 3 of a study of which an epoch's numbers cannot be."""
+        return [
+            damage_of(cell, node)
+            for cell, node in self._trained(study)
+            if _refused(functools.partial(read_epochs, self.artifacts, node))
+        ]
+
+    def _trained(self, study: Study) -> Iterator[tuple[Cell, Node]]:
+        for cell in self.cells:
+            for key in self.plan.chain(cell) if cell.study == study.study else ():
+                node = self.plan.node(key)
+                path = self.artifacts.path(node) / EPOCHS
+                if node.stage is Stage.JOINT and path.is_file():
+                    yield cell, node
 
     def record(self, node: Node) -> NodeRecord | None:
         """The record of a finished node, or None."""
@@ -262,6 +300,15 @@ class Session:
     def finished_cells(self, event: NodeFinished) -> list[Cell]:
         """The cells whose evaluation this node is (several studies may share one)."""
         return [cell for cell in self.cells if self.plan.evaluate_key(cell) == event.node.key]
+
+
+def _refused(read: Callable[[], object]) -> bool:
+    """Whether reading raises ImpossibleResultError."""
+    try:
+        read()
+    except ImpossibleResultError:
+        return True
+    return False
 
 
 def open_session(request: Request) -> Session:

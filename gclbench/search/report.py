@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gclbench.search.figures import last_word, shown, text_of
-from gclbench.search.results import Results, TrialRow
+from gclbench.search.results import STATE_DAMAGED, Results, TrialRow
 
 _COLUMNS = (
     "number",
@@ -87,6 +87,7 @@ def summary(results: Results) -> str:
         "## Best",
         *(f"- trial {row.number}: {_best_line(row)}" for row in results.best),
         "" if results.best else "No trial is complete.",
+        damage_line(results),
         "## Importance",
         *importance_lines(results),
         *(_sensitivity_part(results) if results.sensitivity else ()),
@@ -111,8 +112,20 @@ def counts_line(results: Results) -> str:
     """`12 trials: 11 complete, 1 pruned, 0 failed.`"""
     counts = results.counts
     words = ", ".join(f"{counts[word]} {word}" for word in ("complete", "pruned", "failed"))
-    running = f", {counts['running']} running" if counts["running"] else ""
-    return f"{sum(counts.values())} trials: {words}{running}."
+    more = "".join(f", {counts[word]} {word}" for word in ("running", "damaged") if counts[word])
+    return f"{sum(counts.values())} trials: {words}{more}."
+
+
+def damage_line(results: Results) -> str:
+    """Name the trials that have no part in anything, and say what to do; '' for none."""
+    rows = [row for row in results.trials if row.state == STATE_DAMAGED]
+    if not rows:
+        return ""
+    names = ", ".join(f"{row.number} ({row.node[:12] or 'no node'})" for row in rows)
+    return (
+        f"Damaged, part of nothing (trial and node): {names}. Their stored scores cannot be. They "
+        "stay in the store, whose sampler has seen them: search anew with store=URL or home=DIR."
+    )
 
 
 def _best_line(row: TrialRow) -> str:
@@ -179,6 +192,8 @@ def trial_line(row: TrialRow) -> str:
     """One line on screen: number, values, mAP (validation, test), reused or trained, seconds."""
     head = f"trial {row.number:>3}  {text_of(row)}"
     again = "" if row.retry_of is None else f"  (again: trial {row.retry_of} was cut off)"
+    if row.state == STATE_DAMAGED:
+        return f"{head}  {row.error}{again}"
     if row.state == "FAIL":
         return f"{head}  failed: {row.error}{again}"
     seconds = "" if row.seconds is None else f"  {row.seconds:.0f} s"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gclbench.errors import UsageError
 from gclbench.schema import Search, Study
+from gclbench.schema.plausible import impossible
 from gclbench.search.board import failed, finished, is_lost
 from gclbench.search.space import directions, quiet
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 IMPORTANCE = "fANOVA"
 MIN_FOR_IMPORTANCE = 2
+STATE_DAMAGED = "DAMAGED"
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class TrialRow:
     """One trial. Scores in percent; None where the trial did not come so far.
 
     `values` holds the objectives of a complete trial, `reported` the validation mAP by epoch.
-    `retry_of` is the number of the trial that died with the same values.
+    `retry_of` is the number of the trial that died with the same values. A trial whose stored
+    scores cannot be has the state DAMAGED and none of them.
     """
 
     number: int
@@ -90,12 +93,12 @@ class Results:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many trials are complete, pruned, failed and running."""
+        """How many trials are complete, pruned, failed, running and damaged."""
         states = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
-        counts = {
+        states |= {"running": "RUNNING", "damaged": STATE_DAMAGED}
+        return {
             word: sum(row.state == state for row in self.trials) for word, state in states.items()
         }
-        return {**counts, "running": sum(row.state == "RUNNING" for row in self.trials)}
 
     @property
     def complete(self) -> tuple[TrialRow, ...]:
@@ -123,7 +126,9 @@ def build_results(study: Study, name: str, origin: str, trials: Sequence[FrozenT
         log=frozenset(key for key, dimension in search.space.items() if dimension.log),
         trials=rows,
         best=_best(rows, search),
-        importance=importance(trials, search, study.seeds[0]),
+        importance=importance(
+            [trial for trial in trials if not _damage(trial, search)], search, study.seeds[0]
+        ),
         sensitivity=sensitivity(rows, tuple(search.space)),
     )
 
@@ -134,6 +139,8 @@ def row_of(trial: FrozenTrial, search: Search) -> TrialRow:
     error = str(notes.get("error", ""))
     if failed(trial) and not error:
         error = "its worker died again and again"
+    if _damage(trial, search):
+        return _damaged_row(trial, search)
     complete = trial.state.name == "COMPLETE"
     values = zip(search.objectives, trial.values or (), strict=True) if complete else ()
     known = ("test_mAP", "test_R1", "clusters", "seconds", "retry_of", "node", "error_kind")
@@ -146,6 +153,26 @@ def row_of(trial: FrozenTrial, search: Search) -> TrialRow:
         reused=bool(notes.get("reused", False)),
         error=error,
         **{name: notes[name] for name in known if name in notes},
+    )
+
+
+def _damage(trial: FrozenTrial, search: Search) -> str:
+    """What cannot be in the scores of a trial; '' where all is possible."""
+    notes = trial.user_attrs
+    scores = dict(zip(search.objectives, trial.values or (), strict=False))
+    tested = {name: notes[f"test_{name}"] for name in ("mAP", "R1") if f"test_{name}" in notes}
+    counted = {name: notes[name] for name in ("clusters", "seconds") if name in notes}
+    reported = [{"mAP": value} for value in trial.intermediate_values.values()]
+    return next(filter(None, map(impossible, (scores, tested, counted, *reported))), "")
+
+
+def _damaged_row(trial: FrozenTrial, search: Search) -> TrialRow:
+    return TrialRow(
+        number=trial.number,
+        state=STATE_DAMAGED,
+        params={name: trial.params[name] for name in search.space if name in trial.params},
+        node=trial.user_attrs.get("node", ""),
+        error="damaged: its stored scores cannot be",
     )
 
 

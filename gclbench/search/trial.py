@@ -8,6 +8,7 @@ from typing import Any
 
 from gclbench.executors.events import Event, NodeMetric, NodeProgress, NodeStopped
 from gclbench.plan import Node
+from gclbench.runtime.evaluations import read_evaluation
 from gclbench.runtime.session import Session
 from gclbench.runtime.worker import run_node
 from gclbench.schema import NodeRecord
@@ -38,6 +39,7 @@ def run_trial(tuning: Tuning, values: Mapping[str, Any], report: Report) -> Meas
     The same training is evaluated on the test set too, for the report: no sampler or pruner ever
     sees that score. `report(epoch, mAP)` hears the validation mAP of each epoch that is trained
     here and says whether to stop; NodeStopped is then raised, and the node's checkpoints stay.
+    Raises ImpossibleResultError for a stored evaluation whose numbers cannot be.
     """
     validation, test = (tuning.open(values, split) for split in ("validation", "test"))
     trained = _trained_node(validation)
@@ -72,7 +74,7 @@ def _run(session: Session, sink: Callable[[Event], None]) -> NodeRecord:
         if not session.artifacts.has(node):
             run_node(config, node, sink)
     evaluated = session.plan.node(session.plan.evaluate_key(session.cells[0]))
-    return session.artifacts.read(evaluated)
+    return read_evaluation(session.artifacts, evaluated).record
 
 
 def _unheard(event: Event) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from gclbench.evaluation.camera_time import evaluate_with_camera_time
 from gclbench.evaluation.protocol import evaluate, evaluate_factors
 from gclbench.registry import register
+from gclbench.schema.plausible import refuse_impossible
 from gclbench.stages.context import StageContext
 from gclbench.stages.loop import last_epoch
 from gclbench.stages.pretrain import load_encoder
@@ -27,6 +28,7 @@ def evaluate_stage(context: StageContext) -> dict[str, float]:
     of the ranking by look alone.
     On the world, `invariance.npz` holds the APs by viewpoint, light and pose gap and by clothing.
     After stage 3 `clusters` and `nmi` are those of the labels that the last epoch trained on.
+    Raises ImpossibleResultError, with no score written, for numbers that cannot be.
     """
     (parent,) = context.parents
     encoder = load_encoder(context, parent)
@@ -41,6 +43,13 @@ def evaluate_stage(context: StageContext) -> dict[str, float]:
         result = evaluate(encoder, target, settings, context.device)
         metrics, described = result.metrics(), result.describe()
     labels = last_epoch(context.parents[parent])
+    metrics = {
+        **metrics,
+        "valid_queries": float(result.valid_queries),
+        "skipped_queries": float(result.skipped_queries),
+        **{name: labels[name] for name in ("clusters", "nmi") if name in labels},
+    }
+    refuse_impossible(metrics, result.ap, arrays.get("visual_ap"))
     which = f"step {labels['result_step']:g}" if "result_step" in labels else "last epoch"
     described |= {"checkpoint": which, "split": settings.split}
     (context.folder / "evaluation.json").write_text(json.dumps(described, indent=1))
@@ -52,9 +61,4 @@ def evaluate_stage(context: StageContext) -> dict[str, float]:
         factors: dict[str, Any] = {f"{name}_ap": score.ap for name, score in scores.items()}
         factors |= {f"{name}_edges": score.edges for name, score in scores.items()}
         np.savez(context.folder / "invariance.npz", **factors)
-    return {
-        **metrics,
-        "valid_queries": float(result.valid_queries),
-        "skipped_queries": float(result.skipped_queries),
-        **{name: labels[name] for name in ("clusters", "nmi") if name in labels},
-    }
+    return metrics

@@ -60,6 +60,7 @@ class World:
     fail: dict[str, tuple[str, str]] = field(default_factory=dict)
     interrupt_after: int | None = None
     requests: list[FakeRequest] = field(default_factory=list)
+    outdated: list[str] = field(default_factory=list)
 
 
 class FakeArtifacts:
@@ -101,7 +102,8 @@ class FakeSession:
         )
 
     def summary(self) -> dict[str, Any]:
-        return self.plan.summary(self.artifacts.has)
+        counts = self.plan.summary(self.artifacts.has)
+        return {**counts, "before_kernel_fix": self.world.outdated}
 
     def layout(self, study: Any) -> Any:
         return self.content.layout(study.report)
@@ -119,6 +121,12 @@ class FakeSession:
                 score = FakeScore(metrics, np.array([30.0 + i, 50.0 + i]), key)
                 found.setdefault((cell.row.key, cell.task.name), {})[cell.seed] = score
         return found
+
+    def damaged(self, study: Any) -> list[Any]:
+        return []
+
+    def damaged_curves(self, study: Any) -> list[Any]:
+        return []
 
     def curves(self, study: Any) -> dict[tuple[str, str], dict[int, list[dict[str, float]]]]:
         return {}

@@ -133,3 +133,10 @@ def test_a_pipe_gets_plain_lines_and_a_terminal_bars() -> None:
         display(NodeProgress("w1", 1, 2, 1, 2, {"loss": 1.0}))
         assert not isinstance(display, PlainDisplay)
         assert display.board.running["w1"].share == pytest.approx(0.25)
+
+
+def test_numbers_that_cannot_be_are_not_printed_for_a_finished_row() -> None:
+    board = Board(PLAN, {node.key: node for node in NODES})
+    assert board.rows("e1", {"mAP": 40.0, "R1": 60.0})[0].endswith("mAP  40.0  R1  60.0")
+    (line,) = board.rows("e1", {"mAP": 112.3, "R1": 60.0})
+    assert line.endswith("seed 0  damaged")

@@ -15,6 +15,7 @@ from gclbench.search import run as module
 from gclbench.search.trial import Measured
 
 Cli = Callable[..., tuple[int, str, str]]
+OTHERS = ("pruned", "failed", "running", "damaged")
 WORDS = ("tune", "study=dbscan_eps", "profile=smoke", "trials=3")
 
 
@@ -81,7 +82,7 @@ def test_json_is_one_object_and_nothing_else(cli: Cli, objective: Objective) -> 
     assert (code, err) == (0, "")
     assert list(found) == ["study", "trials", "best"]
     assert found["study"].startswith("dbscan_eps-smoke-")
-    assert found["trials"] == {"complete": 3, "pruned": 0, "failed": 0, "running": 0}
+    assert found["trials"] == {"complete": 3, **dict.fromkeys(OTHERS, 0)}
     assert list(found["best"]) == ["number", "params", "values", "test_mAP", "node"]
     assert found["best"]["values"]["mAP"] == max(
         10.0 + found["best"]["params"]["joint.pseudo_labels.eps"], 10.0

@@ -112,7 +112,8 @@ def test_plan_json_has_the_promised_keys(cli: Cli, world: Any) -> None:
     code, out, _ = cli("plan", "ablation=table6", "--json")
     plan = json.loads(out)
     assert code == 0
-    assert list(plan) == ["cells", "controls", "requested", "unique", "cached"]
+    counts = ["cells", "controls", "requested", "unique", "cached"]
+    assert list(plan) == [*counts, "before_kernel_fix"]
     assert (plan["cells"], plan["controls"]) == (28, 8)
     for counts in (plan["requested"], plan["unique"], plan["cached"]):
         assert sorted(counts) == sorted(STAGES)
@@ -124,6 +125,27 @@ def test_plan_prints_a_table_that_adds_up(cli: Cli, world: Any) -> None:
     rows = {line.split()[0]: [int(n) for n in line.split()[1:]] for line in out.splitlines()[3:]}
     for column in range(4):
         assert rows["all"][column] == sum(rows[stage][column] for stage in STAGES)
+
+
+def test_plan_says_where_artifacts_from_before_the_kernel_fix_lie(
+    cli: Cli, world: Any, tmp_path: Path
+) -> None:
+    assert "kernel fix" not in cli("plan", "ablation=table6", "rows=baseline")[1]
+    world.outdated = ["artifacts/joint/a1", "artifacts/joint/b2", "artifacts/warmup/c3"]
+    _, out, _ = cli("plan", "ablation=table6", "rows=baseline")
+    folder = tmp_path / "results" / "artifacts"
+    assert out.splitlines()[-1] == (
+        "3 artifacts from before the kernel fix are not reused (docs/kernels.md): "
+        f"2 in {folder / 'joint'}, 1 in {folder / 'warmup'}. They can be deleted; --json names "
+        "their folders."
+    )
+    world.outdated = world.outdated[:1]
+    assert (
+        "\n1 artifact from before the kernel fix is not reused"
+        in cli("plan", "ablation=table6")[1]
+    )
+    _, out, _ = cli("plan", "ablation=table6", "--json")
+    assert json.loads(out)["before_kernel_fix"] == ["artifacts/joint/a1"]
 
 
 def test_run_prints_rows_tables_and_files_and_remembers_them(cli: Cli, world: Any) -> None:
@@ -156,7 +178,8 @@ def test_run_writes_a_tidy_csv_of_measured_numbers(cli: Cli, world: Any, tmp_pat
     with (tmp_path / "here" / "table6.csv").open(newline="", encoding="utf-8") as handle:
         records = list(csv.DictReader(handle))
     assert len(records) == 9 * 4 * 4
-    assert list(records[0])[-6:] == ["std", "low", "high", "n_seeds", "data", "node"]
+    tail = ["std", "low", "high", "n_seeds", "data", "node", "damaged"]
+    assert list(records[0])[-7:] == tail
     assert {record["data"] for record in records} == {
         "synthetic_market1501",
         "synthetic_dukemtmc_reid",

@@ -39,7 +39,7 @@ CONTROLS = {
     "Oracle rotation (true renders)": "oracle_rotation",
 }
 TASKS = ("market1501", "dukemtmc-reid", "duke2market", "market2duke")
-ADDED = ["std", "low", "high", "n_seeds", "data", "node"]
+ADDED = ["std", "low", "high", "n_seeds", "data", "node", "damaged"]
 
 
 @pytest.fixture(scope="module")

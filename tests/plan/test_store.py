@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import threading
 from pathlib import Path
@@ -8,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from gclbench.digest import file_digest
-from gclbench.errors import DataMissingError, GclbenchError, StorageFullError, UsageError
+from gclbench.errors import (
+    DataMissingError,
+    GclbenchError,
+    ImpossibleResultError,
+    StorageFullError,
+    UsageError,
+)
 from gclbench.plan import ArtifactStore, Node
 from gclbench.schema import Stage
 
@@ -119,6 +126,23 @@ def test_a_damaged_manifest_names_the_file_and_the_remedy(
     (store.path(node) / "manifest.json").write_text("{")
     with pytest.raises(GclbenchError, match=r"manifest\.json.*Delete its folder"):
         store.read(node)
+
+
+@pytest.mark.parametrize("metrics", [{"mAP": 112.3}, {"R1": 9.0, "R5": 8.0}, {"loss": math.nan}])
+def test_a_record_whose_numbers_cannot_be_is_not_committed(
+    store: ArtifactStore, node: Node, metrics: dict[str, float]
+) -> None:
+    with store.workspace(node) as space:
+        space.checkpoints.save(1, {"epoch": 1})
+        with pytest.raises(ImpossibleResultError, match="a result that cannot be"):
+            space.commit(node.record(metrics=metrics))
+        assert not space.finished
+        assert space.checkpoints.latest() == (1, {"epoch": 1})
+    assert not store.has(node)
+    assert not store.path(node).exists()
+    with store.workspace(node) as space:
+        space.commit(node.record(metrics={"loss": 112.3}))  # a loss may be anything
+    assert store.has(node)
 
 
 def test_a_full_disk_names_the_folder_and_keeps_the_work(

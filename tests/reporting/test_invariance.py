@@ -17,7 +17,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from gclbench.errors import UsageError
-from gclbench.reporting import RowInfo
+from gclbench.reporting import Damaged, RowInfo
 from gclbench.reporting.invariance import (
     FACTORS,
     CellFactors,
@@ -310,3 +310,62 @@ def test_factors_are_named_as_on_disk() -> None:
     yes, no = np.ones((1, 1), bool), np.zeros((1, 1), bool)
     scores = factor_scores(np.zeros((1, 1)), one, one, yes, no)
     assert {f.name: f.unit for f in FACTORS} == {name: s.unit for name, s in scores.items()}
+
+
+@pytest.fixture(scope="module")
+def spoilt() -> TaskInvariance:
+    """The baseline is sound, one seed of multi is damaged, and all that the oracle has."""
+    aps = [[80, 70, 60, 50], [60, 60, 30, 30], [40, 30, 20, 10]]
+    cells = {row: {0: cell(aps, node=row)} for row in ("baseline", "multi")}
+    keys = {"multi": "0123456789abcdef", "oracle": "fedcba9876543210"}
+    damaged = [Damaged(row, TASK.name, 1, key) for row, key in keys.items()]
+    return build_task(TASK, "synthetic_market1501", ROWS, cells, damaged)
+
+
+def test_a_row_of_which_nothing_sound_is_left_has_no_number(spoilt: TaskInvariance) -> None:
+    lost, partly = line(spoilt, "oracle"), line(spoilt, "multi")
+    assert [each.key for each in spoilt.panels[0].lines] == ["multi", "baseline", "oracle"]
+    assert (lost.lost, partly.lost, line(spoilt, "baseline").lost) == (True, False, False)
+    assert (lost.drop, lost.change, set(lost.bins)) == (None, None, {None})
+    assert partly.bins[0].mean == 60.0
+
+
+def test_tables_say_damaged_and_the_footnotes_name_the_nodes(spoilt: TaskInvariance) -> None:
+    (table,) = to_tables("t", "T", [spoilt], "smoke")
+    lines = {each.key: each for each in table.panels[0].lines}
+    assert {entry.text for entry in lines["oracle"].entries} == {"damaged"}
+    assert "damaged" not in {entry.text for entry in lines["multi"].entries}
+    text = " ".join(table.footnotes)
+    assert "Oracle <true>, Market & more, seed 1 (evaluate fedcba987654)." in text
+    assert (
+        "their other seeds are used: Multi, Market & more, seed 1 (evaluate 0123456789ab)" in text
+    )
+    assert "has a true match there" not in text  # a dash would mean this
+
+
+def test_files_for_programs_hold_the_keys_and_no_number(spoilt: TaskInvariance) -> None:
+    rows = to_object("s", "smoke", [spoilt])["tasks"][0]["factors"][0]["rows"]
+    oracle = next(row for row in rows if row["row"] == "oracle")
+    assert oracle["damaged"] == ["fedcba9876543210"]
+    assert (set(oracle["mAP"]), oracle["drop"]) == ({None}, None)
+    records = list(csv.DictReader(io.StringIO(to_csv("t", [spoilt]))))
+    damaged = {record["row_key"]: record["damaged"] for record in records}
+    assert damaged == {
+        "baseline": "", "multi": "0123456789abcdef", "oracle": "fedcba9876543210",
+    }  # fmt: skip
+    assert {r["value"] for r in records if r["row_key"] == "oracle"} == {""}
+
+
+def test_a_lost_row_has_no_line_in_a_picture(
+    spoilt: TaskInvariance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    draw_line = plots._draw_line
+
+    def heard(axes: Any, line: Any, *words: Any, **more: Any) -> None:
+        seen.append(line.key)
+        draw_line(axes, line, *words, **more)
+
+    monkeypatch.setattr(plots, "_draw_line", heard)
+    assert draw(spoilt)
+    assert set(seen) == {"baseline", "multi"}

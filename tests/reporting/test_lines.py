@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gclbench.reporting import ink
+from gclbench.reporting import Damaged, ink
 from gclbench.reporting.ink import FORMATS
 from gclbench.reporting.lines import FigureData, Line, LinePanel, build_figure
 from gclbench.reporting.plots import draw_figure
@@ -128,3 +128,17 @@ def test_no_letter_is_smaller_than_7_points() -> None:
     sizes = {name: size for name, size in ink._STYLE.items() if name.endswith("size")}
     letters = [size for name, size in sizes.items() if name != "lines.markersize"]
     assert min(letters) >= 7
+
+
+def test_results_that_are_left_out_as_damaged_are_named_and_drawn_below_the_note() -> None:
+    scores = {("lo", "a", "mAP"): Cell(40.0)}
+    damaged = [Damaged("hi", "a", 3, "0123456789abcdef", "joint")]
+    plain = build(scores)
+    figure = build_figure(layout(EPS), ROWS, {"a": "A", "b": "B"}, scores, {}, damaged)
+    assert figure is not None
+    assert figure.panels == plain.panels
+    assert (plain.without, figure.without) == (
+        "",
+        "Left out, stored numbers that cannot be: hi, A, seed 3 (joint 0123456789ab).",
+    )
+    assert draw_figure(figure)["png"] != draw_figure(plain)["png"]

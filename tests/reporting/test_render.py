@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from gclbench.errors import DataMissingError, UnknownNameError, UsageError
+from gclbench.reporting import Damaged, build_table
 from gclbench.reporting.render import SUFFIXES, render, terminal
 from gclbench.reporting.render.latex import escape as escape_latex
 from gclbench.reporting.render.templates import fill
@@ -48,7 +49,7 @@ def test_csv_has_the_published_columns_and_then_ours(measured: Any, content: Any
     records = list(csv.DictReader(io.StringIO(render("csv", [measured], content))))
     assert list(records[0]) == [
         *("table", "row_key", "gan", "multi", "mixup", "setting", "dataset", "metric", "value"),
-        *("std", "low", "high", "n_seeds", "data", "node"),
+        *("std", "low", "high", "n_seeds", "data", "node", "damaged"),
     ]
     assert len(records) == 16
     first = records[0]
@@ -158,3 +159,45 @@ def test_a_lost_template_is_one_clear_error(tmp_path: Path, measured: Any) -> No
 
 def test_a_template_leaves_braces_alone() -> None:
     assert fill(r"\textbf{<< x | e >>}", str.upper, x="a") == r"\textbf{A}"
+
+
+@pytest.fixture
+def damaged(layout: Any, rows: Any, tasks: Any, scores: Any) -> Any:
+    """The table without the best row's evaluation; of another row one seed is damaged."""
+    kept = {key: cell for key, cell in scores.items() if key[:2] != ("full", "market1501")}
+    keys = "0123456789abcdef", "fedcba9876543210"
+    found = [
+        Damaged(row, "market1501", 1, key)
+        for row, key in zip(("full", "multi"), keys, strict=True)
+    ]
+    return build_table(layout, rows, tasks, kept, seeds=(0, 1, 2), damaged=found)
+
+
+@pytest.mark.parametrize("file_format", ["html", "latex", "markdown", "terminal"])
+def test_every_format_shows_what_is_damaged_and_names_its_node(
+    file_format: str, damaged: Any, content: Any
+) -> None:
+    text = (
+        terminal.render(damaged).plain
+        if file_format == "terminal"
+        else render(file_format, [damaged], content)
+    )
+    shown = [line for line in text.splitlines() if line.count("damaged") == 2]
+    assert ["Rotation + Mixup" in line for line in shown] == [True]
+    assert "51.2" not in text
+    assert "evaluate 0123456789ab)" in text
+    assert "evaluate fedcba987654)" in text
+    assert "delete HOME/artifacts/evaluate/KEY" in text
+
+
+def test_csv_names_damaged_nodes_and_has_no_number_of_theirs(damaged: Any, content: Any) -> None:
+    records = list(csv.DictReader(io.StringIO(render("csv", [damaged], content))))
+    found = {(r["row_key"], r["dataset"], r["metric"]): r for r in records}
+    lost = found["full", "market1501", "mAP"]
+    assert [lost[name] for name in ("value", "std", "low", "high", "n_seeds", "node")] == [
+        *("", "", "", "", "0", ""),
+    ]
+    assert lost["damaged"] == "0123456789abcdef"
+    partly = found["multi", "market1501", "mAP"]
+    assert (partly["value"], partly["damaged"]) == ("50.0", "fedcba9876543210")
+    assert {r["damaged"] for r in records if r["row_key"] == "baseline"} == {""}

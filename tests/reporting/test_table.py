@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from gclbench.reporting import Cell, Mark, build_table
+from gclbench.reporting import Cell, Damaged, Mark, build_table
 from gclbench.reporting.table import number
 from gclbench.schema import Panel
 
@@ -113,3 +113,67 @@ def test_a_row_is_empty_where_the_study_does_not_run_it(
         True,
         False,
     ]
+
+
+KEYS = ["0123456789abcdef", "fedcba9876543210"]
+
+
+def with_damage(layout: Any, rows: Any, tasks: Any, scores: Any, *damaged: Damaged) -> Any:
+    """The table whose best row has lost every evaluation that is damaged."""
+    kept = {key: cell for key, cell in scores.items() if key[0] != "full"}
+    return build_table(layout, rows, tasks, kept, seeds=(0, 1, 2), damaged=damaged)
+
+
+def test_what_is_damaged_says_so_and_takes_no_part_in_marks_or_counts(
+    layout: Any, rows: Any, tasks: Any, scores: Any, line_of: Any
+) -> None:
+    lost = Damaged("full", "market1501", 1, KEYS[0])
+    table = with_damage(layout, rows, tasks, scores, lost)
+    entries = line_of(table, 0, "full").entries
+    assert [entry.text for entry in entries] == ["damaged", "damaged"]
+    assert {(entry.mark, entry.cell, entry.damaged) for entry in entries} == {
+        (Mark.NONE, None, (KEYS[0],))
+    }
+    assert line_of(table, 0, "multi").entries[0].mark is Mark.BEST
+    assert "'-': not measured (8 of 16 numbers)." in table.footnotes
+    assert line_of(table, 1, "full").entries[0].text == "-"  # the other task was not measured
+
+
+def test_a_footnote_names_what_is_damaged_by_its_key_and_says_what_to_do(
+    layout: Any, rows: Any, tasks: Any, scores: Any
+) -> None:
+    lost = Damaged("full", "market1501", 1, KEYS[0])
+    *_, named, remedy = with_damage(layout, rows, tasks, scores, lost).footnotes
+    assert named == (
+        "'damaged': stored numbers that cannot be, part of nothing: "
+        "Rotation + Mixup, Market, seed 1 (evaluate 0123456789ab)."
+    )
+    assert "delete HOME/artifacts/evaluate/KEY" in remedy
+    assert remedy.endswith("run again.")
+
+
+def test_the_sound_seeds_of_a_cell_are_used_and_the_footnote_says_so(
+    layout: Any, rows: Any, tasks: Any, scores: Any, line_of: Any
+) -> None:
+    some = Damaged("multi", "market1501", 2, KEYS[1])
+    two = {
+        key: cell and replace(cell, n_seeds=2) if key[0] == "multi" else cell
+        for key, cell in scores.items()
+    }
+    table = build_table(layout, rows, tasks, two, seeds=(0, 1, 2), damaged=[some])
+    entry = line_of(table, 0, "multi").entries[0]
+    assert (entry.text, entry.damaged) == ("50.0 ± 0.5", (KEYS[1],))
+    assert (
+        "Left out as damaged, their other seeds are used: Multi, Market, seed 2 "
+        "(evaluate fedcba987654)."
+    ) in table.footnotes
+    assert any("2 numbers rest on fewer seeds" in note for note in table.footnotes)
+    assert not any("'damaged'" in note for note in table.footnotes)
+
+
+def test_damage_of_rows_and_tasks_that_are_not_shown_is_not_named(
+    layout: Any, rows: Any, tasks: Any, scores: Any
+) -> None:
+    others = [Damaged("full", "mars", 0, KEYS[0]), Damaged("stranger", "market1501", 0, KEYS[0])]
+    plain = build_table(layout, rows, tasks, scores, seeds=(0, 1, 2))
+    assert build_table(layout, rows, tasks, scores, seeds=(0, 1, 2), damaged=others) == plain

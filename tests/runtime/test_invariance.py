@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gclbench.errors import DataMissingError, UsageError
+from gclbench.errors import DataMissingError, ImpossibleResultError, UsageError
 from gclbench.runtime.invariance import measured_invariance
 from gclbench.runtime.session import Session
 
@@ -20,8 +20,17 @@ EDGES = {"viewpoint": 3, "light": 2, "pose": 2, "clothing": 2}
 def evaluated() -> Callable[..., None]:
     """Leave the finished evaluation of a cell: every AP of every bin is the share given."""
 
-    def write(session: Session, row: str, share: float | None, task: str = "market1501") -> None:
-        cell = next(c for c in session.cells if (c.row.key, c.task.name) == (row, task))
+    def write(
+        session: Session,
+        row: str,
+        share: float | None,
+        task: str = "market1501",
+        seed: int = 0,
+        ap: float = 0.01,
+    ) -> None:
+        cell = session.cells[
+            [(c.row.key, c.task.name, c.seed) for c in session.cells].index((row, task, seed))
+        ]
         node = session.plan.node(session.plan.evaluate_key(cell))
         with session.artifacts.workspace(node) as workspace:
             arrays: dict[str, Any] = {}
@@ -30,7 +39,8 @@ def evaluated() -> Callable[..., None]:
                 arrays[f"{name}_edges"] = np.arange(1.0, edges + 1)
             if share is not None:
                 np.savez(workspace.folder / "invariance.npz", **arrays)
-            workspace.commit(node.record(metrics={"mAP": 1.0}))
+            np.savez(workspace.folder / "per_query.npz", ap=np.full(3, ap))
+            workspace.commit(node.record(metrics=dict.fromkeys(("mAP", "R1", "R5", "R10"), 1.0)))
 
     return write
 
@@ -66,6 +76,48 @@ def test_an_evaluation_without_factors_says_why(
     evaluated(opened, "baseline", None)
     with pytest.raises(DataMissingError, match=r"leave evaluate\.split out"):
         measured_invariance(opened, opened.studies[0])
+
+
+def test_an_evaluation_whose_numbers_cannot_be_has_no_part_in_it(
+    session: Any, evaluated: Callable[..., None]
+) -> None:
+    opened = session(rows=("baseline", "multi", "rotation"), tasks=("market1501",), seeds=(0, 1))
+    for row in ("baseline", "multi"):
+        evaluated(opened, row, 0.5, seed=0)
+    evaluated(opened, "baseline", 0.25, seed=1, ap=0.02)  # not what its manifest says
+    evaluated(opened, "rotation", 1.5, seed=0)  # in the bins only
+    (found,) = measured_invariance(opened, opened.studies[0])
+    assert [(each.row, each.seed) for each in found.damaged] == [("baseline", 1), ("rotation", 0)]
+    assert found.seeds == (0,)
+    for panel in found.panels:
+        baseline, multi, rotation = panel.lines
+        assert [(line.lost, len(line.damaged)) for line in panel.lines] == [
+            *((False, 1), (False, 0), (True, 1)),
+        ]
+        assert {cell.mean for cell in (*baseline.bins, *multi.bins) if cell} == {50.0}
+        assert set(rotation.bins) == {rotation.drop, rotation.change} == {None}
+
+
+def test_a_damaged_baseline_is_no_reference(session: Any, evaluated: Callable[..., None]) -> None:
+    opened = session(rows=("baseline", "multi"), tasks=("market1501", "duke2market"))
+    evaluated(opened, "baseline", 0.5, ap=0.02)
+    evaluated(opened, "multi", 0.5)
+    evaluated(opened, "multi", 0.5, task="duke2market", ap=2.0)
+    (found,) = measured_invariance(opened, opened.studies[0])
+    assert found.reference.key == "multi"
+    assert [line.key for line in found.panels[0].lines] == ["baseline", "multi"]
+    assert [each.task for each in found.damaged] == ["market1501", "duke2market"]
+
+
+def test_nothing_sound_is_an_error_with_the_nodes_and_what_to_do(
+    session: Any, evaluated: Callable[..., None]
+) -> None:
+    opened = session(rows=("baseline",), tasks=("market1501",))
+    evaluated(opened, "baseline", 0.5, ap=2.0)
+    node = opened.plan.evaluate_key(opened.cells[0])
+    with pytest.raises(ImpossibleResultError, match=node[:12]) as caught:
+        measured_invariance(opened, opened.studies[0])
+    assert "Delete HOME/artifacts/evaluate/KEY" in caught.value.remedy
 
 
 def test_real_data_is_refused(session: Any) -> None:

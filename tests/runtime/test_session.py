@@ -31,13 +31,23 @@ def quiet(event: Any) -> None:
 
 def test_the_summary_of_table6_is_the_contract_of_plan_json(session: Open) -> None:
     summary = session().summary()
-    assert list(summary) == ["cells", "controls", "requested", "unique", "cached"]
+    counts = ["cells", "controls", "requested", "unique", "cached"]
+    assert list(summary) == [*counts, "before_kernel_fix"]
+    assert summary["before_kernel_fix"] == []
     assert (summary["cells"], summary["controls"]) == (28, 8)
     for counts in (summary["requested"], summary["unique"], summary["cached"]):
         assert tuple(counts) == STAGES
     assert summary["requested"] == dict(zip(STAGES, (36, 18, 36, 16, 32, 36), strict=True))
     assert summary["unique"] == dict(zip(STAGES, (1, 2, 4, 4, 32, 36), strict=True))
     assert set(summary["cached"].values()) == {0}
+
+
+def test_the_summary_lists_artifacts_from_before_the_kernel_fix(session: Open) -> None:
+    opened = session()
+    folder = opened.request.home / "artifacts" / "joint" / "ab12"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text('{"components": {"stages/joint": 3}}')
+    assert opened.summary()["before_kernel_fix"] == ["artifacts/joint/ab12"]
 
 
 def test_planning_writes_nothing(session: Open) -> None:
@@ -137,12 +147,12 @@ def test_scores_are_those_of_finished_cells_only(session: Open, commit: Any) -> 
     opened = session(rows=("baseline", "none"), seeds=(0, 1))
     cell = opened.cells[0]
     node = opened.plan.node(opened.plan.evaluate_key(cell))
-    commit(opened, node, SCORES, ap=[0.25, np.nan, 0.5])
+    commit(opened, node, SCORES, ap=[0.25, np.nan, 0.55])
     scores = opened.scores(opened.studies[0])
     assert list(scores) == [("baseline", "market1501")]
     score = scores["baseline", "market1501"][0]
     assert (score.metrics, score.node) == (SCORES, node.key)
-    assert np.array_equal(score.ap, [25.0, np.nan, 50.0], equal_nan=True)
+    assert score.ap == pytest.approx([25.0, np.nan, 55.0], nan_ok=True)
     assert opened.record(node) is not None
     assert opened.summary()["cached"]["evaluate"] == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,14 @@ from sqlalchemy import select
 
 from gclbench.datasets import load
 from gclbench.errors import TrainingError, UsageError
-from gclbench.executors.events import NodeMetric, NodeProgress, NodeStopped
+from gclbench.executors.events import (
+    NodeFailed,
+    NodeMetric,
+    NodeProgress,
+    NodeStopped,
+    Outcome,
+)
+from gclbench.executors.inline import InlineExecutor
 from gclbench.plan import Node
 from gclbench.runtime.session import Session
 from gclbench.runtime.worker import (
@@ -149,6 +157,27 @@ def test_a_retry_finds_the_checkpoints_of_the_try_before(
     assert found[0][0] == 1
     assert not (small.artifacts.path(node) / "checkpoints").exists()
     assert [row[0] for row in stored(small, RUNS.c.status)] == [status, "COMPLETED"]
+
+
+def test_numbers_that_cannot_be_make_the_node_fail_and_the_same_run_tries_again(
+    small: Session, stage: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = node_of(small, "evaluate")
+    seen: list[Any] = []
+    stage("evaluate", lambda context: {"mAP": 112.3, "R1": 60.0})
+    monkeypatch.setattr("gclbench.runtime.worker.load_datasets", lambda config, node: {})
+    outcomes = InlineExecutor().execute(
+        [node], small.artifacts.has, partial(run_node, small.run_config()), seen.append
+    )
+    assert outcomes == {node.key: Outcome.FAILED}
+    (failure,) = [event for event in seen if isinstance(event, NodeFailed)]
+    assert failure.kind == "ImpossibleResultError"
+    assert failure.error.startswith("a result that cannot be: mAP is 112.3")
+    assert not small.artifacts.has(node)
+    stage("evaluate", lambda context: {"mAP": 12.3, "R1": 60.0})
+    run(small, node)
+    assert small.artifacts.has(node)
+    assert stored(small, RUNS.c.status) == [("FAILED",), ("COMPLETED",)]
 
 
 def test_parents_are_found_by_stage_and_key(small: Session) -> None:

@@ -211,3 +211,16 @@ def test_all_files_are_written_whole(tmp_path: Path, two: Results) -> None:
     assert written == {path.name for path in (tmp_path / "a").iterdir()}
     assert {"trials.csv", "summary.md", "sensitivity.csv", "history.svg"} <= written
     assert "front.pdf" in {path.name for path in write_files(two, tmp_path / "b")}
+
+
+def test_a_damaged_trial_is_named_and_its_numbers_are_not_there() -> None:
+    lost = row(2, None, state="DAMAGED", node="0123456789abcdef", error="damaged: it cannot be")
+    found = made(row(0, 40.0), lost)
+    text = summary(found)
+    assert "2 trials: 1 complete, 0 pruned, 0 failed, 1 damaged." in text
+    assert "Damaged, part of nothing (trial and node): 2 (0123456789ab)." in text
+    assert "| 2 | damaged | 0.5 | - | - | - | damaged: it cannot be |" in text
+    (record,) = [r for r in csv.DictReader(io.StringIO(trials_csv(found))) if r["number"] == "2"]
+    assert (record["state"], record["validation_mAP"], record["test_mAP"]) == ("DAMAGED", "", "")
+    assert trial_line(lost) == "trial   2  eps 0.5  damaged: it cannot be"
+    assert "amaged" not in summary(made(row(0, 40.0)))

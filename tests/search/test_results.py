@@ -101,7 +101,8 @@ def test_counts_leave_out_trials_that_are_tried_again() -> None:
         trial(5, {EPS: 0.3}, state="WAITING"),
     ]
     found = results(trials)
-    assert found.counts == {"complete": 1, "pruned": 1, "failed": 1, "running": 1}
+    once = dict.fromkeys(("complete", "pruned", "failed", "running"), 1)
+    assert found.counts == {**once, "damaged": 0}
     assert [row.number for row in found.trials] == [1, 2, 3, 4]
     assert found.trials[0].retry_of == 0
     assert found.trials[1].reported == {1: 3.0, 2: 2.0}
@@ -145,3 +146,35 @@ def test_no_importance_says_why(scores: list[float], asked: Search, reason: str)
     found = results(trials, asked).importance
     assert found.shares == {}
     assert reason in found.text
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        trial(0, {EPS: 0.4}, [112.3]),
+        trial(0, {EPS: 0.4}, [50.0], test_mAP=108.0),
+        trial(0, {EPS: 0.4}, [50.0], test_mAP=40.0, test_R1=101.0),
+        trial(0, {EPS: 0.4}, [50.0], clusters=7.5),
+        trial(0, {EPS: 0.4}, state="PRUNED", epochs={1: 116.0}),
+    ],
+)
+def test_a_trial_whose_scores_cannot_be_takes_no_part(spoilt: FrozenTrial) -> None:
+    sound = trial(1, {EPS: 0.6}, [45.0], test_mAP=44.0)
+    found = results([spoilt, sound])
+    row = found.trials[0]
+    assert (row.state, row.complete, row.params) == ("DAMAGED", False, {EPS: 0.4})
+    assert (row.values, row.reported) == ({}, {})
+    assert (row.test_mAP, row.test_R1, row.clusters) == (None, None, None)
+    assert [each.number for each in found.best] == [1]
+    assert [each.value for each in found.sensitivity] == [0.6]
+    assert (found.counts["damaged"], found.counts["complete"]) == (1, 1)
+
+
+def test_importance_does_not_look_at_damaged_trials() -> None:
+    both = search(TWO)
+    trials = [
+        trial(i, {EPS: 0.3 + 0.1 * i, TEMPERATURE: 0.02 + 0.01 * i}, [value], both)
+        for i, value in enumerate((40.0, 45.0, 112.3))
+    ]
+    assert results(trials, both).importance == results(trials[:2], both).importance
+    assert results(trials[1:], both).importance.text.endswith("fewer than 2 trials are complete.")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from gclbench.errors import TrainingError
+from gclbench.errors import ImpossibleResultError, TrainingError
 from gclbench.executors.events import NodeStopped
 from gclbench.registry import REGISTRY, Entry
 from gclbench.runtime import worker
@@ -45,8 +45,8 @@ class Stages:
     def evaluate(self, context: Any) -> dict[str, float]:
         split = context.settings.evaluate.split
         self.splits.append(split)
-        np.savez(context.folder / "per_query.npz", ap=np.ones(1))
         score = 30.0 if split == "test" else 40.0
+        np.savez(context.folder / "per_query.npz", ap=np.full(1, score / 100))
         return {"mAP": score, "R1": score + 10, "R5": 90.0, "R10": 95.0}
 
 
@@ -156,3 +156,15 @@ def test_a_trial_that_was_killed_counts_the_time_before(
     )
     again = run(made, {EPS: 0.45})
     assert again.values["seconds"] == pytest.approx(plain.values["seconds"] + 100.0)
+
+
+def test_a_stored_evaluation_whose_numbers_cannot_be_is_no_objective(
+    stages: Stages, tuning: Any
+) -> None:
+    made = tuning()
+    run(made, {EPS: 0.45})
+    session = made.open({EPS: 0.45})
+    node = session.plan.node(session.plan.evaluate_key(session.cells[0]))
+    np.savez(session.artifacts.path(node) / "per_query.npz", ap=np.full(1, 0.9))
+    with pytest.raises(ImpossibleResultError, match=r"the mean AP of the queries is 90\.0"):
+        run(made, {EPS: 0.45})

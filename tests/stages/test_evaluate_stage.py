@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from gclbench.errors import ImpossibleResultError
 from gclbench.evaluation.protocol import evaluate
+from gclbench.stages import evaluate as module
 from gclbench.stages.evaluate import evaluate_stage
 from gclbench.stages.pretrain import load_encoder
 
@@ -73,3 +76,41 @@ def test_cameras_and_times_take_part_when_asked_and_the_visual_score_stays(
     with np.load(context.folder / "per_query.npz") as arrays:
         assert 100 * np.nanmean(arrays["ap"]) == pytest.approx(metrics["mAP"])
         assert 100 * np.nanmean(arrays["visual_ap"]) == pytest.approx(alone["mAP"])
+
+
+@pytest.mark.parametrize(
+    "change,line",
+    [
+        ({"mAP": 112.3}, "mAP is 112.3"),
+        ({"R1": 100.0, "R5": 50.0}, "R1 100.0 is above R5 50.0"),
+        ({"ap": np.array([1.5, np.nan])}, "the AP of a query is 1.5"),
+        ({"ap": np.array([0.5, np.nan]), "mAP": 60.0}, "but the mean AP of the queries is 50.0"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused_before_any_is_written(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], line: str
+) -> None:
+    def wrong(*words: Any) -> Any:
+        return replace(evaluate(*words), **change)
+
+    monkeypatch.setattr(module, "evaluate", wrong)
+    context = bench.context("evaluate", parents=bench.parents("warmup"))
+    with pytest.raises(ImpossibleResultError, match=line):
+        evaluate_stage(context)
+    assert list(context.folder.iterdir()) == []
+
+
+def test_numbers_of_the_visual_ranking_are_refused_too(
+    bench: Any, tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed = module.evaluate_with_camera_time
+
+    def wrong(*words: Any) -> Any:
+        both = timed(*words)
+        return replace(both, visual=replace(both.visual, ap=both.visual.ap / 2))
+
+    monkeypatch.setattr(module, "evaluate_with_camera_time", wrong)
+    settings = tiny(evaluate={"camera_time": True, "camera_time_model.rho": 0.1})
+    context = bench.context("evaluate", settings, parents=bench.parents("warmup"))
+    with pytest.raises(ImpossibleResultError, match=r"visual_mAP is .* but the mean AP"):
+        evaluate_stage(context)

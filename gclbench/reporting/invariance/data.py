@@ -8,13 +8,14 @@ encoder that is invariant to the factor has none. All numbers are percentages 0-
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gclbench.errors import UsageError
+from gclbench.reporting.damaged import Damaged, keys_of
 from gclbench.reporting.table import Cell, RowInfo
 from gclbench.schema import Task
 from gclbench.seeding import numpy_generator
@@ -102,7 +103,7 @@ class FactorLine:
     """One row: mAP by bin (None: no query), its drop, and the drop minus the reference's.
 
     `drop` is None where too few queries answer, `change` also for the reference itself and where
-    no seed is shared with it.
+    no seed is shared with it. `damaged` holds the keys of evaluations that have no part in it.
     """
 
     key: str
@@ -111,6 +112,12 @@ class FactorLine:
     bins: tuple[Cell | None, ...]
     drop: Interval | None
     change: Interval | None
+    damaged: tuple[str, ...] = ()
+
+    @property
+    def lost(self) -> bool:
+        """Whether damaged evaluations are all that there is."""
+        return bool(self.damaged) and not any(self.bins)
 
 
 @dataclass(frozen=True)
@@ -127,22 +134,32 @@ class FactorPanel:
 
 @dataclass(frozen=True)
 class TaskInvariance:
-    """All factors of one task; `reference` is the row that the others are compared with."""
+    """All factors of one task; `reference` is the row that the others are compared with.
+
+    `damaged`: evaluations that are left out because their stored numbers cannot be.
+    """
 
     task: Task
     data: str
     reference: RowInfo
     panels: tuple[FactorPanel, ...]
     seeds: tuple[int, ...]
+    damaged: tuple[Damaged, ...] = ()
 
 
 BySeed = Mapping[int, CellFactors]
 
 
 def build_task(
-    task: Task, data: str, rows: Sequence[RowInfo], cells: Mapping[str, BySeed]
+    task: Task,
+    data: str,
+    rows: Sequence[RowInfo],
+    cells: Mapping[str, BySeed],
+    damaged: Sequence[Damaged] = (),
 ) -> TaskInvariance:
     """Summarise the finished cells of one task: `cells` maps row key -> seed -> cell.
+
+    Rows of which only `damaged` evaluations are left are shown without a number.
 
     Bins      mean over queries with a true match in the bin, then over seeds. Interval as in
               `stats.summarise`: several seeds, Student's over seeds; one, bootstrap over queries.
@@ -152,14 +169,16 @@ def build_task(
     Chance    resampling is seeded by row, task and factor: a report repeats to the last digit.
     Raises    UsageError when no row is finished, or when rows were measured on other people.
     """
-    shown = [row for row in rows if cells.get(row.key)]
-    if not shown:
+    sound = [row for row in rows if cells.get(row.key)]
+    if not sound:
         raise UsageError(f"nothing is measured of {task.name}.", "Run the study first.")
-    shown = [r for r in shown if not r.control] + [r for r in shown if r.control]
-    reference = next((row for row in shown if row.key == BASELINE), shown[0])
-    panels = tuple(_panel(factor, task, data, shown, cells, reference) for factor in FACTORS)
-    seeds = tuple(sorted({seed for row in shown for seed in cells[row.key]}))
-    return TaskInvariance(task, data, reference, panels, seeds)
+    sound = [r for r in sound if not r.control] + [r for r in sound if r.control]
+    reference = next((row for row in sound if row.key == BASELINE), sound[0])
+    panels = tuple(_panel(factor, task, data, sound, cells, reference) for factor in FACTORS)
+    seeds = tuple(sorted({seed for row in sound for seed in cells[row.key]}))
+    lost = {row.key: keys_of(damaged, row.key, task.name) for row in rows}
+    panels = tuple(_with_damage(panel, rows, lost) for panel in panels)
+    return TaskInvariance(task, data, reference, panels, seeds, tuple(damaged))
 
 
 def _panel(
@@ -195,6 +214,20 @@ def _panel(
         compared=sum(_compared(factor, answered)),
         lines=tuple(lines),
     )
+
+
+def _with_damage(
+    panel: FactorPanel, rows: Sequence[RowInfo], damaged: Mapping[str, tuple[str, ...]]
+) -> FactorPanel:
+    """Name what is damaged by row, and add a line without a number where nothing else is left."""
+    known = {line.key: line for line in panel.lines}
+    nothing: tuple[Cell | None, ...] = (None,) * len(panel.labels)
+    for row in rows:
+        if damaged[row.key]:
+            empty = FactorLine(row.key, row.label, row.control, nothing, None, None)
+            known[row.key] = replace(known.get(row.key, empty), damaged=damaged[row.key])
+    lines = [known[row.key] for row in rows if row.key in known]
+    return replace(panel, lines=tuple(sorted(lines, key=lambda line: line.control)))
 
 
 def _shared(

@@ -25,9 +25,10 @@ def draw(each: TaskInvariance) -> dict[str, bytes]:
     """Return the picture of one task by format.
 
     Bins stand in the order of the drop, from easy to hard. Bands, where there are several seeds,
-    are 95 % intervals over seeds; one seed has none.
+    are 95 % intervals over seeds; one seed has none. A row of which only damaged evaluations are
+    left has no line.
     """
-    rows = len(each.panels[0].lines)
+    rows = sum(not line.lost for line in each.panels[0].lines)
     height_mm = PANELS_MM + LEGEND_LINE_MM * -(-rows // _LEGEND_COLUMNS)
     return ink.draw(partial(_paint, each), WIDTH_MM, height_mm)
 
@@ -47,7 +48,7 @@ def _draw_panel(axes: Axes, panel: FactorPanel, *, labelled: bool) -> None:
     order = list(range(len(panel.labels)))
     if panel.factor.easy != 0:  # clothing: its easy bin is the last
         order.reverse()
-    for place, line in enumerate(panel.lines):
+    for place, line in enumerate(line for line in panel.lines if not line.lost):
         _draw_line(axes, line, place, order, labelled=labelled)
     ticks = [f"{panel.labels[b]}\n({panel.queries[b]})" for b in order]
     axes.set_xticks(range(len(order)), ticks)

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from gclbench.reporting.damaged import DAMAGED, damage_notes
 from gclbench.reporting.invariance.data import FactorLine, FactorPanel, TaskInvariance
 from gclbench.reporting.table import (
     CONTROLS,
@@ -25,7 +26,7 @@ from gclbench.stats import Interval
 CSV_COLUMNS = (
     *("table", "row_key", "control", "setting", "dataset", "factor", "measure"),
     *("bin", "low_edge", "high_edge", "unit", "queries", "value", "std", "low", "high"),
-    *("p_value", "n_seeds", "data", "node"),
+    *("p_value", "n_seeds", "data", "node", "damaged"),
 )
 
 
@@ -40,7 +41,8 @@ def to_csv(report: str, tasks: Sequence[TaskInvariance]) -> str:
     """One number per line, in full precision and with the edges as they are on disk.
 
     `measure` is mAP (one line per bin), drop, or drop_minus_<reference>; an edge that a bin has
-    not, and a number that was not measured, are empty.
+    not, and a number that was not measured or is damaged, are empty. `damaged` holds the keys of
+    evaluations that have no part in the number.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -86,6 +88,7 @@ def _panel_object(panel: FactorPanel) -> dict[str, Any]:
                 "std": [None if cell is None else cell.std for cell in line.bins],
                 "drop": _interval_object(line.drop),
                 "drop_minus_reference": _interval_object(line.change),
+                "damaged": list(line.damaged),
             }
             for line in panel.lines
         ],
@@ -129,7 +132,7 @@ def _panel(each: TaskInvariance, panel: FactorPanel) -> PanelData:
             line.key,
             line.label,
             line.control,
-            [*map(_bin, line.bins), _interval(line.drop), _change(line, each.reference.key)],
+            _entries(line, each.reference.key),
         )
         for line in panel.lines
     ]
@@ -139,6 +142,12 @@ def _panel(each: TaskInvariance, panel: FactorPanel) -> PanelData:
 def _line(key: str, label: str, control: bool, entries: Sequence[Entry]) -> Line:
     group = CONTROLS if control else ""
     return Line(key, label, group, control, ticks=(), flags=(), entries=tuple(entries))
+
+
+def _entries(line: FactorLine, reference: str) -> list[Entry]:
+    if line.lost:
+        return [Entry(DAMAGED, damaged=line.damaged)] * (len(line.bins) + 2)
+    return [*map(_bin, line.bins), _interval(line.drop), _change(line, reference)]
 
 
 def _bin(cell: Cell | None) -> Entry:
@@ -182,9 +191,12 @@ def _footnotes(each: TaskInvariance, profile: str) -> Iterator[str]:
         f"change: the row's drop minus that of '{each.reference.label}', on the same queries and "
         "seeds. Below 0, the row loses less than the reference: invariance that it bought."
     )
-    lines = [line for panel in each.panels for line in panel.lines]
+    lines = [line for panel in each.panels for line in panel.lines if not line.lost]
     if any(found is None for line in lines for found in (*line.bins, line.drop)):
         yield f"'{MISSING}': no query, or only one, has a true match there."
+    labels = {line.key: line.label for panel in each.panels for line in panel.lines}
+    sound = {(line.key, each.task.name) for line in lines}
+    yield from damage_notes(each.damaged, labels, {each.task.name: each.task.label}, sound)
 
 
 def _records(
@@ -194,7 +206,7 @@ def _records(
     names = [report, line.key, str(int(line.control)), task.setting, task.name, factor.name]
     node = next((cell.node for cell in line.bins if cell is not None), "")
     seeds = next((cell.n_seeds for cell in line.bins if cell is not None), 0)
-    tail = [str(seeds), each.data, node]
+    tail = [str(seeds), each.data, node, ";".join(line.damaged)]
     edges = ["", *map(repr, panel.edges), ""]
     for b, (label, cell) in enumerate(zip(panel.labels, line.bins, strict=True)):
         values = (None,) * 4 if cell is None else (cell.mean, cell.std, cell.low, cell.high)

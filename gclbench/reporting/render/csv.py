@@ -1,7 +1,8 @@
 """Tidy CSV: one measured number per line, in the columns of baselines/published/<table>.csv.
 
-After these come std, low, high (95 % interval), n_seeds, data (what it was measured on) and node
-(artifact keys). Numbers keep full precision; a number that was not measured is empty.
+After these come std, low, high (95 % interval), n_seeds, data (what it was measured on), node
+(artifact keys) and damaged (keys of evaluations whose stored numbers cannot be: they have no part
+in the number). Numbers keep full precision; one that was not measured, or is damaged, is empty.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import math
 from collections.abc import Iterator, Sequence
 
 from gclbench.errors import UsageError
-from gclbench.reporting.table import Cell, Line, TableData
+from gclbench.reporting.table import Entry, Line, TableData
 
-MEASURED = ("std", "low", "high", "n_seeds", "data", "node")
+MEASURED = ("std", "low", "high", "n_seeds", "data", "node", "damaged")
 
 
 def render(tables: Sequence[TableData]) -> str:
@@ -43,14 +44,15 @@ def _records(table: TableData) -> Iterator[list[str]]:
             flags = [value for _, value in line.flags]
             for column, entry in zip(panel.columns, line.entries, strict=True):
                 name = [column.setting, column.task, column.metric]
-                yield [table.report, line.key, *flags, *name, *_measured(entry.cell)]
+                yield [table.report, line.key, *flags, *name, *_measured(entry)]
 
 
-def _measured(cell: Cell | None) -> list[str]:
+def _measured(entry: Entry) -> list[str]:
+    cell, damaged = entry.cell, ";".join(entry.damaged)
     if cell is None:
-        return ["", "", "", "", "0", "", ""]
+        return ["", "", "", "", "0", "", "", damaged]
     numbers = [_number(value) for value in (cell.mean, cell.std, cell.low, cell.high)]
-    return [*numbers, str(cell.n_seeds), cell.data, cell.node]
+    return [*numbers, str(cell.n_seeds), cell.data, cell.node, damaged]
 
 
 def _number(value: float | None) -> str:

@@ -94,6 +94,10 @@ class ImpossibleResultError(GclbenchError):
         )
 
 
+class DamagedResultError(GclbenchError):
+    """A stored result that cannot be; the remedy names the folder to delete."""
+
+
 class MissingExtraError(GclbenchError):
     """An optional package is not installed."""
 

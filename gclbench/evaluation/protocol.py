@@ -90,8 +90,8 @@ class EvaluationResult:
         """AP of each query (Q,), 0-1; NaN where it has no match and is skipped."""
         return self.ranking.ap
 
-    def per_query(self) -> dict[str, NDArray[Any]]:
-        """What is kept of each query, (Q,) or (Q, 50): see `RankingResult`."""
+    def per_query(self) -> dict[str, Any]:
+        """Arrays (Q,) or (Q, 50) by name, what is kept of each query: see `RankingResult`."""
         ranking = self.ranking
         return {
             "ap": ranking.ap,

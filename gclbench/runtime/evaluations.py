@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gclbench.errors import GclbenchError, ImpossibleResultError
+from gclbench.errors import DamagedResultError, GclbenchError
 from gclbench.plan import ArtifactStore, Cell, Node
 from gclbench.reporting.damaged import Damaged
 from gclbench.schema import NodeRecord
@@ -33,14 +33,14 @@ class Evaluation:
 def read_evaluation(artifacts: ArtifactStore, node: Node) -> Evaluation:
     """Read a finished evaluation.
 
-    Raises ImpossibleResultError, naming the folder to delete, where manifest or APs hold numbers
+    Raises DamagedResultError, naming the folder to delete, where manifest or APs hold numbers
     that cannot be, lack one, or cannot be read.
     """
     folder = artifacts.path(node)
     try:
         record = artifacts.read(node)
     except GclbenchError as error:
-        raise ImpossibleResultError(error.message, error.remedy) from error
+        raise DamagedResultError(error.message, error.remedy) from error
     missing = [name for name in METRICS if name not in record.metrics]
     if missing:
         raise damaged_result(node, folder, f"{', '.join(missing)} is missing")
@@ -54,7 +54,7 @@ def read_evaluation(artifacts: ArtifactStore, node: Node) -> Evaluation:
 
 
 def read_arrays(node: Node, path: Path) -> Mapping[str, np.ndarray]:
-    """Read the arrays of a file of a node's. Raises ImpossibleResultError where that fails."""
+    """Read the arrays of a file of a node's. Raises DamagedResultError where that fails."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: np.asarray(arrays[name], dtype=np.float64) for name in arrays.files}
@@ -65,7 +65,7 @@ def read_arrays(node: Node, path: Path) -> Mapping[str, np.ndarray]:
 def read_epochs(artifacts: ArtifactStore, node: Node) -> list[dict[str, float]]:
     """Read the metrics of each epoch of a trained node.
 
-    Raises ImpossibleResultError as `read_evaluation` does.
+    Raises DamagedResultError as `read_evaluation` does.
     """
     folder = artifacts.path(node)
     try:
@@ -78,9 +78,9 @@ def read_epochs(artifacts: ArtifactStore, node: Node) -> list[dict[str, float]]:
     return epochs
 
 
-def damaged_result(node: Node, folder: Path, problem: str) -> ImpossibleResultError:
+def damaged_result(node: Node, folder: Path, problem: str) -> DamagedResultError:
     """The error for stored numbers that cannot be."""
-    return ImpossibleResultError(
+    return DamagedResultError(
         f"{node.label} has stored a result that cannot be: {problem}.",
         f"Delete {folder} and run the same command again.",
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gclbench.errors import DataMissingError, ImpossibleResultError, UsageError
+from gclbench.errors import DamagedResultError, DataMissingError, UsageError
 from gclbench.plan import Cell, Node
 from gclbench.reporting.damaged import Damaged, names_of
 from gclbench.reporting.invariance import (
@@ -40,7 +40,7 @@ def measured_invariance(session: Session, study: Study) -> list[TaskInvariance]:
     has no sound cell is named with the first task.
     Raises UsageError for real data, whose factors nobody knows, DataMissingError naming the
     command when no cell is finished, or when one was evaluated without factors, and
-    ImpossibleResultError when there is no sound cell.
+    DamagedResultError when there is no sound cell.
     """
     cells = [cell for cell in session.cells if cell.study == study.study]
     refuse_real(next((cell.settings.data.root for cell in cells if cell.settings.data.root), None))
@@ -83,7 +83,7 @@ def _sorted(session: Session, cells: list[Cell]) -> tuple[Found, list[Damaged]]:
             continue
         try:
             factors = _read(session, node)
-        except ImpossibleResultError:
+        except DamagedResultError:
             damaged.append(damage_of(cell, node))
         else:
             by_row = found.setdefault(cell.task.name, {})
@@ -91,12 +91,10 @@ def _sorted(session: Session, cells: list[Cell]) -> tuple[Found, list[Damaged]]:
     return found, damaged
 
 
-def _nothing_sound(
-    study: Study, cells: list[Cell], damaged: list[Damaged]
-) -> ImpossibleResultError:
+def _nothing_sound(study: Study, cells: list[Cell], damaged: list[Damaged]) -> DamagedResultError:
     rows = {cell.row.key: cell.row.label for cell in cells}
     names = names_of(damaged, rows, {cell.task.name: cell.task.label for cell in cells})
-    return ImpossibleResultError(
+    return DamagedResultError(
         f"all that '{study.study}' has stored are numbers that cannot be: {names}.",
         "Delete HOME/artifacts/evaluate/KEY (each KEY begins as above) and run again.",
     )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gclbench.content import Content
-from gclbench.errors import ImpossibleResultError, UnknownNameError, UsageError
+from gclbench.errors import DamagedResultError, UnknownNameError, UsageError
 from gclbench.executors.events import Event, NodeFailed, NodeFinished, Outcome
 from gclbench.executors.inline import InlineExecutor
 from gclbench.executors.local import LocalExecutor
@@ -238,7 +238,7 @@ class Session:
         """Finished cells of a study: (row key, task name) -> seed -> score; see `damaged`."""
         found: dict[tuple[str, str], dict[int, Score]] = {}
         for cell, node in self._evaluated(study):
-            with suppress(ImpossibleResultError):
+            with suppress(DamagedResultError):
                 score = self._score(node)
                 found.setdefault((cell.row.key, cell.task.name), {})[cell.seed] = score
         return found
@@ -272,7 +272,7 @@ class Session:
         """
         found: dict[tuple[str, str], dict[int, list[dict[str, float]]]] = {}
         for cell, node in self._trained(study):
-            with suppress(ImpossibleResultError):
+            with suppress(DamagedResultError):
                 epochs = read_epochs(self.artifacts, node)
                 found.setdefault((cell.row.key, cell.task.name), {})[cell.seed] = epochs
         return found
@@ -303,10 +303,10 @@ class Session:
 
 
 def _refused(read: Callable[[], object]) -> bool:
-    """Whether reading raises ImpossibleResultError."""
+    """Whether reading raises DamagedResultError."""
     try:
         read()
-    except ImpossibleResultError:
+    except DamagedResultError:
         return True
     return False
 

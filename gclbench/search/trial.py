@@ -39,7 +39,7 @@ def run_trial(tuning: Tuning, values: Mapping[str, Any], report: Report) -> Meas
     The same training is evaluated on the test set too, for the report: no sampler or pruner ever
     sees that score. `report(epoch, mAP)` hears the validation mAP of each epoch that is trained
     here and says whether to stop; NodeStopped is then raised, and the node's checkpoints stay.
-    Raises ImpossibleResultError for a stored evaluation whose numbers cannot be.
+    Raises DamagedResultError for a stored evaluation whose numbers cannot be.
     """
     validation, test = (tuning.open(values, split) for split in ("validation", "test"))
     trained = _trained_node(validation)

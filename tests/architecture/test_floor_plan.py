@@ -37,16 +37,17 @@ ALLOWED: dict[str, set[str]] = {
     "executors": {"schema", "plan"},
     "stages": {"kernels", "evaluation", "schema", *COMPONENTS},
     "runtime": {
-        "schema", "content", "plan", "executors", "tracking", "stages", "evaluation", "reporting",
-        "stats", "claims", *COMPONENTS,
+        "schema", "kernels", "content", "plan", "executors", "tracking", "stages", "evaluation",
+        "reporting", "stats", "claims", *COMPONENTS,
     },
     "search": {"schema", "plan", "executors", "tracking", "reporting", "runtime"},
     "testing": {
         "schema", "kernels", "plan", "executors", "augmentations", "datasets", "stages", "runtime",
     },
+    "retrieval": {"kernels"},
     "cli": {
-        "schema", "content", "stats", "claims", "tracking", "plan", "reporting", "executors",
-        "runtime", "search",
+        "schema", "kernels", "content", "stats", "claims", "tracking", "plan", "reporting",
+        "executors", "runtime", "search",
     },
 }  # fmt: skip
 

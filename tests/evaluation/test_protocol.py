@@ -58,6 +58,12 @@ def test_market_protocol_gives_the_worked_example() -> None:
     assert result.mINP == pytest.approx(46.6667, abs=1e-3)
     assert result.ap[:2] == pytest.approx([0.7, 1 / 3])
     assert np.isnan(result.ap[2])
+    kept = result.per_query()
+    assert kept["first_match"].tolist() == [1, 3, 0]
+    assert kept["inp"][:2] == pytest.approx([3 / 5, 1 / 3])
+    # Without the query's own camera's image of it and without junk; -1 behind the end.
+    assert kept["nearest"][0].tolist() == [4, 2, 3, 1, 7, 6, -1, -1]
+    assert np.isinf(kept["nearest_distances"][0][kept["nearest"][0] < 0]).all()
     assert (result.valid_queries, result.skipped_queries) == (2, 1)
     assert (result.gallery_size, result.feature_dim) == (8, 4)
 

@@ -98,6 +98,23 @@ def test_scores_equal_a_loop_over_the_sorted_list(kind, ties, seed):
     np.testing.assert_allclose(result.cmc, expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("wanted", [1, 7, 200])
+@pytest.mark.parametrize("ties", [False, True])
+def test_the_first_rows_of_each_list_are_those_of_a_loop(wanted, ties):
+    distances, q_pids, q_cams, g_pids, g_cams = random_list(3, ties=ties)
+    result = evaluate_distances(distances, q_pids, q_cams, g_pids, g_cams, nearest=wanted)
+    assert result.nearest.shape == (23, min(wanted, 61))
+    for q, (rows, near) in enumerate(zip(result.nearest, result.nearest_distances, strict=True)):
+        kept = [
+            j
+            for j in sorted(range(61), key=lambda j: (distances[q, j], j))
+            if g_pids[j] != -1 and not (g_pids[j] == q_pids[q] and g_cams[j] == q_cams[q])
+        ][:wanted]
+        assert rows.tolist() == kept + [-1] * (len(rows) - len(kept))
+        expected = distances[q, kept].tolist() + [np.inf] * (len(rows) - len(kept))
+        assert near.tolist() == expected
+
+
 def test_equal_distances_are_ordered_by_gallery_index():
     one_query = ([1], [0], [1, 2, 1], [1, 1, 1])
     match_first = evaluate_distances(np.zeros((1, 3)), *one_query)

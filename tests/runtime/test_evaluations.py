@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gclbench.errors import ImpossibleResultError
+from gclbench.errors import DamagedResultError
 from gclbench.plan import Node
 from gclbench.runtime.evaluations import read_epochs, read_evaluation
 from gclbench.runtime.session import Session
@@ -78,7 +78,7 @@ def test_an_evaluation_that_cannot_be_is_named_with_its_folder(
     node = finished(small)
     assert read_evaluation(small.artifacts, node).ap.tolist()[::2] == [0.3, 0.5]
     WAYS[problem](small.artifacts.path(node))
-    with pytest.raises(ImpossibleResultError) as caught:
+    with pytest.raises(DamagedResultError) as caught:
         read_evaluation(small.artifacts, node)
     assert problem in caught.value.message
     assert caught.value.remedy.startswith("Delete ")
@@ -133,5 +133,5 @@ def test_a_curve_with_an_epoch_that_cannot_be_is_left_out_and_named(
     assert opened.curves(study) == {}
     (damaged,) = opened.damaged_curves(study)
     assert (damaged.row, damaged.stage, damaged.node) == ("multi", "joint", node.key)
-    with pytest.raises(ImpossibleResultError, match=problem):
+    with pytest.raises(DamagedResultError, match=problem):
         read_epochs(opened.artifacts, node)

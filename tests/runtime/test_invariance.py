@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gclbench.errors import DataMissingError, ImpossibleResultError, UsageError
+from gclbench.errors import DamagedResultError, DataMissingError, UsageError
 from gclbench.runtime.invariance import measured_invariance
 from gclbench.runtime.session import Session
 
@@ -115,7 +115,7 @@ def test_nothing_sound_is_an_error_with_the_nodes_and_what_to_do(
     opened = session(rows=("baseline",), tasks=("market1501",))
     evaluated(opened, "baseline", 0.5, ap=2.0)
     node = opened.plan.evaluate_key(opened.cells[0])
-    with pytest.raises(ImpossibleResultError, match=node[:12]) as caught:
+    with pytest.raises(DamagedResultError, match=node[:12]) as caught:
         measured_invariance(opened, opened.studies[0])
     assert "Delete HOME/artifacts/evaluate/KEY" in caught.value.remedy
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from gclbench.errors import ImpossibleResultError, TrainingError
+from gclbench.errors import DamagedResultError, TrainingError
 from gclbench.executors.events import NodeStopped
 from gclbench.registry import REGISTRY, Entry
 from gclbench.runtime import worker
@@ -166,5 +166,5 @@ def test_a_stored_evaluation_whose_numbers_cannot_be_is_no_objective(
     session = made.open({EPS: 0.45})
     node = session.plan.node(session.plan.evaluate_key(session.cells[0]))
     np.savez(session.artifacts.path(node) / "per_query.npz", ap=np.full(1, 0.9))
-    with pytest.raises(ImpossibleResultError, match=r"the mean AP of the queries is 90\.0"):
+    with pytest.raises(DamagedResultError, match=r"the mean AP of the queries is 90\.0"):
         run(made, {EPS: 0.45})

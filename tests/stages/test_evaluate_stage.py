@@ -91,7 +91,9 @@ def test_numbers_that_cannot_be_are_refused_before_any_is_written(
     bench: Any, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], line: str
 ) -> None:
     def wrong(*words: Any) -> Any:
-        return replace(evaluate(*words), **change)
+        right = evaluate(*words)
+        ranking = replace(right.ranking, ap=change.get("ap", right.ap))
+        return replace(right, ranking=ranking, **{n: v for n, v in change.items() if n != "ap"})
 
     monkeypatch.setattr(module, "evaluate", wrong)
     context = bench.context("evaluate", parents=bench.parents("warmup"))
@@ -107,7 +109,8 @@ def test_numbers_of_the_visual_ranking_are_refused_too(
 
     def wrong(*words: Any) -> Any:
         both = timed(*words)
-        return replace(both, visual=replace(both.visual, ap=both.visual.ap / 2))
+        ranking = replace(both.visual.ranking, ap=both.visual.ap / 2)
+        return replace(both, visual=replace(both.visual, ranking=ranking))
 
     monkeypatch.setattr(module, "evaluate_with_camera_time", wrong)
     settings = tiny(evaluate={"camera_time": True, "camera_time_model.rho": 0.1})

@@ -1,0 +1,91 @@
+"""The public names of the package: what they are, what they load, what they answer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import gclbench
+from gclbench.errors import ShapeError, UsageError
+
+RNG = np.random.default_rng(2)
+
+
+def test_the_names_are_these_and_each_can_be_had() -> None:
+    assert gclbench.__all__ == ["Evaluation", "dbscan", "evaluate", "jaccard", "rerank"]
+    assert sorted(gclbench._HOMES) == gclbench.__all__
+    assert all(
+        getattr(gclbench, name).__module__.startswith("gclbench.") for name in gclbench.__all__
+    )
+    assert set(gclbench.__all__) <= set(dir(gclbench))
+    with pytest.raises(AttributeError, match="no attribute 'evalute'"):
+        _ = gclbench.evalute
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = "import sys, gclbench; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "gclbench" in loaded
+    assert not loaded & {"torch", "numpy", "pandas", "numba", "pydantic", "typer", "sqlalchemy"}
+
+
+def test_evaluate_gives_the_worked_example_in_percent() -> None:
+    distances = np.array(
+        [
+            [0.10, 0.50, 0.20, 0.30, 0.15, 0.05, 0.70, 0.60],
+            [0.35, 0.55, 0.02, 0.15, 0.65, 0.25, 0.45, 0.75],
+            [0.10, 0.20, 0.30, 0.40, 0.50, 0.60, 0.70, 0.80],
+        ]
+    )
+    toward = (1 - distances.T) * 0.5
+    rest = np.sqrt(1 - (toward**2).sum(axis=1, keepdims=True))
+    gallery = 7 * np.hstack([toward, rest])
+    people = [1, 1, 2, 0, 1, -1, 2, 1], [1, 2, 2, 3, 3, 2, 3, 2]
+    found = gclbench.evaluate(
+        3 * np.eye(4)[:3], gallery, [1, 2, 3], people[0], [1, 2, 1], people[1], nearest=3
+    )
+    assert found.metrics() == pytest.approx(
+        {"mAP": 51.66667, "R1": 50.0, "R5": 100.0, "R10": 100.0, "mINP": 46.66667}, abs=1e-4
+    )
+    assert str(found) == "mAP 51.7  R1 50.0  R5 100.0  R10 100.0  mINP 46.7"
+    assert found.ranking.nearest[0].tolist() == [4, 2, 3]
+    same = gclbench.evaluate(
+        torch.eye(4)[:3], torch.from_numpy(gallery), [1, 2, 3], people[0], [1, 2, 1], people[1]
+    )
+    assert same.mAP == pytest.approx(found.mAP)
+
+
+def test_features_of_any_length_are_clustered_as_their_unit_rows() -> None:
+    centres = RNG.standard_normal((4, 16))
+    rows = np.repeat(centres, 12, axis=0) + 0.05 * RNG.standard_normal((48, 16))
+    scaled = rows * RNG.uniform(0.1, 9, (48, 1))
+    distance = gclbench.jaccard(scaled, k1=8, k2=3)
+    np.testing.assert_allclose(
+        distance.dense(), gclbench.jaccard(rows, k1=8, k2=3).dense(), atol=1e-5
+    )
+    labels = gclbench.dbscan(distance, eps=0.6, min_samples=2)
+    np.testing.assert_array_equal(labels, np.repeat(np.arange(4), 12))
+    np.testing.assert_array_equal(
+        gclbench.dbscan(distance.dense(), eps=0.6, min_samples=2), labels
+    )
+    with pytest.raises(UsageError, match="eps is 1"):
+        gclbench.dbscan(distance.dense(), eps=1.0)
+
+
+def test_reranking_brings_the_mutual_neighbours_of_a_query_forward() -> None:
+    centres = RNG.standard_normal((3, 8))
+    query, gallery = centres + 0.01, np.repeat(centres, 5, axis=0) + 0.02
+    distance = gclbench.rerank(5 * query, 2 * gallery, k1=4, k2=2)
+    assert distance.shape == (3, 15)
+    order = np.argsort(distance, axis=1)[:, :5]
+    assert [set(row.tolist()) for row in order] == [set(range(5 * i, 5 * i + 5)) for i in range(3)]
+
+
+def test_wrong_shapes_are_named() -> None:
+    with pytest.raises(ShapeError, match="features are"):
+        gclbench.evaluate(np.ones((2, 3)), np.ones((2, 4)), [1, 1], [1, 1], [0, 0], [1, 1])

@@ -182,6 +182,7 @@ class Session:
 
         store = RunStore(self.store_url)
         store.remember(self._requests())
+        store.close()
         run = functools.partial(run_node, self.run_config())
         nodes = self.plan.needed(self.artifacts.has)
         outcomes = self._executor().execute(nodes, self.artifacts.has, run, listen)
@@ -194,16 +195,24 @@ class Session:
             threads=self.profile.threads,
             device=self.request.device,
             observers=self.request.observers,
+            engine=self.engine,
         )
 
+    @property
+    def engine(self) -> str:
+        """The name of the executor that was asked for, else the one that the workers need."""
+        return self.request.executor or ("local" if self._workers > 1 else "inline")
+
+    @property
+    def _workers(self) -> int:
+        return self.request.workers or self.profile.workers
+
     def _executor(self) -> InlineExecutor | LocalExecutor:
-        workers = self.request.workers or self.profile.workers
-        name = self.request.executor or ("local" if workers > 1 else "inline")
-        if name == "inline":
+        if self.engine == "inline":
             return InlineExecutor()
-        if name == "local":
-            return LocalExecutor(workers=workers, threads=self.profile.threads)
-        raise UnknownNameError("executor", name, ["inline", "local"])
+        if self.engine == "local":
+            return LocalExecutor(workers=self._workers, threads=self.profile.threads)
+        raise UnknownNameError("executor", self.engine, ["inline", "local"])
 
     def _requests(self) -> list[dict[str, Any]]:
         return [

@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gclbench.content import Content
-from gclbench.errors import UnknownNameError, UsageError
+from gclbench.errors import GclbenchError, UnknownNameError, UsageError
 from gclbench.executors.events import Event, NodeFailed, NodeFinished, Outcome
 from gclbench.executors.inline import InlineExecutor
 from gclbench.executors.local import LocalExecutor
@@ -65,11 +66,14 @@ class Score:
     """One evaluated cell: metrics, the AP of every query (NaN: skipped), its node.
 
     mAP, ranks, AP and NMI in percent; N, the number of clusters, and NMI only after stage 3.
+    `records` are those of the cell's stages, its evaluation last; of earlier ones those that are
+    there and readable.
     """
 
     metrics: Mapping[str, float]
     ap: np.ndarray
     node: str
+    records: tuple[NodeRecord, ...] = ()
 
 
 class Session:
@@ -239,7 +243,7 @@ class Session:
             node = self.plan.node(self.plan.evaluate_key(cell))
             if not self.artifacts.has(node):
                 continue
-            score = self._score(node)
+            score = replace(self._score(node), records=self._records(cell))
             found.setdefault((cell.row.key, cell.task.name), {})[cell.seed] = score
         return found
 
@@ -251,6 +255,13 @@ class Session:
         if "clusters" in record.metrics:  # stages that end with pseudo labels of their own
             metrics |= {"N": record.metrics["clusters"], "NMI": 100.0 * record.metrics["nmi"]}
         return Score(metrics, ap, node.key)
+
+    def _records(self, cell: Cell) -> tuple[NodeRecord, ...]:
+        found = []
+        for node in map(self.plan.node, self.plan.chain(cell)):
+            with suppress(GclbenchError):  # one that is not there, or damaged, has nothing to say
+                found.append(self.artifacts.read(node))
+        return tuple(found)
 
     def curves(self, study: Study) -> dict[tuple[str, str], dict[int, list[dict[str, float]]]]:
         """Metrics of each epoch of stage 3: (row key, task name) -> seed -> epochs."""

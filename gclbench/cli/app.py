@@ -16,7 +16,9 @@ from gclbench.cli.data import data
 from gclbench.cli.doctor import doctor
 from gclbench.cli.embed import embed
 from gclbench.cli.exit import ExitCode, code_of, describe, foreseen
+from gclbench.cli.export import export
 from gclbench.cli.figure import figure, help_text
+from gclbench.cli.import_ import import_
 from gclbench.cli.invariance import invariance
 from gclbench.cli.list import list_names
 from gclbench.cli.mesh import mesh
@@ -37,6 +39,8 @@ app.command("run")(run)
 app.command("plan")(plan)
 app.command("tune")(tune)
 app.command("report")(report)
+app.command("export")(export)
+app.command("import")(import_)
 app.command("figure", help=help_text())(figure)
 app.command("invariance")(invariance)
 app.add_typer(checkpoint, name="checkpoint")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gclbench.digest import digest
-from gclbench.schema import NodeRecord, Settings, Stage
+from gclbench.schema import Conditions, NodeRecord, Settings, Stage
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +52,8 @@ class Node:
         metrics: Mapping[str, float] | None = None,
         seconds: float = 0.0,
         versions: Mapping[str, str] | None = None,
+        conditions: Conditions | None = None,
+        peak_memory_mb: float | None = None,
     ) -> NodeRecord:
         """Return the record of this node, without files: the artifact store adds their digests."""
         return NodeRecord(
@@ -66,6 +68,8 @@ class Node:
             metrics=dict(metrics or {}),
             seconds=seconds,
             versions=dict(versions or {}),
+            peak_memory_mb=peak_memory_mb,
+            **(conditions or Conditions()).model_dump(),
         )
 
 

@@ -77,6 +77,23 @@ class ArtifactStore:
         """Return the folder of a node's artifact by its stage's name and its whole key."""
         return self.home / "artifacts" / stage / key
 
+    def adopt(self, record: NodeRecord, folder: Path) -> bool:
+        """Make a folder, whole with its manifest, a node's artifact; False where one is there.
+
+        Everything in it must be checked, fsynced and on the same disk. Unfinished work on the node
+        is removed. Raises filelock's Timeout while another process works on it.
+        """
+        final = self.folder(record.stage, record.key)
+        with storage_errors(final.parent):
+            final.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(final.with_name(f"{record.key}.lock"))
+        with lock.acquire(timeout=0), storage_errors(final.parent):
+            if (final / MANIFEST).is_file():
+                return False
+            _settle(folder, final)
+            shutil.rmtree(final.with_name(f"{record.key}.partial"), ignore_errors=True)
+        return True
+
     def damaged(self, node: Node) -> list[str]:
         """Return the names of files that are missing or whose bytes are not those committed."""
         folder = self.path(node)
@@ -147,13 +164,7 @@ class Workspace:
             whole = record.model_copy(update={"files": self._settle_files()})
             text = json.dumps(whole.model_dump(mode="json"), indent=1, sort_keys=True)
             write_atomically(self.folder / MANIFEST, text.encode())
-            for inner in sorted(p for p in self.folder.rglob("*") if p.is_dir()):
-                sync_folder(inner)
-            if self.final.exists():
-                # Only a folder that somebody damaged by hand can be here: it has no manifest.
-                shutil.rmtree(self.final)
-            os.rename(self.folder, self.final)
-            sync_folder(self.final.parent)
+            _settle(self.folder, self.final)
             shutil.rmtree(self.final / CHECKPOINTS, ignore_errors=True)
         return whole
 
@@ -170,6 +181,17 @@ class Workspace:
             sync_file(path)
             files[name.as_posix()] = file_digest(path)
         return files
+
+
+def _settle(folder: Path, final: Path) -> None:
+    """Make an artifact visible by one rename."""
+    for inner in sorted(p for p in folder.rglob("*") if p.is_dir()):
+        sync_folder(inner)
+    if final.exists():
+        # Only a folder that somebody damaged by hand can be here: it has no manifest.
+        shutil.rmtree(final)
+    os.rename(folder, final)
+    sync_folder(final.parent)
 
 
 def _read_record(path: Path) -> NodeRecord:

@@ -9,13 +9,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gclbench.reporting.computed import computed_on
 from gclbench.reporting.table import Cell
+from gclbench.schema import NodeRecord
 from gclbench.seeding import numpy_generator
 from gclbench.stats import summarise
 
 
 class SeedScore(Protocol):
-    """One evaluated run: metrics in percent, AP per query in percent (NaN: skipped), node key."""
+    """One evaluated run: metrics in percent, AP per query in percent (NaN: skipped), node key.
+
+    `records` are those of the stages that led to it, as far as they are there.
+    """
 
     @property
     def metrics(self) -> Mapping[str, float]: ...
@@ -25,6 +30,9 @@ class SeedScore(Protocol):
 
     @property
     def node(self) -> str: ...
+
+    @property
+    def records(self) -> Sequence[NodeRecord]: ...
 
 
 def aggregate(
@@ -63,6 +71,7 @@ def _cell(
         n_seeds=len(ordered),
         node=";".join(score.node for score in ordered),
         data=data,
+        computed=tuple(computed_on(score.records) for score in ordered),
     )
 
 

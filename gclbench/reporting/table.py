@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Literal
 
+from gclbench.reporting.computed import Computed, computed_notes
 from gclbench.reporting.damaged import DAMAGED, Damaged, damage_notes, keys_of
 from gclbench.schema import Layout, Panel, Task
 
@@ -27,7 +28,7 @@ class Cell:
     """A measured number over seeds, 0-100; bounds are of the 95 % interval.
 
     `std` is None with one seed. `node` names the artifact keys behind it, `data` what it was
-    measured on.
+    measured on, `computed` for each seed what its stages ran on.
     """
 
     mean: float
@@ -37,6 +38,7 @@ class Cell:
     n_seeds: int = 1
     node: str = ""
     data: str = ""
+    computed: tuple[Computed, ...] = ()
 
 
 Scores = Mapping[tuple[str, str, str], Cell | None]
@@ -333,6 +335,8 @@ def _footnotes(
     cells = [e.cell for panel in panels for line in panel.lines for e in line.entries if e.cell]
     if seeds:
         notes.append(_seed_note(seeds, cells))
+    by_node = {cell.node: cell.computed for cell in cells}  # a node stands in several columns
+    notes += computed_notes(each for computed in by_node.values() for each in computed)
     entries = [e for panel in panels for line in panel.lines for e in line.entries]
     if any(e.mark is Mark.BEST for e in entries):
         notes.append("Best in bold, second underlined, per column; controls take no part.")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gclbench.content import Content
-from gclbench.errors import DamagedResultError, UnknownNameError, UsageError
+from gclbench.errors import DamagedResultError, GclbenchError, UnknownNameError, UsageError
 from gclbench.executors.events import Event, NodeFailed, NodeFinished, Outcome
 from gclbench.executors.inline import InlineExecutor
 from gclbench.executors.local import LocalExecutor
@@ -72,11 +72,14 @@ class Score:
     """One evaluated cell: metrics, the AP of every query (NaN: skipped), its node.
 
     mAP, ranks, AP and NMI in percent; N, the number of clusters, and NMI only after stage 3.
+    `records` are those of the cell's stages, its evaluation last; of earlier ones those that are
+    there and readable.
     """
 
     metrics: Mapping[str, float]
     ap: np.ndarray
     node: str
+    records: tuple[NodeRecord, ...] = ()
 
 
 class Session:
@@ -195,6 +198,7 @@ class Session:
 
         store = RunStore(self.store_url)
         store.remember(self._requests())
+        store.close()
         run = functools.partial(run_node, self.run_config())
         nodes = self.plan.needed(self.artifacts.has)
         outcomes = self._executor().execute(nodes, self.artifacts.has, run, listen)
@@ -207,16 +211,24 @@ class Session:
             threads=self.profile.threads,
             device=self.request.device,
             observers=self.request.observers,
+            engine=self.engine,
         )
 
+    @property
+    def engine(self) -> str:
+        """The name of the executor that was asked for, else the one that the workers need."""
+        return self.request.executor or ("local" if self._workers > 1 else "inline")
+
+    @property
+    def _workers(self) -> int:
+        return self.request.workers or self.profile.workers
+
     def _executor(self) -> InlineExecutor | LocalExecutor:
-        workers = self.request.workers or self.profile.workers
-        name = self.request.executor or ("local" if workers > 1 else "inline")
-        if name == "inline":
+        if self.engine == "inline":
             return InlineExecutor()
-        if name == "local":
-            return LocalExecutor(workers=workers, threads=self.profile.threads)
-        raise UnknownNameError("executor", name, ["inline", "local"])
+        if self.engine == "local":
+            return LocalExecutor(workers=self._workers, threads=self.profile.threads)
+        raise UnknownNameError("executor", self.engine, ["inline", "local"])
 
     def _requests(self) -> list[dict[str, Any]]:
         return [
@@ -239,7 +251,7 @@ class Session:
         found: dict[tuple[str, str], dict[int, Score]] = {}
         for cell, node in self._evaluated(study):
             with suppress(DamagedResultError):
-                score = self._score(node)
+                score = replace(self._score(node), records=self._records(cell))
                 found.setdefault((cell.row.key, cell.task.name), {})[cell.seed] = score
         return found
 
@@ -264,6 +276,13 @@ class Session:
         if {"clusters", "nmi"} <= known.keys():  # stages that end with labels of their own
             metrics |= {"N": known["clusters"], "NMI": 100.0 * known["nmi"]}
         return Score(metrics, 100.0 * found.ap, node.key)
+
+    def _records(self, cell: Cell) -> tuple[NodeRecord, ...]:
+        found = []
+        for node in map(self.plan.node, self.plan.chain(cell)):
+            with suppress(GclbenchError):  # one that is not there, or damaged, has nothing to say
+                found.append(self.artifacts.read(node))
+        return tuple(found)
 
     def curves(self, study: Study) -> dict[tuple[str, str], dict[int, list[dict[str, float]]]]:
         """Metrics of each epoch of stage 3: (row key, task name) -> seed -> epochs.

@@ -11,7 +11,8 @@ from gclbench.errors import UsageError
 from gclbench.executors.events import EventSink, NodeMetric, NodeNotice, NodeProgress
 from gclbench.plan import ArtifactStore, Node, Workspace
 from gclbench.schema import NodeRecord, Stage
-from gclbench.tracking.environment import package_versions
+from gclbench.tracking.environment import conditions, package_versions
+from gclbench.tracking.machine import peak_memory_mb, start_peak
 
 if TYPE_CHECKING:
     import torch
@@ -21,13 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Where and how nodes run: nothing here may change a result, so nothing is in a key."""
+    """Where and how nodes run: nothing here may change a result, so nothing is in a key.
+
+    `engine` is what the record calls the executor.
+    """
 
     home: Path
     store: str
     threads: int = 1
     device: str = "auto"
     observers: tuple[str, ...] = ()
+    engine: str = "inline"
 
 
 def run_node(config: RunConfig, node: Node, sink: EventSink) -> NodeRecord:
@@ -40,20 +45,40 @@ def run_node(config: RunConfig, node: Node, sink: EventSink) -> NodeRecord:
 
 
 def _tracked(config: RunConfig, node: Node, sink: EventSink, workspace: Workspace) -> NodeRecord:
+    from gclbench.runtime.catalog import ENTRY_POINTS
     from gclbench.tracking.experiment import new_run_id, tracked_run
     from gclbench.tracking.observer import RunObserver, observer_from_url
     from gclbench.tracking.store import RunStore
 
+    store, device = RunStore(config.store), device_name(config.device)
+    here = conditions(
+        threads=config.threads, device=device, engine=config.engine, group=ENTRY_POINTS
+    )
+    ours = RunObserver(store, here)
+
     def body(log: Any) -> NodeRecord:
+        start_peak()
         started = time.monotonic()
         metrics = _run_stage(config, node, sink, workspace, log)
-        seconds = time.monotonic() - started
-        # Committed inside the run, so that a commit that fails is a run that failed.
-        return workspace.commit(
-            node.record(metrics=metrics, seconds=seconds, versions=package_versions())
+        record = node.record(
+            metrics=metrics,
+            seconds=time.monotonic() - started,
+            versions=package_versions(),
+            conditions=ours.conditions,
+            peak_memory_mb=peak_memory_mb(),
         )
+        # Committed inside the run, so that a commit that fails is a run that failed.
+        return workspace.commit(record)
 
-    described = {
+    observers = [ours, *map(observer_from_url, config.observers)]
+    try:
+        return tracked_run(_described(node), new_run_id(node.key), observers, body)
+    finally:
+        store.close()  # a worker that waits for its next node holds no connection
+
+
+def _described(node: Node) -> dict[str, Any]:
+    return {
         "key": node.key,
         "stage": node.stage.value,
         "label": node.label,
@@ -62,8 +87,6 @@ def _tracked(config: RunConfig, node: Node, sink: EventSink, workspace: Workspac
         "parents": node.parents,
         "components": node.components,
     }
-    observers = [RunObserver(RunStore(config.store)), *map(observer_from_url, config.observers)]
-    return tracked_run(described, new_run_id(node.key), observers, body)
 
 
 def _run_stage(
@@ -145,6 +168,17 @@ def load_datasets(config: RunConfig, node: Node) -> dict[str, Dataset]:
         name: load_dataset(role, settings.data if name == "target" and held_out else whole, cache)
         for name, role in node.roles.items()
     }
+
+
+def device_name(name: str) -> str:
+    """What a record calls the device: "cpu", or the GPU's name; "" for one that is not there."""
+    import torch
+
+    try:
+        device = choose_device(name)
+    except UsageError:
+        return ""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def choose_device(name: str) -> torch.device:

@@ -2,7 +2,7 @@
 
 from gclbench.schema.layout import Flag, Layout, Panel, Plot, TextColumn
 from gclbench.schema.model import Model
-from gclbench.schema.record import NodeRecord, PublishedNumber, RunStatus
+from gclbench.schema.record import Conditions, NodeRecord, PublishedNumber, RunStatus
 from gclbench.schema.settings import Settings
 from gclbench.schema.study import (
     Axis,
@@ -21,6 +21,7 @@ from gclbench.schema.study import (
 
 __all__ = [
     "Axis",
+    "Conditions",
     "Criterion",
     "Dimension",
     "Flag",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from gclbench.schema.model import Model
 
@@ -17,11 +17,35 @@ class RunStatus(StrEnum):
     INTERRUPTED = "INTERRUPTED"
 
 
-class NodeRecord(Model):
+class Conditions(Model):
+    """On what a node ran. Nothing of it enters a key; empty or None means 'not recorded'.
+
+    `instruction_set` is a short word such as avx512 (`gclbench.tracking.machine`), `device` "cpu"
+    or the name of the GPU, `engine` the executor; `attempt` counts the runs of the node in its
+    store, from 1. `git` is the state of gclbench's checkout (commit, dirty); `packages` maps the
+    distributions that bring components of the user's to version, commit and dirty.
+    """
+
+    cpu_model: str = ""
+    instruction_set: str = ""
+    threads: int | None = None
+    device: str = ""
+    host: str = ""
+    engine: str = ""
+    attempt: int | None = None
+    git: dict[str, str] = Field(default_factory=dict)
+    packages: dict[str, dict[str, str]] = Field(default_factory=dict)
+
+
+class NodeRecord(Conditions):
     """The manifest of an artifact: identity, final metrics, files with their SHA-256.
 
-    `components` maps "kind/name" to the revision that was at work.
+    `components` maps "kind/name" to the revision that was at work; `seconds` and `peak_memory_mb`
+    (of main memory) are those of the run that finished. A manifest of a newer program reads too:
+    what this one does not know is left out.
     """
+
+    model_config = ConfigDict(extra="ignore")
 
     key: str
     stage: str
@@ -33,6 +57,7 @@ class NodeRecord(Model):
     components: dict[str, int] = Field(default_factory=dict)
     metrics: dict[str, float] = Field(default_factory=dict)
     seconds: float = 0.0
+    peak_memory_mb: float | None = None
     files: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
 

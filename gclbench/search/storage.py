@@ -13,14 +13,15 @@ from sqlalchemy.exc import DBAPIError
 
 from gclbench.errors import GclbenchError
 from gclbench.search.space import quiet
-from gclbench.tracking.store import (
+from gclbench.tracking.engines import (
     BUSY_TIMEOUT_S,
-    RunStore,
     driver_url,
     lock_number,
+    make_folder,
     open_engine,
     queue_writers,
 )
+from gclbench.tracking.store import RunStore
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
@@ -41,6 +42,8 @@ class Turnstile:
         self._engine: Engine | None = None
         if self._url.get_backend_name() == "postgresql":
             self._engine = open_engine(url)
+        else:
+            make_folder(url)
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
@@ -68,7 +71,9 @@ def open_storage(url: str) -> RDBStorage:
     """
     import optuna
 
-    RunStore(url).close()  # folders, the write-ahead log, and every error in our own words
+    store = RunStore(url)
+    store.upgrade()  # folders, the write-ahead log, and every error in our own words
+    store.close()
     sqlite = make_url(url).get_backend_name() == "sqlite"
     arguments = {"connect_args": {"timeout": BUSY_TIMEOUT_S}} if sqlite else {}
     try:

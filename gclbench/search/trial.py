@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gclbench.executors.events import Event, NodeMetric, NodeProgress, NodeStopped
@@ -69,7 +69,7 @@ def _trained_node(session: Session) -> Node:
 
 def _run(session: Session, sink: Callable[[Event], None]) -> NodeRecord:
     """Run the nodes of a session's one cell and return the record of its evaluation."""
-    config = session.run_config()
+    config = replace(session.run_config(), engine="tune")
     for node in session.plan.needed(session.artifacts.has):
         if not session.artifacts.has(node):
             run_node(config, node, sink)

@@ -1,4 +1,4 @@
-"""Where a run ran: host, package versions, git state. Gathered once per process."""
+"""Where a run ran: host, CPU, package versions, git states. Gathered once per process."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import os
 import platform
 import subprocess
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from importlib.util import find_spec
 from pathlib import Path
+
+from gclbench.schema import Conditions
+from gclbench.tracking.machine import cpu_model, instruction_set
 
 _PACKAGES = (
     "faiss-cpu",
@@ -55,7 +59,52 @@ def host_info() -> dict[str, str]:
 @cache
 def git_state() -> dict[str, str]:
     """Return commit and whether files differ from it; empty outside of a checkout of gclbench."""
-    root = Path(__file__).resolve().parents[2]
+    return _checkout(Path(__file__).resolve().parents[2])
+
+
+@cache
+def component_packages(group: str) -> dict[str, dict[str, str]]:
+    """Return the distributions that announce components by entry points of a group.
+
+    Each with its version and, where its modules lie in a checkout, commit and dirty.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for point in entry_points(group=group):
+        if point.dist is not None:
+            found[point.dist.name] = {"version": point.dist.version, **_git_of(point)}
+    return dict(sorted(found.items()))
+
+
+def conditions(*, threads: int, device: str, engine: str, group: str) -> Conditions:
+    """Return what this process knows of itself; `group` is that of components' entry points."""
+    return Conditions(
+        cpu_model=cpu_model(),
+        instruction_set=instruction_set(),
+        threads=threads,
+        device=device,
+        host=platform.node(),
+        engine=engine,
+        git=git_state(),
+        packages=component_packages(group),
+    )
+
+
+def _git_of(point: EntryPoint) -> dict[str, str]:
+    """The state of the checkout that a package is run from, an installed copy has none."""
+    try:
+        spec = find_spec(point.module.partition(".")[0])
+    except (ImportError, ValueError):  # a broken plug-in is left out of the catalogue too
+        return {}
+    places = [*((spec and spec.submodule_search_locations) or []), (spec and spec.origin) or ""]
+    path = Path(places[0]).resolve() if places[0] else None
+    if path is None or {"site-packages", "dist-packages"}.intersection(path.parts):
+        return {}
+    roots = (folder for folder in (path, *path.parents) if (folder / ".git").exists())
+    root = next(roots, None)
+    return {} if root is None else _checkout(root)
+
+
+def _checkout(root: Path) -> dict[str, str]:
     if not (root / ".git").exists():
         return {}
     commit, changes = _git(root, "rev-parse", "HEAD"), _git(root, "status", "--porcelain")

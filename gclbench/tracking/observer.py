@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,26 +12,31 @@ from typing import Any
 
 from gclbench.digest import file_digest
 from gclbench.errors import MissingExtraError, UnknownNameError, UsageError
-from gclbench.schema import RunStatus
+from gclbench.schema import Conditions, RunStatus
 from gclbench.tracking.environment import git_state, package_versions
 from gclbench.tracking.environment import host_info as this_host
+from gclbench.tracking.machine import peak_memory_mb
 from gclbench.tracking.sacred_import import sacred
 from gclbench.tracking.store import RunStore
 
 _OUTPUT_CHARS = 20_000
 _SCHEMES = ("file", "mongo")
+_COLUMNS = ("cpu_model", "instruction_set", "threads", "device", "engine")
 
 
 class RunObserver(sacred.observers.RunObserver):  # type: ignore[misc]
     """Stores a run in a `RunStore`: config, metrics per step, host, versions, git, output, files.
 
     The run's id must be given (`options={"--id": ...}`); the config names `key`, `stage`, `label`
-    and `seed` of the node. Metrics are appended, never rewritten.
+    and `seed` of the node. Metrics are appended, never rewritten. `conditions` say on what it
+    runs; once it has started they name the attempt.
     """
 
-    def __init__(self, store: RunStore) -> None:
+    def __init__(self, store: RunStore, conditions: Conditions | None = None) -> None:
         self.store = store
+        self.conditions = conditions or Conditions()
         self.run_id = ""
+        self._began = 0.0
 
     def started_event(
         self,
@@ -45,9 +51,11 @@ class RunObserver(sacred.observers.RunObserver):  # type: ignore[misc]
         """Insert the run. Raises UsageError for a run without an id."""
         if _id is None:
             raise UsageError("a tracked run needs an id of its own.")
-        self.run_id = str(_id)
-        self.store.add_run(
+        self.run_id, self._began = str(_id), time.monotonic()
+        known = {name: getattr(self.conditions, name) or None for name in _COLUMNS}
+        attempt = self.store.add_run(
             {
+                **known,
                 "id": self.run_id,
                 "node_key": str(config["key"]),
                 "stage": str(config["stage"]),
@@ -59,8 +67,10 @@ class RunObserver(sacred.observers.RunObserver):  # type: ignore[misc]
                 "host_json": _json(this_host()),
                 "versions_json": _json(package_versions()),
                 "git_json": _json(git_state()),
+                "packages_json": _json(self.conditions.packages),
             }
         )
+        self.conditions = self.conditions.model_copy(update={"attempt": attempt})
         return self.run_id
 
     def heartbeat_event(
@@ -77,10 +87,10 @@ class RunObserver(sacred.observers.RunObserver):  # type: ignore[misc]
                 "name": name,
                 "step": int(step),
                 "value": float(value) if math.isfinite(value) else None,
-                "time": _iso(time),
+                "time": _iso(at),
             }
             for name, series in metrics_by_name.items()
-            for step, value, time in zip(
+            for step, value, at in zip(
                 series["steps"], series["values"], series["timestamps"], strict=True
             )
         ]
@@ -103,8 +113,10 @@ class RunObserver(sacred.observers.RunObserver):  # type: ignore[misc]
     ) -> None:
         self.store.set_artifacts(self.run_id, {name: file_digest(Path(filename))})
 
-    def _end(self, status: RunStatus, time: datetime, values: Mapping[str, Any]) -> None:
-        self.store.update_run(self.run_id, {"status": status, "stopped": _iso(time), **values})
+    def _end(self, status: RunStatus, at: datetime, values: Mapping[str, Any]) -> None:
+        took = {"seconds": time.monotonic() - self._began, "peak_memory_mb": peak_memory_mb()}
+        known = {"status": status, "stopped": _iso(at), **took, **values}
+        self.store.update_run(self.run_id, known)
 
 
 def observer_from_url(url: str) -> Any:
@@ -126,9 +138,9 @@ def observer_from_url(url: str) -> Any:
         raise MissingExtraError("pymongo", "mongo") from error
 
 
-def _iso(time: datetime) -> str:
+def _iso(at: datetime) -> str:
     """Sacred's times are UTC without saying so."""
-    aware = time.replace(tzinfo=UTC) if time.tzinfo is None else time
+    aware = at.replace(tzinfo=UTC) if at.tzinfo is None else at
     return aware.isoformat(timespec="microseconds")
 
 

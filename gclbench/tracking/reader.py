@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select
@@ -11,12 +10,18 @@ from sqlalchemy import select
 from gclbench.errors import UnknownNameError
 from gclbench.schema import RunStatus
 from gclbench.tracking.store import RunStore
-from gclbench.tracking.tables import ARTIFACTS, METRICS, RUNS
+from gclbench.tracking.tables import ARTIFACTS, METRICS, RUNS, columns_at
+
+_OBJECTS = ("config", "host", "versions", "git", "result", "packages")
 
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """One run of a node, as it was stored; times are ISO 8601 in UTC."""
+    """One run of a node, as it was stored; times are ISO 8601 in UTC.
+
+    `seconds` and `peak_memory_mb` are known when it has ended. What a store did not know when the
+    run was made is None or empty; the words are those of `gclbench.schema.Conditions`.
+    """
 
     id: str
     node_key: str
@@ -34,6 +39,15 @@ class TrackedRun:
     result: dict[str, float]
     error: str | None
     output: str | None
+    cpu_model: str | None = None
+    instruction_set: str | None = None
+    threads: int | None = None
+    device: str | None = None
+    engine: str | None = None
+    attempt: int | None = None
+    packages: dict[str, dict[str, str]] = field(default_factory=dict)
+    seconds: float | None = None
+    peak_memory_mb: float | None = None
 
 
 @dataclass(frozen=True)
@@ -70,8 +84,7 @@ class Reader:
 
     def metric_names(self, run_id: str) -> list[str]:
         question = select(METRICS.c.name).where(METRICS.c.run_id == run_id).distinct()
-        with self.store.transaction() as connection:
-            return sorted(connection.scalars(question))
+        return sorted(row[0] for row in self.store.rows(question))
 
     def metric(self, run_id: str, name: str) -> list[Point]:
         """Return the values of a metric by step; of a step logged twice, both, in that order."""
@@ -80,29 +93,20 @@ class Reader:
             .where(METRICS.c.run_id == run_id, METRICS.c.name == name)
             .order_by(METRICS.c.step, METRICS.c.id)
         )
-        with self.store.transaction() as connection:
-            return [Point(*row) for row in connection.execute(question)]
+        return [Point(*row) for row in self.store.rows(question)]
 
     def artifacts(self, run_id: str) -> dict[str, str]:
         """Return the SHA-256 of each file of the run's artifact by name."""
         question = select(ARTIFACTS.c.name, ARTIFACTS.c.sha256).where(ARTIFACTS.c.run_id == run_id)
-        with self.store.transaction() as connection:
-            return {row[0]: row[1] for row in connection.execute(question.order_by("name"))}
+        return {row[0]: row[1] for row in self.store.rows(question.order_by("name"))}
 
     def _select(self, *conditions: Any) -> list[TrackedRun]:
-        question = select(RUNS).where(*conditions).order_by(RUNS.c.started, RUNS.c.id)
-        with self.store.transaction() as connection:
-            return [_tracked_run(row._mapping) for row in connection.execute(question)]
+        columns = columns_at(RUNS, self.store.version or 1)
+        question = select(*columns).where(*conditions).order_by(RUNS.c.started, RUNS.c.id)
+        return [self._run(dict(row._mapping)) for row in self.store.rows(question)]
 
-
-def _tracked_run(row: Any) -> TrackedRun:
-    return TrackedRun(
-        **{name: row[name] for name in ("id", "node_key", "stage", "label", "seed", "started")},
-        **{name: row[name] for name in ("heartbeat", "stopped", "error", "output")},
-        status=RunStatus(row["status"]),
-        config=json.loads(row["config_json"]),
-        host=json.loads(row["host_json"]),
-        versions=json.loads(row["versions_json"]),
-        git=json.loads(row["git_json"]),
-        result=json.loads(row["result_json"] or "{}"),
-    )
+    def _run(self, row: dict[str, Any]) -> TrackedRun:
+        known: dict[str, Any] = {**row, "status": RunStatus(row["status"])}
+        for name in _OBJECTS:
+            known[name] = self.store.unpack(known.pop(f"{name}_json", None))
+        return TrackedRun(**known)

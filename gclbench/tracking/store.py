@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import (
-    Engine,
-    create_engine,
-    delete,
-    event,
-    func,
-    insert,
-    make_url,
-    select,
-    update,
-)
-from sqlalchemy.engine import URL, Connection
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 
 from gclbench.digest import canonical_json, digest
-from gclbench.errors import GclbenchError, MissingExtraError, StorageFullError, UsageError
+from gclbench.errors import DataMissingError, GclbenchError, StorageFullError, UsageError
 from gclbench.schema import RunStatus
-from gclbench.tracking.tables import ARTIFACTS, METADATA, METRICS, REQUESTS, RUNS
+from gclbench.tracking.engines import (
+    make_folder,
+    open_engine,
+    read_steadily,
+    reading_engine,
+    release,
+    shown,
+    sqlite_file,
+    take_turns,
+)
+from gclbench.tracking.tables import ARTIFACTS, METRICS, REQUESTS, RUNS
+from gclbench.tracking.versions import NEWEST, upgrade, version_of
 
-BUSY_TIMEOUT_S = 60
+_T = TypeVar("_T")
+_DAMAGED = ("file is not a database", "malformed", "file is encrypted")
 
 
 @dataclass(frozen=True)
@@ -58,40 +56,75 @@ class RunStore:
     """Reads and writes one database; safe to use from several processes and threads.
 
     `url` is SQLAlchemy's: `sqlite:///path/store.db` (write-ahead log, waits for a busy writer) or
-    `postgresql://...`. Tables are made on first use. Raises UsageError for a URL that cannot be
-    read and GclbenchError for a database that cannot be reached.
+    `postgresql://...`. Reading writes nothing: a store that is not there yet has no runs, and one
+    of an older version is read as it is (`versions`). The first `transaction` makes the tables or
+    brings them up to date. Raises UsageError for a URL that cannot be read, GclbenchError for a
+    database that cannot be reached, DataMissingError for one that is damaged, of something else or
+    of a newer program.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._engine = open_engine(url)
-        with self.transaction() as connection:
-            take_turns(connection, "tables")
-            for table in METADATA.sorted_tables:
-                connection.execute(CreateTable(table, if_not_exists=True))
-                for index in sorted(table.indexes, key=lambda item: str(item.name)):
-                    connection.execute(CreateIndex(index, if_not_exists=True))
+        open_engine(url)  # a URL that is none is an error here
+        self._reading = reading_engine(url)
+        self.version = self._look()
 
     def close(self) -> None:
-        """Release all connections."""
-        self._engine.dispose()
+        """Release this process' connections to the database."""
+        release(self.url)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Give a connection; everything done with it is stored together or not at all."""
-        with self._errors(), self._engine.begin() as connection:
+        """Give a connection to write; everything done with it is stored together or not at all."""
+        self.upgrade()
+        with self._errors(), open_engine(self.url).begin() as connection:
             yield connection
 
-    def add_run(self, values: Mapping[str, Any]) -> None:
-        """Insert a run (columns of `tables.RUNS`).
+    def upgrade(self) -> None:
+        """Make the tables or bring them up to date, unless that is done."""
+        if self.version == NEWEST:
+            return
+        make_folder(self.url)
+        with self._errors(), open_engine(self.url).begin() as connection:
+            take_turns(connection, "tables")
+            upgrade(connection, shown(self.url))
+        self.version = NEWEST
+
+    def rows(self, question: Select[Any]) -> list[Any]:
+        """Return what a question finds, and nothing where there are no tables yet."""
+        if not self.version:
+            self.version = self._look()
+        if not self.version:
+            return []
+        return self._read(lambda connection: list(connection.execute(question))) or []
+
+    def _look(self) -> int:
+        return self._read(lambda connection: version_of(connection, shown(self.url))) or 0
+
+    def _read(self, ask: Callable[[Connection], _T]) -> _T | None:
+        def once() -> _T | None:
+            with self._reading.connect() as connection:
+                return ask(connection)
+
+        if _absent(self.url):
+            return None
+        with self._errors():
+            return read_steadily(self.url, once)
+
+    def add_run(self, values: Mapping[str, Any]) -> int:
+        """Insert a run (columns of `tables.RUNS`) and return which attempt at its node it is.
 
         Runs of the same node that still say RUNNING were killed: the artifact lock lets one
         process at a time work on a node. They become INTERRUPTED.
         """
-        stale = (RUNS.c.node_key == values["node_key"]) & (RUNS.c.status == RunStatus.RUNNING)
+        same = RUNS.c.node_key == values["node_key"]
+        stale = same & (RUNS.c.status == RunStatus.RUNNING)
         with self.transaction() as connection:
             connection.execute(update(RUNS).where(stale).values(status=RunStatus.INTERRUPTED))
-            connection.execute(insert(RUNS).values(**values))
+            before = connection.scalar(select(func.count()).select_from(RUNS).where(same))
+            attempt = int(before or 0) + 1
+            connection.execute(insert(RUNS).values(**{"attempt": attempt, **values}))
+        return attempt
 
     def update_run(self, run_id: str, values: Mapping[str, Any]) -> None:
         with self.transaction() as connection:
@@ -153,30 +186,43 @@ class RunStore:
             .where(REQUESTS.c.overrides_sha256 == digest(overrides))
             .order_by(REQUESTS.c.row, REQUESTS.c.task, REQUESTS.c.seed)
         )
-        with self.transaction() as connection:
-            return [RequestedCell(*row) for row in connection.execute(question)]
+        return [RequestedCell(*row) for row in self.rows(question)]
 
     def studies(self) -> list[RequestedStudy]:
         """Return every study that was asked for, with its profile and overrides, sorted."""
         columns = (REQUESTS.c.study, REQUESTS.c.profile, REQUESTS.c.overrides_json)
-        with self.transaction() as connection:
-            rows = connection.execute(select(*columns).distinct().order_by(*columns))
-            return [RequestedStudy(row[0], row[1], json.loads(row[2])) for row in rows]
+        rows = self.rows(select(*columns).distinct().order_by(*columns))
+        return [RequestedStudy(row[0], row[1], self.unpack(row[2])) for row in rows]
+
+    def unpack(self, text: str | None) -> dict[str, Any]:
+        """Return a stored JSON object, an empty one for NULL. Raises DataMissingError."""
+        try:
+            return dict(json.loads(text or "{}"))
+        except (TypeError, ValueError) as error:
+            raise self._damaged("a text is no JSON object") from error
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
         except DBAPIError as error:
-            text = str(error.orig).split("\n")[0]
+            text, name = str(error.orig).split("\n")[0], shown(self.url)
+            if any(words in text for words in _DAMAGED):
+                raise self._damaged(text) from error
             if "disk is full" in text or "No space left" in text:
                 raise StorageFullError(
-                    f"no space left for the store {_shown(self.url)}.", "Free some space."
+                    f"no space left for the store {name}.", "Free some space."
                 ) from error
             raise GclbenchError(
-                f"the store {_shown(self.url)} failed: {text}.",
+                f"the store {name} failed: {text}.",
                 "Check that it can be reached and written to, or set store=URL.",
             ) from error
+
+    def _damaged(self, why: str) -> DataMissingError:
+        return DataMissingError(
+            f"{shown(self.url)} is damaged or not a store of gclbench: {why}.",
+            "Move it away, or name another by store=URL; artifacts do not depend on it.",
+        )
 
 
 def now() -> str:
@@ -184,102 +230,17 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def open_engine(url: str) -> Engine:
-    """Return an engine for a store's URL, set up for several processes that write.
-
-    Raises UsageError for what is no URL of a database, MissingExtraError without its driver.
-    """
+def _absent(url: str) -> bool:
+    """Whether a store is a file that is not there yet. Raises UsageError for a folder."""
+    path = sqlite_file(url)
+    if path is None:
+        return False
+    if path.is_dir():
+        raise UsageError(f"the store {path} is a folder.", "Name a file: store=sqlite:///PATH.")
     try:
-        parsed = make_url(driver_url(url))
-        if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, pool_pre_ping=True)
-        return _sqlite_engine(parsed)
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise UsageError(
-            f"'{_shown(url)}' is not a store.",
-            "Use sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME.",
-        ) from error
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(str(error.name), "postgresql") from error
-
-
-def driver_url(url: str) -> str:
-    """Return the URL with psycopg 3 as the driver of PostgreSQL, unless it names another one.
-
-    SQLAlchemy takes `postgresql://` for psycopg2, its predecessor.
-    """
-    scheme, separator, rest = url.partition("://")
-    known = scheme in ("postgres", "postgresql")
-    return f"postgresql+psycopg{separator}{rest}" if known else url
-
-
-def take_turns(connection: Connection, what: str) -> None:
-    """Make others who call this for the same thing wait until the transaction ends.
-
-    For PostgreSQL, where two that delete and insert the same row, or make the same table, fail
-    instead of waiting. A writer of SQLite is alone anyway.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(lock_number(what))))
-
-
-def lock_number(name: str) -> int:
-    """Return the number (63 bits) under which PostgreSQL keeps an advisory lock of ours."""
-    return int(digest(f"gclbench/{name}")[:16], 16) >> 1
-
-
-def _sqlite_engine(url: URL) -> Engine:
-    if url.database and url.database != ":memory:":
-        try:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise GclbenchError(
-                f"cannot make the folder of {url.database}: {error.strerror}.", "Set home=DIR."
-            ) from error
-    return queue_writers(create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}))
-
-
-def queue_writers(engine: Engine) -> Engine:
-    """Set up an SQLite engine so that writers wait for each other; return it."""
-
-    @event.listens_for(engine, "connect")
-    def _set_up(connection: Any, record: object) -> None:
-        cursor = connection.cursor()
-        write_ahead(cursor)
-        cursor.execute("PRAGMA synchronous=NORMAL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()
-
-    # SQLAlchemy's driver begins lazily, as a reader; a reader that turns writer does not wait for
-    # a busy writer but fails at once. Beginning as a writer makes everybody queue.
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-def write_ahead(cursor: Any) -> None:
-    """Turn on the write-ahead log; a database that others open at the same moment is tried again.
-
-    Of two connections that both turn it on, SQLite lets one wait and fails the other at once,
-    whatever its timeout: each would wait for the other to stop reading.
-    """
-    give_up = time.monotonic() + BUSY_TIMEOUT_S
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > give_up:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
-def _shown(url: str) -> str:
-    """The URL without its password."""
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return url
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        pass  # opening it says what is wrong
+    return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -17,6 +19,17 @@ from sqlalchemy import (
 )
 
 METADATA = MetaData()
+
+
+def _since(version: int) -> dict[str, int]:
+    """Mark a column that older stores do not have (see `versions`); it must be nullable."""
+    return {"since": version}
+
+
+def columns_at(table: Table, version: int) -> list[Column[Any]]:
+    """Return the columns that a table has in a store of a version."""
+    return [column for column in table.columns if column.info.get("since", 1) <= version]
+
 
 # Times are ISO 8601 in UTC; columns that end in `_json` hold JSON objects.
 RUNS = Table(
@@ -38,6 +51,15 @@ RUNS = Table(
     Column("result_json", Text),
     Column("error", Text),
     Column("output", Text),
+    Column("cpu_model", Text, info=_since(2)),
+    Column("instruction_set", String(16), info=_since(2)),
+    Column("threads", Integer, info=_since(2)),
+    Column("device", Text, info=_since(2)),
+    Column("engine", String(32), info=_since(2)),
+    Column("attempt", Integer, info=_since(2)),
+    Column("packages_json", Text, info=_since(2)),
+    Column("seconds", Float, info=_since(2)),
+    Column("peak_memory_mb", Float, info=_since(2)),
 )
 
 METRICS = Table(

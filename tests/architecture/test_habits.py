@@ -94,6 +94,6 @@ def test_no_path_of_somebodys_machine_is_written_down() -> None:
 def test_test_folders_are_no_packages_and_mirror_the_rooms() -> None:
     assert [name(path) for path in (ROOT / "tests").rglob("__init__.py")] == []
     rooms = {path.stem for path in PACKAGE.iterdir()}
-    extra = {"architecture", "benchmarks", "contracts", "end_to_end", "golden", "floor0"}
+    extra = {"architecture", "benchmarks", "contracts", "data", "end_to_end", "golden", "floor0"}
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()}
     assert folders - {"__pycache__"} <= rooms | extra

@@ -54,10 +54,24 @@ def test_coverage_has_a_floor() -> None:
     assert SETTINGS["tool"]["coverage"]["report"]["fail_under"] >= 85
 
 
-def test_a_wheel_holds_exactly_the_content_of_the_checkout(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wheel_builder = pytest.importorskip("hatchling.builders.wheel")
-    path = next(wheel_builder.WheelBuilder(str(ROOT)).build(directory=str(tmp_path)))
-    with zipfile.ZipFile(path) as wheel:
+    folder = tmp_path_factory.mktemp("wheel")
+    return Path(next(wheel_builder.WheelBuilder(str(ROOT)).build(directory=str(folder))))
+
+
+def test_a_wheel_carries_the_migrations_of_the_store(built: Path) -> None:
+    scripts = (ROOT / "gclbench" / "tracking" / "migrations" / "versions").glob("*.py")
+    with zipfile.ZipFile(built) as wheel:
+        packed = wheel.namelist()
+    wanted = [path.relative_to(ROOT).as_posix() for path in scripts]
+    assert len(wanted) >= 2
+    assert set(wanted) <= set(packed)
+
+
+def test_a_wheel_holds_exactly_the_content_of_the_checkout(built: Path) -> None:
+    with zipfile.ZipFile(built) as wheel:
         packed = {
             name.removeprefix("gclbench/_content/"): wheel.read(name)
             for name in wheel.namelist()

@@ -50,6 +50,7 @@ class FakeScore:
     metrics: Mapping[str, float]
     ap: np.ndarray
     node: str
+    records: tuple[Any, ...] = ()
 
 
 @dataclass

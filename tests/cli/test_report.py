@@ -138,6 +138,20 @@ def test_asked_for_but_not_finished_is_nothing_measured(
     assert cli("report", "table6")[0] == 3
 
 
+@pytest.mark.parametrize("content", [b"a letter to a friend " * 40, bytes(9000)])
+def test_a_store_that_is_none_is_one_line_and_exit_3(
+    cli: Cli, world: Any, tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "results" / "store.db"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    for words in (("table6",), ()):
+        code, out, err = cli("report", *words)
+        assert (code, out, err.count("\n")) == (3, "", 1)
+        assert f"{path} is damaged or not a store of gclbench" in err
+    assert path.read_bytes() == content
+
+
 def test_a_recipe_by_itself_is_reported_with_the_tasks_it_was_run_on(
     cli: Cli, world: Any, asked: Callable[..., None]
 ) -> None:

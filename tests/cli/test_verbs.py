@@ -14,7 +14,7 @@ Cli = Callable[..., tuple[int, str, str]]
 STAGES = ["pretrain", "source", "warmup", "gan", "joint", "evaluate"]
 VERBS = (
     *("run", "plan", "tune", "report", "figure", "invariance", "mesh"),
-    *("list", "show", "doctor"),
+    *("export", "import", "list", "show", "doctor"),
 )
 
 

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gclbench.reporting.scores import aggregate
+from gclbench.schema import NodeRecord
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Score:
     metrics: Mapping[str, float]
     ap: NDArray[np.float64]
     node: str
+    records: tuple[NodeRecord, ...] = ()
 
 
 def score(value: float, node: str) -> Score:

@@ -157,6 +157,17 @@ def test_scores_are_those_of_finished_cells_only(session: Open, commit: Any) -> 
     assert opened.summary()["cached"]["evaluate"] == 1
 
 
+def test_a_score_knows_the_records_of_its_stages_that_can_be_read(
+    small: Session, commit: Any
+) -> None:
+    nodes = [small.plan.node(key) for key in small.plan.chain(small.cells[0])]
+    for node in nodes[1:]:
+        commit(small, node, SCORES)
+    (small.artifacts.path(nodes[1]) / "manifest.json").write_text("{")
+    (by_seed,) = small.scores(small.studies[0]).values()
+    assert [record.key for record in by_seed[0].records] == [node.key for node in nodes[2:]]
+
+
 def test_finished_scores_run_nothing_even_without_their_parents(
     small: Session, commit: Any
 ) -> None:

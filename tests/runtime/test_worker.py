@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import platform
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from gclbench.datasets import load
 from gclbench.errors import TrainingError, UsageError
@@ -23,15 +25,20 @@ from gclbench.executors.events import (
 )
 from gclbench.executors.inline import InlineExecutor
 from gclbench.plan import Node
+from gclbench.plan.node import node_key
 from gclbench.runtime.session import Session
 from gclbench.runtime.worker import (
     RunConfig,
     choose_device,
+    device_name,
     load_datasets,
     parent_folders,
     run_node,
 )
-from gclbench.schema import NodeRecord, Settings, Stage
+from gclbench.schema import Conditions, NodeRecord, Settings, Stage
+from gclbench.tracking.engines import open_engine
+from gclbench.tracking.environment import git_state
+from gclbench.tracking.machine import cpu_model, instruction_set
 from gclbench.tracking.store import RunStore
 from gclbench.tracking.tables import METRICS, RUNS
 
@@ -62,6 +69,53 @@ def test_a_node_becomes_an_artifact_and_a_stored_run(small: Session) -> None:
     assert small.artifacts.read(node) == record
     rows = stored(small, RUNS.c.node_key, RUNS.c.stage, RUNS.c.status, RUNS.c.seed)
     assert rows == [(node.key, "pretrain", "COMPLETED", 0)]
+
+
+def test_a_manifest_says_on_what_the_node_ran(small: Session, stage: Put) -> None:
+    stage("pretrain", lambda context: {})
+    node = node_of(small, "pretrain")
+    record = run(small, node)
+    assert (record.cpu_model, record.instruction_set) == (cpu_model(), instruction_set())
+    device = device_name("auto")
+    assert (record.threads, record.device, record.host) == (1, device, platform.node())
+    assert (record.engine, record.attempt, record.git) == (small.engine, 1, git_state())
+    assert record.peak_memory_mb is not None
+    assert record.seconds > 0
+    row = stored(small, RUNS.c.cpu_model, RUNS.c.threads, RUNS.c.device, RUNS.c.engine)
+    assert row == [(record.cpu_model, 1, device, small.engine)]
+    key = node_key(
+        node.stage, node.seed, node.settings, node.parents, node.fingerprints, node.components
+    )
+    assert key == node.key
+
+
+def test_a_manifest_of_before_says_less_and_reads(small: Session, stage: Put) -> None:
+    stage("pretrain", lambda context: {})
+    node = node_of(small, "pretrain")
+    run(small, node)
+    path = small.artifacts.path(node) / "manifest.json"
+    kept = json.loads(path.read_text())
+    for name in (*Conditions.model_fields, "peak_memory_mb"):
+        del kept[name]
+    path.write_text(json.dumps({**kept, "of_a_newer_program": 1}))
+    record = small.artifacts.read(node)
+    assert (record.cpu_model, record.threads, record.attempt, record.packages) == (
+        "", None, None, {},
+    )  # fmt: skip
+
+
+def test_nodes_leave_no_connection_behind(session: Any, stage: Put) -> None:
+    stage("pretrain", lambda context: {})
+    opened = session(rows=("baseline",), tasks=("market1501",), seeds=(0, 1, 2))
+    made: list[Any] = []
+    engine = open_engine(opened.store_url)
+    event.listen(engine, "connect", lambda connection, record: made.append(connection))
+    nodes = [node for node in opened.plan.nodes if node.stage == "pretrain"]
+    for node in nodes:
+        run(opened, node)
+        assert engine.pool.checkedin() == 0
+    assert len(made) == len(nodes) > 0
+    assert open_engine(opened.store_url) is engine
 
 
 def test_the_same_node_twice_gives_the_same_bytes(small: Session, session: Any) -> None:
@@ -157,6 +211,8 @@ def test_a_retry_finds_the_checkpoints_of_the_try_before(
     assert found[0][0] == 1
     assert not (small.artifacts.path(node) / "checkpoints").exists()
     assert [row[0] for row in stored(small, RUNS.c.status)] == [status, "COMPLETED"]
+    assert stored(small, RUNS.c.attempt) == [(1,), (2,)]
+    assert small.artifacts.read(node).attempt == 2
 
 
 def test_numbers_that_cannot_be_make_the_node_fail_and_the_same_run_tries_again(
@@ -224,6 +280,12 @@ def test_the_device_is_a_gpu_only_where_there_is_one(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
         assert choose_device("auto").type == kind
     assert choose_device("cpu").type == "cpu"
+
+
+def test_a_record_names_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device.index}")
+    assert [device_name(name) for name in ("cuda:1", "cpu", "nothing")] == ["GPU 1", "cpu", ""]
 
 
 @pytest.mark.parametrize("name", ["cuda", "gpu", "tpu:9"])

@@ -18,7 +18,7 @@ from gclbench.search.storage import Turnstile, open_storage
 from gclbench.search.tuning import open_board
 from gclbench.search.worker import work
 from gclbench.tracking import RunStore
-from gclbench.tracking.store import driver_url
+from gclbench.tracking.engines import driver_url
 
 POSTGRESQL = os.environ.get("GCLBENCH_TEST_POSTGRESQL", "")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gclbench.errors import MissingExtraError, TrainingError, UnknownNameError, UsageError
-from gclbench.schema import NodeRecord, RunStatus
+from gclbench.schema import Conditions, NodeRecord, RunStatus
 from gclbench.tracking import Point, Reader, RunStore
 from gclbench.tracking.environment import package_versions
 from gclbench.tracking.experiment import LogMetric, new_run_id, tracked_run
@@ -59,6 +59,36 @@ def test_a_run_is_stored_with_config_metrics_files_and_versions(store: RunStore)
     assert run.host["cores"] == str(os.cpu_count())
     assert reader.metric("run-1", "loss") == [Point(1, 1.0), Point(2, 0.5), Point(3, 1 / 3)]
     assert reader.artifacts("run-1") == {"encoder.pt": "ab" * 32}
+
+
+def test_a_run_says_on_what_it_ran_and_which_attempt_it_is(store: RunStore) -> None:
+    here = Conditions(
+        cpu_model="a CPU",
+        instruction_set="avx2",
+        threads=2,
+        device="cpu",
+        engine="inline",
+        packages={"mine": {"version": "1.0"}},
+    )
+    for number in (1, 2):
+        observer = RunObserver(store, here)
+        tracked_run(CONFIG, f"run-{number}", [observer], lambda log: record())
+        assert observer.conditions == here.model_copy(update={"attempt": number})
+    run = Reader(store).run("run-2")
+    assert (run.cpu_model, run.instruction_set, run.threads) == ("a CPU", "avx2", 2)
+    assert (run.device, run.engine, run.attempt) == ("cpu", "inline", 2)
+    assert run.packages == {"mine": {"version": "1.0"}}
+    assert run.seconds is not None
+    assert 0 < run.seconds < 60
+    assert run.peak_memory_mb is not None
+    assert run.peak_memory_mb > 10
+
+
+def test_what_is_not_known_of_a_run_is_none(store: RunStore) -> None:
+    tracked_run(CONFIG, "run-1", [RunObserver(store)], lambda log: record())
+    run = Reader(store).run("run-1")
+    assert (run.cpu_model, run.threads, run.device, run.engine) == (None,) * 4
+    assert (run.packages, run.attempt) == ({}, 1)
 
 
 def test_a_metric_that_is_not_a_number_is_stored_as_none(store: RunStore) -> None:

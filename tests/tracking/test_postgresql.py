@@ -13,8 +13,8 @@ from sqlalchemy import create_engine, text
 from gclbench.errors import GclbenchError, MissingExtraError
 from gclbench.schema import RunStatus
 from gclbench.tracking import Reader, RequestedCell, RunStore
-from gclbench.tracking import store as module
-from gclbench.tracking.store import driver_url, lock_number
+from gclbench.tracking import engines as module
+from gclbench.tracking.engines import driver_url, lock_number
 
 URL = os.environ.get("GCLBENCH_TEST_POSTGRESQL", "")
 needs_server = pytest.mark.skipif(not URL, reason="$GCLBENCH_TEST_POSTGRESQL is not set")

@@ -9,7 +9,7 @@ import pytest
 from gclbench.errors import GclbenchError, UsageError
 from gclbench.schema import RunStatus
 from gclbench.tracking import Reader, RequestedCell, RequestedStudy, RunStore
-from gclbench.tracking.store import write_ahead
+from gclbench.tracking.engines import write_ahead
 
 
 @pytest.fixture
@@ -34,6 +34,7 @@ def run_values(run_id: str, node_key: str = "k") -> dict[str, object]:
 
 
 def test_sqlite_keeps_a_write_ahead_log(store: RunStore, tmp_path: Path) -> None:
+    store.upgrade()
     connection = sqlite3.connect(tmp_path / "new" / "store.db")
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
@@ -155,5 +156,5 @@ def test_an_error_never_shows_the_password() -> None:
 
 
 def test_a_store_that_is_a_folder_is_one_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(GclbenchError, match="unable to open database file"):
+    with pytest.raises(GclbenchError, match="is a folder"):
         RunStore(f"sqlite:///{tmp_path}")

@@ -1,0 +1,62 @@
+"""`gclbench import`: take in what `gclbench export` wrote, checked before anything appears."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gclbench.cli.exit import ExitCode
+from gclbench.cli.options import parse_words
+from gclbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from gclbench.runtime.parcel import Received
+
+
+def import_(
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="FILE [home=DIR] [store=URL]")
+    ] = None,
+) -> None:
+    """Take the artifacts and runs of an exported file into a results folder.
+
+    Every hash is checked before anything appears. What is here already is kept: an equal artifact
+    is counted, one with other bytes (trained on another kind of CPU, for example) is named and the
+    exit code is 5. Afterwards `gclbench run` and `gclbench report` by the words of the export find
+    everything.
+
+    \b
+    Examples:
+      gclbench import table6.tar.gz
+      gclbench import table6.tar.gz home=/scratch/results
+    """
+    files = [word for word in words or () if "=" not in word]
+    parsed = parse_words([word for word in words or () if "=" in word], ("home", "store"))
+    if len(files) != 1:
+        raise UsageError(
+            "one file is imported at a time.", "For example: gclbench import table6.tar.gz"
+        )
+    from gclbench.runtime.parcel import import_parcel
+
+    url = parsed.store or f"sqlite:///{parsed.home.resolve() / 'store.db'}"
+    received = import_parcel(Path(files[0]).expanduser(), parsed.home, url)
+    raise typer.Exit(told(received))
+
+
+def told(received: Received) -> ExitCode:
+    """Say what came of each artifact; SOME_FAILED where one of this home was kept against it."""
+    from gclbench.plan.unpack import Arrival
+
+    added, there = received.count(Arrival.ADDED), received.count(Arrival.THERE)
+    kept = [
+        (record, end)
+        for record, end in received.artifacts
+        if end not in (Arrival.ADDED, Arrival.THERE)
+    ]
+    typer.echo(f"{added} artifacts added, {there} already there; {received.runs} runs added.")
+    for record, end in kept:
+        label = "".join(sign if sign.isprintable() else "?" for sign in record.label)
+        typer.echo(f"error: {label} ({record.key[:12]}) {end}; it was left out.", err=True)
+    return ExitCode.SOME_FAILED if kept else ExitCode.OK

@@ -235,7 +235,7 @@ def _kernels() -> Finding:
         return Finding("compiled kernels", "ok", text)
     listed = ", ".join(str(folder.path) for folder in old)
     size = sum(folder.megabytes for folder in old)
-    remedy = f"Never used again, {size:.1f} MB: {listed}. Remove: gclbench doctor --sweep old"
+    remedy = f"Of other versions, {size:.1f} MB: {listed}. Remove: gclbench doctor --sweep old"
     return Finding("compiled kernels", "warn", text, remedy)
 
 

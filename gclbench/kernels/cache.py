@@ -13,8 +13,10 @@ import hashlib
 import os
 import pickle
 import platform
+import re
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -26,20 +28,27 @@ from typing import Any
 import llvmlite
 import numba
 import platformdirs
-from numba.core import serialize
-from numba.core.compiler import CompileResult
-from numba.core.registry import cpu_target
+
+try:
+    from numba.core import serialize
+    from numba.core.compiler import CompileResult
+    from numba.core.registry import cpu_target
+except ImportError:  # a later numba has moved them
+    USABLE = False
+else:
+    USABLE = True
 
 VARIABLE = "GCLBENCH_CACHE"
 _SUFFIX = ".kernel"
+_FOLDER_NAME = re.compile("[0-9a-f]{24}")
 _CHECKSUM_BYTES = 32
 
 
 def base_folder() -> Path:
     """The folder of all kernel folders: in $GCLBENCH_CACHE, else in the user's cache folder."""
     chosen = os.environ.get(VARIABLE)
-    top = Path(chosen) if chosen else Path(platformdirs.user_cache_dir("gclbench", False))
-    return top / "kernels"
+    top = Path(chosen or platformdirs.user_cache_dir("gclbench", False))
+    return top.expanduser().absolute() / "kernels"
 
 
 def kernel_folder() -> Path:
@@ -63,24 +72,27 @@ class KernelFolder:
 
 def folders() -> list[KernelFolder]:
     """All folders of compiled kernels, and `__pycache__` of ours where numba left such files."""
-    found = [path for path in _listed(base_folder()) if path.is_dir()]
+    found = [path for path in _listed(base_folder()) if _is_ours(path)]
     found += [folder for folder in _source_caches() if any(_numba_files(folder))]
     return [KernelFolder(path, _megabytes(path), path == kernel_folder()) for path in found]
 
 
 def sweep(*, everything: bool = False) -> list[KernelFolder]:
-    """Remove the folders that are not current, or all; return what was removed.
+    """Remove the folders that are not current, or all; return what is gone.
 
-    A process that uses one of them goes on: it compiles again what it can no longer read.
+    A process that uses one of them goes on: it compiles again what it can no longer read. What may
+    not be removed stays.
     """
-    gone = [folder for folder in folders() if everything or not folder.current]
-    for folder in gone:
+    chosen = [folder for folder in folders() if everything or not folder.current]
+    for folder in chosen:
         if folder.path.name == "__pycache__":
             for path in _numba_files(folder.path):
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink()
         else:
             shutil.rmtree(folder.path, ignore_errors=True)
-    return gone
+    left = {folder.path for folder in folders()}
+    return [folder for folder in chosen if folder.path not in left]
 
 
 class KernelCache:
@@ -92,6 +104,9 @@ class KernelCache:
 
     def __init__(self, function: Any) -> None:
         self._function = function
+        # Now, not at the first use: a file that changes meanwhile is not what was imported.
+        self._source = _file_digest(function.__code__.co_filename)
+        _sources_digest()
 
     @property
     def cache_path(self) -> str:
@@ -109,8 +124,10 @@ class KernelCache:
         checksum, content = whole[:_CHECKSUM_BYTES], whole[_CHECKSUM_BYTES:]
         if hashlib.sha256(content).digest() != checksum:
             return None
-        # Only code that this user has written is read: see `_refused`.
-        result = CompileResult._rebuild(target_context, *pickle.loads(content))
+        try:  # only code that this user has written is read: see `_refused`
+            result = CompileResult._rebuild(target_context, *pickle.loads(content))
+        except Exception:  # of another make, whatever its name says
+            return None
         return result if tuple(result.signature.args) == tuple(sig) else None
 
     def save_overload(self, sig: Any, result: Any) -> None:
@@ -144,7 +161,7 @@ class KernelCache:
                 self._function.__qualname__,
                 code.co_firstlineno,
                 code.co_code,
-                _file_digest(code.co_filename),
+                self._source,
                 [str(kind) for kind in sig],
             )
         )
@@ -153,7 +170,8 @@ class KernelCache:
 
 def _refused(folder: Path) -> str:
     """Why a folder cannot be used: nobody else may have been able to write what is loaded."""
-    place = next(path for path in (folder, *folder.parents) if path.exists())
+    # Path.exists would raise where a folder above may not be entered.
+    place = next((p for p in (folder, *folder.parents) if os.path.exists(p)), folder)
     if not os.access(place, os.W_OK | os.X_OK):
         return f"{place} cannot be written; {VARIABLE}=DIR names another place."
     if place == folder and hasattr(os, "geteuid"):
@@ -161,7 +179,7 @@ def _refused(folder: Path) -> str:
         if status.st_uid != os.geteuid():
             return f"{folder} belongs to another user; {VARIABLE}=DIR names another place."
         if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            return f"{folder} can be written by other users: chmod go-w it."
+            return f"{folder} can be written by other users: remove it."
     return ""
 
 
@@ -178,12 +196,19 @@ def _write(path: Path, content: bytes) -> None:
 
 
 @cache
+def _sources_digest() -> str:
+    """What all kernels are made from; as it is when the first of them is imported."""
+    parts = [_file_digest(path) for path in sorted(Path(__file__).parent.glob("*.py"))]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+@cache
 def _environment_digest() -> str:
     """All that decides on compiled code beside a kernel's own module: sources, compiler, CPU."""
-    parts = [_file_digest(path) for path in sorted(Path(__file__).parent.glob("*.py"))]
-    versions = (numba.__version__, llvmlite.__version__, platform.python_version())
-    cpu = cpu_target.target_context.codegen().magic_tuple()
-    return hashlib.sha256(repr((parts, versions, cpu)).encode()).hexdigest()[:24]
+    python = sys.implementation.cache_tag, getattr(sys, "abiflags", ""), platform.python_version()
+    versions = numba.__version__, llvmlite.__version__, *python
+    cpu = cpu_target.target_context.codegen().magic_tuple() if USABLE else ()
+    return hashlib.sha256(repr((_sources_digest(), versions, cpu)).encode()).hexdigest()[:24]
 
 
 @cache
@@ -195,7 +220,17 @@ def _file_digest(path: Path | str) -> str:
 
 
 def _listed(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir()) if folder.is_dir() else []
+    """What is in a folder; nothing where that cannot be told."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _is_ours(path: Path) -> bool:
+    inside = _listed(path)
+    named = _FOLDER_NAME.fullmatch(path.name) and not path.is_symlink()
+    return bool(named) and all(_SUFFIX in each.name for each in inside)
 
 
 def _source_caches() -> list[Path]:
@@ -203,9 +238,13 @@ def _source_caches() -> list[Path]:
 
 
 def _numba_files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.iterdir() if path.suffix in (".nbi", ".nbc"))
+    return (path for path in _listed(folder) if path.suffix in (".nbi", ".nbc"))
 
 
 def _megabytes(folder: Path) -> float:
-    inside = _numba_files(folder) if folder.name == "__pycache__" else folder.glob("*")
-    return sum(path.stat().st_size for path in inside) / 1e6
+    inside = _numba_files(folder) if folder.name == "__pycache__" else _listed(folder)
+    size = 0
+    for path in inside:
+        with suppress(OSError):  # another process may have just moved it
+            size += path.stat().st_size
+    return size / 1e6

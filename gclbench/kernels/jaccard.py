@@ -34,6 +34,7 @@ from gclbench.kernels.spot_checks import (
 )
 
 Neighbours = Literal["faiss", "classic"]
+_FARTHEST = 600.0  # exp(-600) is far from 0 and from any weight that counts
 ZERO_BELOW = 1e-6  # rounding leaves 1e-8 where J is zero; the rho rule must not see that
 
 Floats = NDArray[np.float64]
@@ -164,8 +165,12 @@ def _reciprocal_sets(table: Ints, k: int) -> tuple[Columns, Ints]:
 
 
 def _weights(offsets: Ints, columns: Columns, distances: Floats) -> SparseRows:
-    """V_ij = exp(-d_ij) / sum over R*(i); every R*(i) holds i, so no row is empty."""
-    raw = np.exp(-distances)
+    """V_ij = exp(-d_ij) / sum over R*(i); every R*(i) holds i, so no row is empty.
+
+    No weight is 0, for `_overlaps` takes a pair without a share for one that it has not met. Where
+    features have collapsed, d is divided by next to nothing, and exp(-d) would be 0.
+    """
+    raw = np.exp(-np.minimum(distances, _FARTHEST))
     sums = np.add.reduceat(raw, offsets[:-1])
     return SparseRows(offsets, columns, raw / np.repeat(sums, np.diff(offsets)))
 

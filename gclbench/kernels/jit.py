@@ -22,12 +22,15 @@ from typing import Any, TypeVar
 
 import numba
 import torch
-from numba.core.bytecode import FunctionIdentity
 
-from gclbench.errors import KernelError
-from gclbench.kernels.cache import KernelCache
+from gclbench.kernels.cache import USABLE, KernelCache
 from gclbench.kernels.cache import trouble as cache_trouble
 from gclbench.kernels.proofs import prove
+
+try:
+    from numba.core.bytecode import FunctionIdentity
+except ImportError:  # a later numba has moved it: see `cache_notice`
+    FunctionIdentity = None
 
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 _COUNTER = "_unique_ids"
@@ -48,7 +51,7 @@ def _number_at_random() -> bool:
     return number_functions_from(1 + secrets.randbits(48))
 
 
-SYMBOLS_ARE_UNIQUE = _number_at_random()
+SYMBOLS_ARE_UNIQUE = _number_at_random() and USABLE
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_number_at_random)
 
@@ -67,9 +70,9 @@ def cache_notice() -> str:
 def jit(function: Kernel) -> Kernel:
     """Return the compiled function; it frees the interpreter lock and never runs in parallel.
 
-    Called from Python for the first time with arguments of some types, a kernel of this package
-    answers the question of `gclbench.kernels.proofs` that bears its name. Raises KernelError,
-    before the call, where the answer is wrong.
+    Compiled or loaded for arguments of some types, a kernel of this package first answers the
+    question of `gclbench.kernels.questions` that bears its name. Where the answer is wrong,
+    KernelError is raised instead of the call, and the code is neither used nor kept.
     """
     return _compiled(function)
 
@@ -85,20 +88,14 @@ def _compiled(function: Any, **options: Any) -> Any:
         return compiled
     if SYMBOLS_ARE_UNIQUE:
         compiled._cache = KernelCache(function)
-    compile_for_args = compiled._compile_for_args
+    add_overload = compiled.add_overload
 
-    def compile_and_prove(*arguments: Any) -> Any:
-        """What numba calls for arguments of types that it has not met before."""
-        entry = compile_for_args(*arguments)
-        try:
-            prove(compiled, arguments)
-        except KernelError:  # forget the code, or the next call would use it unasked
-            compiled.overloads.clear()
-            compiled._reset_overloads()
-            raise
-        return entry
+    def prove_and_add(result: Any) -> None:
+        """What numba calls, under its lock, before code for new types can be used by anybody."""
+        prove(compiled, result)
+        add_overload(result)
 
-    compiled._compile_for_args = compile_and_prove
+    compiled.add_overload = prove_and_add
     return compiled
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -60,12 +62,17 @@ def test_another_body_is_another_kernel(file: Path) -> None:
     assert run(file) == "42 True"
 
 
-@pytest.mark.parametrize("damage", [b"", b"short", None])
+@pytest.mark.parametrize("damage", [b"", b"short", b"other", None])
 def test_a_damaged_file_is_compiled_again(file: Path, damage: bytes | None) -> None:
     run(file)
     (kept,) = kernels()
     whole = kept.read_bytes()
-    kept.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]) if damage is None else damage)
+    if damage is None:
+        damage = whole[:-1] + bytes([whole[-1] ^ 1])
+    elif damage == b"other":  # whole, but of another make
+        content = pickle.dumps(("something", "else"))
+        damage = hashlib.sha256(content).digest() + content
+    kept.write_bytes(damage)
     assert run(file) == "42 False"
     assert run(file) == "42 True"
 
@@ -142,9 +149,15 @@ def test_sweeping_keeps_what_is_current_and_says_what_is_gone(
     for name in ("ranking._score-321.py311.1.nbc", "ranking._score-321.py311.nbi", "kept.pyc"):
         (tmp_path / "__pycache__" / name).write_bytes(bytes(1000))
     run(file)
-    old = place / "kernels" / "0123456789abcdef"
+    old = place / "kernels" / "0123456789abcdef01234567"
     old.mkdir()
     (old / "x.kernel").write_bytes(bytes(2_000_000))
+    theirs = place / "kernels" / "my_cuda_sources"
+    theirs.mkdir()
+    (theirs / "thesis.cu").write_text("work of years")
+    named_alike = place / "kernels" / "abcdef0123456789abcdef01"
+    named_alike.mkdir()
+    (named_alike / "notes.txt").write_text("not a kernel")
     listed = {folder.path: folder for folder in cache.folders()}
     assert set(listed) == {old, cache.kernel_folder(), tmp_path / "__pycache__"}
     assert np.isclose(listed[old].megabytes, 2)
@@ -155,6 +168,53 @@ def test_sweeping_keeps_what_is_current_and_says_what_is_gone(
     assert run(file) == "42 True"
     cache.sweep(everything=True)
     assert cache.folders() == []
+    assert (theirs / "thesis.cu").read_text() == "work of years"
+    assert (named_alike / "notes.txt").exists()
+
+
+def test_a_source_that_changes_after_its_import_is_not_what_was_compiled(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text(LOOP.format(body="2 * value", argument="21").split("    answer")[0])
+    names = {"__name__": "loop"}
+    cache._file_digest.cache_clear()
+    exec(compile(file.read_text(), str(file), "exec"), names)
+    file.write_text(file.read_text().replace("2 *", "9 *"))
+    cache._file_digest.cache_clear()
+    assert names["kernel"](21) == 42
+    assert run(file, body="9 * value") == "189 False"
+
+
+def test_a_place_that_may_not_be_entered_is_no_error(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GCLBENCH_CACHE", str(file.parent / ("x" * 300)))  # no such name can be
+    assert "cannot" in cache.trouble() or cache.trouble() == ""
+    assert run(file) == "42 False"
+    assert cache.folders() == []
+    stat = Path.stat
+
+    def refuse(path: Path, **more: bool) -> os.stat_result:
+        if path.name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return stat(path, **more)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    monkeypatch.setattr(os.path, "exists", lambda path: "locked" not in str(path))
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setenv("GCLBENCH_CACHE", str(file.parent / "locked" / "kept"))
+    assert "cannot be written" in cache.trouble()
+    assert run(file) == "42 False"
+
+
+def test_home_is_expanded_and_the_working_folder_is_taken_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GCLBENCH_CACHE", "~/fast")
+    assert cache.base_folder() == tmp_path / "fast" / "kernels"
+    monkeypatch.setenv("GCLBENCH_CACHE", "here")
+    assert cache.base_folder() == Path.cwd() / "here" / "kernels"
 
 
 def test_the_folder_is_named_by_sources_versions_and_processor(
@@ -163,10 +223,11 @@ def test_the_folder_is_named_by_sources_versions_and_processor(
     digest = cache._environment_digest.__wrapped__
     now = digest()
     assert cache.kernel_folder().name == now
+    assert cache._FOLDER_NAME.fullmatch(now)
     monkeypatch.setattr(cache.numba, "__version__", "0.0")
     assert digest() != now
     monkeypatch.undo()
-    monkeypatch.setattr(cache, "_file_digest", lambda path: "other" + str(path))
+    monkeypatch.setattr(cache, "_sources_digest", lambda: "other")
     assert digest() != now
     monkeypatch.undo()
     codegen = cache.cpu_target.target_context.codegen()

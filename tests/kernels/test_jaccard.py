@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+import torch
 
 from gclbench.errors import ShapeError, UsageError
+from gclbench.kernels import jaccard
 from gclbench.kernels.jaccard import SparseDistances, jaccard_distances
 
 J1_DEGREES = (0, 12, 31, 75, 90, 111)
@@ -125,6 +129,25 @@ def test_jaccard_distance_of_identical_rows_is_zero():
     j = jaccard_distances(rows, 4, 1).dense()
     for start in range(0, 20, 4):
         assert (j[start : start + 4, start : start + 4] == 0).all()
+
+
+@pytest.mark.parametrize("neighbours", ["faiss", "classic"])
+@pytest.mark.parametrize("seed", range(12))
+def test_collapsed_features_have_distances_of_zero_or_one_and_no_weight_of_zero(seed, neighbours):
+    row = np.random.default_rng(seed).standard_normal((1, 64)).astype(np.float32)
+    rows = torch.nn.functional.normalize(torch.from_numpy(np.repeat(row, 300, axis=0)))
+    found = jaccard_distances(rows, 20, 6, neighbours)
+    assert np.isfinite(found.values).all()
+    assert (found.values >= 0).all()
+    columns = found.indices
+    assert all(len(set(columns[a:b])) == b - a for a, b in pairwise(found.indptr.tolist()))
+
+
+def test_a_distance_without_bound_keeps_a_weight():
+    offsets, columns = np.array([0, 2, 3]), np.array([0, 1, 1], np.int32)
+    weights = jaccard._weights(offsets, columns, np.array([0.0, 1e9, 0.0]))
+    assert (weights.values > 0).all()
+    np.testing.assert_allclose(weights.values, [1, 0, 1], atol=1e-12)
 
 
 def test_fewer_points_than_k1_still_has_an_answer():

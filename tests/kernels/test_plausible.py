@@ -64,8 +64,9 @@ def test_labels_from_zero_on_and_outliers_pass(labels) -> None:
 
 
 def everywhere(monkeypatch) -> None:
-    """All rows are drawn, so that a single wrong one is met."""
-    monkeypatch.setattr(spot_checks, "_drawn", lambda n, size: np.arange(n))
+    """All rows and pairs are drawn, so that a single wrong one is met."""
+    monkeypatch.setattr(spot_checks, "_partners", lambda i, n, columns: np.arange(i + 1, n))
+    monkeypatch.setattr(spot_checks, "_drawn", lambda n, size, content: np.arange(n))
 
 
 def test_a_wrong_list_of_neighbours_is_found(monkeypatch) -> None:
@@ -116,7 +117,6 @@ def test_a_wrong_set_distance_or_mean_is_found(monkeypatch) -> None:
 
 def test_a_wrong_jaccard_distance_is_found(monkeypatch) -> None:
     everywhere(monkeypatch)
-    monkeypatch.setattr(spot_checks, "_PAIR_ROWS", 400)  # partners of each row
     table, _, _, _, before, found = parts()
     rows = jaccard._query_expansion(before, table[:, :4])
     spot_checks.check_jaccard(rows, found)
@@ -133,7 +133,6 @@ def test_a_wrong_jaccard_distance_is_found(monkeypatch) -> None:
 
 def test_a_pair_that_was_left_out_is_found(monkeypatch) -> None:
     everywhere(monkeypatch)
-    monkeypatch.setattr(spot_checks, "_PAIR_ROWS", 60)
     one = np.array([0.5, 0.5])
     rows = SparseRows(np.array([0, 2, 4]), np.array([0, 1, 0, 1], np.int32), np.tile(one, 2))
     none = SparseDistances(
@@ -143,7 +142,29 @@ def test_a_pair_that_was_left_out_is_found(monkeypatch) -> None:
         spot_checks.check_jaccard(rows, none)
 
 
-def test_64_pairs_and_four_rows_are_drawn() -> None:
-    assert spot_checks._PAIR_ROWS**2 == 64
-    assert len(spot_checks._drawn(1000, spot_checks._ROWS)) == 4
-    assert spot_checks._drawn(1000, 4).tolist() == spot_checks._drawn(1000, 4).tolist()
+def test_64_pairs_are_drawn_and_others_for_other_content(monkeypatch) -> None:
+    met: list[tuple[int, int]] = []
+    plain = spot_checks._plain
+    monkeypatch.setattr(
+        spot_checks, "_plain", lambda weights, rows, j: met.append(j) or plain(weights, rows, j)
+    )
+    jaccard_distances(FEATURES, 9, 4)
+    assert len(met) == 64
+    one, other = (spot_checks._drawn(1000, 4, np.array([salt])) for salt in (1, 2))
+    assert one.tolist() == spot_checks._drawn(1000, 4, np.array([1])).tolist()
+    assert one.tolist() != other.tolist()
+
+
+@pytest.mark.parametrize("scale", [0.01, 6, 40])
+def test_rows_of_any_length_raise_no_alarm(scale) -> None:
+    rows = torch.from_numpy(scale * FEATURES)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        indices, distances = nearest(rows, 7)
+    assert len(indices) == len(distances) == 120
+    assert jaccard_distances(rows, 9, 4).n == 120
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_few_points_raise_no_alarm(n) -> None:
+    assert jaccard_distances(FEATURES[:n], 9, 4).n == n
+    assert jaccard_distances(FEATURES[:n], 9, 4, "classic").n == n

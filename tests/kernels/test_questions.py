@@ -6,6 +6,8 @@ import ast
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numba
@@ -106,8 +108,11 @@ def test_no_answer_is_what_the_arguments_hold_already(name: str) -> None:
 def test_a_kernel_is_asked_before_it_is_used_once_for_each_kind_of_arguments(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    events: list[object] = []
-    monkeypatch.setattr("gclbench.kernels.jit.prove", lambda kernel, given: events.append(given))
+    events: list[str] = []
+    monkeypatch.setattr(
+        "gclbench.kernels.jit.prove",
+        lambda kernel, result: events.append(str(result.signature.args[0].dtype)),
+    )
 
     def loop(values: list[float]) -> float:
         values[0] += 1
@@ -115,16 +120,36 @@ def test_a_kernel_is_asked_before_it_is_used_once_for_each_kind_of_arguments(
 
     kernel = jit(loop)
     for value in (np.zeros(1), np.zeros(1), np.zeros(1, np.float32)):
-        events.append(float(kernel(value)))
-    proven = [event for event in events if not isinstance(event, float)]
-    assert [given[0].dtype for given in proven] == [np.float64, np.float32]
-    assert events == [proven[0], 1.0, 1.0, proven[1], 1.0]
+        events.append(f"used {kernel(value)}")
+    assert events == ["float64", "used 1.0", "used 1.0", "float32", "used 1.0"]
 
 
-def test_a_kernel_that_failed_its_question_is_never_used_afterwards(
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_kernel_that_another_one_calls_is_asked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(
+        "gclbench.kernels.jit.prove", lambda kernel, result: asked.append(kernel.py_func.__name__)
+    )
+
+    @jit
+    def inner(value: float) -> float:
+        return value + 1
+
+    @jit
+    def outer(value: float) -> float:
+        return inner(value)
+
+    assert outer(1.0) == 2.0
+    assert asked == ["inner", "outer"]
+    assert inner(1.0) == 2.0
+    assert asked == ["inner", "outer"]
+
+
+def test_a_kernel_that_failed_its_question_is_neither_used_nor_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def fail(kernel: object, given: object) -> None:
+    monkeypatch.setenv("GCLBENCH_CACHE", str(tmp_path))
+
+    def fail(kernel: object, result: object) -> None:
         raise KernelError("wrong")
 
     monkeypatch.setattr("gclbench.kernels.jit.prove", fail)
@@ -137,6 +162,38 @@ def test_a_kernel_that_failed_its_question_is_never_used_afterwards(
         with pytest.raises(KernelError):
             kernel(values)
     assert values[0] == 0
+    assert list(tmp_path.rglob("*.kernel")) == []
+
+
+def test_no_thread_uses_a_kernel_before_it_has_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    asking, answer = threading.Event(), threading.Event()
+
+    def slow(kernel: object, result: object) -> None:
+        asking.set()
+        assert answer.wait(20)
+
+    monkeypatch.setattr("gclbench.kernels.jit.prove", slow)
+
+    def loop(values: list[float]) -> None:
+        values[0] = 1
+
+    kernel, values = jit(loop), np.zeros(1)
+    threads = [threading.Thread(target=kernel, args=(values,)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    assert asking.wait(20)
+    time.sleep(0.2)
+    assert values[0] == 0
+    answer.set()
+    for thread in threads:
+        thread.join(20)
+    assert values[0] == 1
+
+
+@pytest.mark.parametrize("found,same", [(16_777_366, False), (16_777_216, True)])
+def test_whole_numbers_are_compared_exactly(found: int, same: bool) -> None:
+    question = Question(arguments=(), returns=[16_777_216])
+    assert (proofs.wrong([found], [], question) == "") == same
 
 
 def test_a_wrong_kernel_is_named_with_its_folder_and_the_remedy(

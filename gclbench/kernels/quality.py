@@ -18,10 +18,12 @@ def nmi(
 ) -> float:
     """Normalised mutual information I(Y; C) / norm(H(Y), H(C)), natural logs, 0-1.
 
-    norm      "geometric" is Strehl and Ghosh's, which the paper cites; "arithmetic"
-              scikit-learn's.
+    Source    scikit-learn's normalized_mutual_info_score; the cases of `Limits` are held here.
+    norm      "geometric" is Strehl and Ghosh's, which the paper cites; "arithmetic" is
+              scikit-learn's own default.
     outliers  what becomes of label -1: one cluster of its own, left out, or one cluster each.
-    Limits    both partitions trivial: 1; only one of them, or nothing left: 0.
+    Limits    both partitions trivial: 1; only one of them, or nothing left: 0. (scikit-learn
+              calls two empty partitions equal, 1; labels that say nothing earn nothing here.)
     Raises    ShapeError, UsageError.
     """
     y, c = np.asarray(truth), np.asarray(labels)
@@ -32,14 +34,11 @@ def nmi(
     y, c = _without_outliers(y, c, outliers)
     if len(y) == 0:
         return 0.0
-    y, c = np.unique(y, return_inverse=True)[1], np.unique(c, return_inverse=True)[1]
-    if y.max() == 0 and c.max() == 0:
-        return 1.0
-    h_y, h_c = _entropy(np.bincount(y)), _entropy(np.bincount(c))
-    _, joint = np.unique(y * (c.max() + 1) + c, return_counts=True)
-    information = h_y + h_c - _entropy(joint)
-    scale = {"geometric": np.sqrt(h_y * h_c), "arithmetic": (h_y + h_c) / 2, "max": max(h_y, h_c)}
-    return float(np.clip(information / scale[norm], 0, 1)) if scale[norm] > 0 else 0.0
+    # Loaded on use: 0.7 s and 50 MB that most verbs never need.
+    from sklearn.metrics import normalized_mutual_info_score
+
+    # Rounding may carry equal partitions past 1.
+    return min(float(normalized_mutual_info_score(y, c, average_method=norm)), 1.0)
 
 
 def label_quality(truth: Any, labels: Any) -> dict[str, float]:
@@ -67,8 +66,3 @@ def _without_outliers(
         singles[alone] = c.max(initial=0) + 1 + np.arange(alone.sum())
         return y, singles
     raise UsageError(f"outliers is '{outliers}'.", "Allowed: drop, one_class, singletons.")
-
-
-def _entropy(counts: NDArray[Any]) -> float:
-    p = counts / counts.sum()
-    return float(-(p * np.log(p)).sum())

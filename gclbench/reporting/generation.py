@@ -7,6 +7,8 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gclbench.reporting.render.markdown import escape, plain_table, strong
+
 
 @dataclass(frozen=True)
 class GenerationLine:
@@ -33,13 +35,13 @@ class GenerationTable:
 
 
 HEADINGS = ("Data", "Generator", "SSIM of x'_ori", "FID of x'_new", "Images", "Features")
+_NUMBERS = (2, 3, 4)
 
 
 def to_markdown(table: GenerationTable) -> str:
     """GitHub's dialect; controls are marked, and the best of the others is bold on each data."""
-    rows: list[tuple[str, ...]] = [HEADINGS, ("---", "---", "---:", "---:", "---:", "---")]
-    rows += [_markdown_row(line, table.lines) for line in table.lines]
-    body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    rows = [_markdown_row(line, table.lines) for line in table.lines]
+    body = plain_table([escape(head) for head in HEADINGS], rows, right=_NUMBERS)
     notes = "\n".join(f"- {note}" for note in table.footnotes)
     return f"# {table.title}\n\n{body}\n\n{notes}\n"
 
@@ -66,12 +68,12 @@ def _markdown_row(line: GenerationLine, lines: Iterable[GenerationLine]) -> tupl
     label = f"{line.label} (control)" if line.control else line.label
     best = not line.control and len(rivals) > 1
     return (
-        line.data,
-        label.replace("|", "\\|"),
+        escape(line.data),
+        escape(label),
         _number(line.ssim, 3, best and line.ssim == ssim),
         _number(line.fid, 2, best and line.fid == fid),
         str(line.images),
-        line.features,
+        escape(line.features),
     )
 
 
@@ -79,4 +81,4 @@ def _number(value: float | None, decimals: int, best: bool) -> str:
     if value is None:
         return "-"
     text = f"{value:.{decimals}f}"
-    return f"**{text}**" if best else text
+    return strong(text) if best else text

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from gclbench.reporting.render.markdown import escape, plain_table
 from gclbench.search.figures import last_word, shown, text_of
 from gclbench.search.results import STATE_DAMAGED, Results, TrialRow
 
@@ -179,9 +180,8 @@ def _trials_table(results: Results) -> str:
     return _markdown(head, rows)
 
 
-def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(c.replace('|', '/') for c in line)} |" for line in lines)
+def _markdown(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    return plain_table([*map(escape, heads)], [[*map(escape, row)] for row in rows])
 
 
 def _score(value: float | None) -> str:

@@ -96,8 +96,10 @@ def quality() -> GenerationTable:
 
 def test_quality_in_markdown_marks_the_best_that_is_no_control(quality: GenerationTable) -> None:
     text = to_markdown(quality)
-    assert "| world | stage 2 | **0.512** | 3.50 | 9 | E_id (8) |" in text
-    assert "| world | stage 3 | 0.400 | **2.25** | 9 | E_id (8) |" in text
+    assert r"| Data | Generator | SSIM of x'\_ori | FID of x'\_new | Images | Features |" in text
+    assert "\n| --- | --- | --: | --: | --: | --- |\n" in text
+    assert r"| world | stage 2 | **0.512** | 3.50 | 9 | E\_id (8) |" in text
+    assert r"| world | stage 3 | 0.400 | **2.25** | 9 | E\_id (8) |" in text
     assert "| world | true renders (control) | 0.900 | 0.10 |" in text
     assert "| real | stage 2 | - | - |" in text
     assert text.endswith("- A note.\n")

@@ -16,7 +16,7 @@ import pytest
 
 from gclbench.errors import DataMissingError, UnknownNameError, UsageError
 from gclbench.reporting import Damaged, build_table
-from gclbench.reporting.render import SUFFIXES, render, terminal
+from gclbench.reporting.render import SUFFIXES, markdown, render, terminal
 from gclbench.reporting.render.latex import escape as escape_latex
 from gclbench.reporting.render.templates import fill
 
@@ -106,6 +106,15 @@ def test_markdown_rows_have_as_many_cells_as_the_header(measured: Any, content: 
     lines = render("markdown", [measured], content).splitlines()
     widths = {line.replace(r"\|", "").count("|") for line in lines if line.startswith("|")}
     assert widths == {7}
+
+
+def test_a_plain_table_sets_numbers_right_and_leaves_ink_alone() -> None:
+    rows = [[markdown.escape("a|b"), markdown.strong("1.5")]]
+    assert markdown.plain_table(["Row", "mAP"], rows, right=[1]).splitlines() == [
+        "| Row | mAP |",
+        "| --- | --: |",
+        r"| a\|b | **1.5** |",
+    ]
 
 
 def test_html_is_balanced_and_escaped(measured: Any, content: Any) -> None:

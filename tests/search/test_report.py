@@ -176,6 +176,12 @@ def test_the_sensitivity_table_is_in_the_form_of_table_5() -> None:
     assert "| 0.3 | 12 | 40.0 | 38.5 | 61.2 |" in text
 
 
+def test_no_text_of_a_trial_breaks_the_table_of_trials() -> None:
+    text = summary(made(row(4, None, state="FAIL", error="<Tensor> | no_disk\nleft")))
+    (line,) = (line for line in text.splitlines() if line.startswith("| 4 |"))
+    assert line.endswith(r"| \<Tensor\> \| no\_disk left |")
+
+
 def test_the_summary_names_best_importance_and_what_chose_nothing(two: Results) -> None:
     text = summary(made(*ROWS))
     assert "4 trials: 3 complete, 1 pruned, 0 failed." in text

@@ -8,6 +8,8 @@ import warnings
 from functools import cache
 from importlib.metadata import entry_points
 
+from pydantic import BaseModel
+
 from gclbench.registry import REGISTRY, Registry
 
 ROOMS = (
@@ -16,6 +18,7 @@ ROOMS = (
     "networks",
     "memory",
     "pseudolabels",
+    "samplers",
     "meshes",
     "datasets",
     "stages",
@@ -45,6 +48,11 @@ def load_catalog() -> Registry:
 def revision(kind: str, name: str) -> int:
     """The revision of a component; raises UnknownNameError for a name nobody registered."""
     return load_catalog().lookup(kind, name).revision
+
+
+def parameters(kind: str, name: str) -> type[BaseModel] | None:
+    """The model of a component's parameters, None where it takes none. Raises UnknownNameError."""
+    return load_catalog().lookup(kind, name).parameters
 
 
 def space(augmentation: str) -> str:

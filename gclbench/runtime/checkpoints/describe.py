@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from gclbench.errors import CheckpointError, ShapeError, UsageError
+from gclbench.networks.build import build_discriminator, build_generator, build_id_encoder
 from gclbench.networks.checkpoints import (
     Contents,
     is_torchscript,
@@ -133,19 +134,13 @@ def _part(name: str, lines: list[TensorLine]) -> Part:
 
 
 def _network(contents: Contents, settings: Settings, device: str) -> nn.Module:
-    network = settings.network
     with torch.device(device):
         if contents.layout == DISCRIMINATOR:
-            return Discriminator(network.discriminator, padding=network.generator.padding)
-        encoder = IdEncoder(network.id_encoder)
+            return build_discriminator(settings)
+        encoder = build_id_encoder(settings.network.id_encoder)
         if contents.layout != GENERATOR:
             return encoder
-        return Generator(
-            network.generator,
-            encoder.channels,
-            network.id_encoder.parts,
-            slicing=settings.gan.mlp_slicing,
-        )
+        return build_generator(settings, encoder.channels)
 
 
 def _outcome(path: Path, contents: Contents, settings: Settings) -> tuple[bool, str]:

@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 
 from pydantic import BaseModel
 
-from gclbench.registry import REGISTRY, Registry
+from gclbench.registry import REGISTRY, Chosen, Registry
 
 ROOMS = (
     "augmentations",
@@ -43,6 +43,12 @@ def load_catalog() -> Registry:
         except Exception as error:  # a broken plug-in must not take the bench down
             warnings.warn(f"component plug-in '{point.name}' is left out: {error}", stacklevel=2)
     return REGISTRY
+
+
+def at_hand(*choices: Chosen) -> None:
+    """Load all components where one is named that is not registered yet: a user's, perhaps."""
+    if any(choice.name not in REGISTRY.names(choice.kind) for choice in choices):
+        load_catalog()
 
 
 def revision(kind: str, name: str) -> int:

@@ -23,6 +23,7 @@ from gclbench.networks.discriminator import Discriminator
 from gclbench.networks.generator import Generator
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.networks.layouts import DISCRIMINATOR, GENERATOR, sizes_of
+from gclbench.runtime.catalog import at_hand
 from gclbench.runtime.checkpoints.sidecar import read_sidecar
 from gclbench.runtime.checkpoints.sizes import Sizes
 from gclbench.schema import Settings
@@ -134,6 +135,9 @@ def _part(name: str, lines: list[TensorLine]) -> Part:
 
 
 def _network(contents: Contents, settings: Settings, device: str) -> nn.Module:
+    network = settings.network
+    at_hand(*(part.component for part in (network.id_encoder, network.generator)))
+    at_hand(network.generator.structure, network.discriminator.component)
     with torch.device(device):
         if contents.layout == DISCRIMINATOR:
             return build_discriminator(settings)

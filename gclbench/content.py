@@ -7,18 +7,19 @@ A name that is found in two of them is an error showing both files. Content neve
 from __future__ import annotations
 
 import csv
+import functools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gclbench.errors import ContentError, DataMissingError, UnknownNameError, suggestion
+from gclbench.plain_yaml import Place, dotted, read_yaml
 from gclbench.schema import Layout, Profile, PublishedNumber, Recipe, Study
+from gclbench.schema.choice import Components
+from gclbench.schema.dotted import leaves
 from gclbench.schema.overrides import (
     check_overrides,
     parse_overrides,
@@ -44,7 +45,6 @@ __all__ = [
 ]
 
 M = TypeVar("M", bound=BaseModel)
-Path_ = tuple[str | int, ...]
 
 FOLDERS = {
     "ablations": "ablations/*.yaml",
@@ -60,9 +60,6 @@ _WORDS = {
     "published": "published table",
     "reports": "report",
 }
-_SCALARS = {f"tag:yaml.org,2002:{kind}" for kind in ("bool", "float", "int", "null", "str")}
-_MAX_DEPTH = 20
-_MAX_VALUES = 100_000  # a few lines of aliases of aliases would fill the memory
 _PUBLISHED = ("table", "row_key", "setting", "dataset", "metric", "value")
 
 
@@ -76,6 +73,7 @@ def shipped_folder() -> Path:
 class Content:
     """All content of a set of folders, each with `ablations/`, `baselines/` and `reports/`.
 
+    `components` gives the models of components' parameters, which files are then checked against.
     `environment` stands in for os.environ and `shipped` for the shipped folder in tests. Raises
     DataMissingError for a folder that is not there.
     """
@@ -84,9 +82,11 @@ class Content:
         self,
         dirs: Sequence[Path | str] = (),
         *,
+        components: Components | None = None,
         environment: Mapping[str, str] | None = None,
         shipped: Path | None = None,
     ) -> None:
+        self.components = components
         values = os.environ if environment is None else environment
         named = [*dirs, *(d for d in values.get("GCLBENCH_CONTENT", "").split(os.pathsep) if d)]
         folders = [Path(folder).expanduser().resolve() for folder in named]
@@ -119,13 +119,15 @@ class Content:
     def study(self, name: str) -> Study:
         """Read an ablation; `recipe_NAME`, where no file has that name, is a recipe by itself."""
         recipe = self._by_itself("ablations", name)
-        return recipe_study(recipe) if recipe else load_study(self.path("ablations", name))
+        if recipe:
+            return recipe_study(recipe)
+        return load_study(self.path("ablations", name), self.components)
 
     def recipe(self, name: str) -> Recipe:
-        return load_recipe(self.path("baselines", name))
+        return load_recipe(self.path("baselines", name), self.components)
 
     def profile(self, name: str) -> Profile:
-        return load_profile(self.path("profiles", name))
+        return load_profile(self.path("profiles", name), self.components)
 
     def layout(self, name: str) -> Layout:
         """Read a layout; that of a recipe by itself needs no file."""
@@ -169,25 +171,27 @@ class Content:
         return found
 
 
-def load_study(path: Path) -> Study:
+def load_study(path: Path, components: Components | None = None) -> Study:
     """Read an ablation and check its settings, criteria and name. Raises ContentError."""
     study, lines = _load(path, Study, "study")
-    _check_set(path, study.set, lines, ("set",))
+    check = functools.partial(_check_set, path, lines, components)
+    moves = functools.partial(_check_moves, path, lines, components)
+    check(study.set, ("set",))
     listed = len(study.rows) - sum(len(list(sweep.rows())) for sweep in study.sweeps)
     for index, row in enumerate(study.rows[:listed]):
-        _check_set(path, row.set, lines, ("rows", index, "set"))
+        check(row.set, ("rows", index, "set"))
     for index, task in enumerate(study.tasks):
-        _check_set(path, task.set, lines, ("tasks", index, "set"))
+        check(task.set, ("tasks", index, "set"))
     for index, sweep in enumerate(study.sweeps):
-        _check_set(path, sweep.set, lines, ("sweeps", index, "set"))
+        check(sweep.set, ("sweeps", index, "set"))
         for number, axis in enumerate(sweep.axes):
             for place, value in enumerate(axis.values):
                 at = ("sweeps", index, "axes", number, "values", place)
-                _check_moves(path, axis.assignments(value), lines, at)
+                moves(axis.assignments(value), at)
     for name, dimension in (study.search.space if study.search else {}).items():
         for value in dimension.choices or (dimension.low, dimension.high):
             value = int(value) if dimension.whole and isinstance(value, float) else value
-            _check_moves(path, {name: value}, lines, ("search", "space", name))
+            moves({name: value}, ("search", "space", name))
     tasks = [task.name for task in study.tasks]
     for index, row in enumerate(study.rows[:listed]):
         for name in row.tasks:
@@ -205,24 +209,28 @@ def load_study(path: Path) -> Study:
 
 
 def _check_moves(
-    path: Path, moves: Mapping[str, Any], lines: Mapping[Path_, int], at: Path_
+    path: Path,
+    lines: Mapping[Place, int],
+    components: Components | None,
+    moves: Mapping[str, Any],
+    at: Place,
 ) -> None:
     """Raise ContentError at `at` for a setting that is unknown or a value that it cannot take."""
-    for key, text in problems(moves):
-        raise _error(path, lines, at, f"{key}: {text}" if key in setting_types() else text)
+    for problem in problems(moves, components):
+        raise _error(path, lines, at, str(problem))
 
 
-def load_recipe(path: Path) -> Recipe:
+def load_recipe(path: Path, components: Components | None = None) -> Recipe:
     """Read a recipe of `baselines/`. Raises ContentError."""
     recipe, lines = _load(path, Recipe, "recipe")
-    _check_set(path, recipe.set, lines, ("set",))
+    _check_set(path, lines, components, recipe.set, ("set",))
     return recipe
 
 
-def load_profile(path: Path) -> Profile:
+def load_profile(path: Path, components: Components | None = None) -> Profile:
     """Read a profile of `baselines/profiles/`. Raises ContentError."""
     profile, lines = _load(path, Profile, "profile")
-    _check_set(path, profile.set, lines, ("set",))
+    _check_set(path, lines, components, profile.set, ("set",))
     return profile
 
 
@@ -267,7 +275,7 @@ def _header(path: Path) -> list[str]:
         return next(csv.reader(handle), [])
 
 
-def _load(path: Path, model: type[M], name_key: str) -> tuple[M, dict[Path_, int]]:
+def _load(path: Path, model: type[M], name_key: str) -> tuple[M, dict[Place, int]]:
     data, lines = read_yaml(path)
     if not isinstance(data, dict):
         raise ContentError(str(path), 1, name_key, "the file must be a mapping of keys to values")
@@ -285,77 +293,27 @@ def _load(path: Path, model: type[M], name_key: str) -> tuple[M, dict[Path_, int
     return loaded, lines
 
 
-def read_yaml(path: Path) -> tuple[Any, dict[Path_, int]]:
-    """Return plain data and the line (from 1) of every key and item, by its path in the data.
-
-    Only text, numbers, switches, null, lists and mappings are allowed: tags that would build other
-    objects, and a key that stands twice in one mapping, raise ContentError.
-    """
-    yaml = YAML(typ="safe", pure=True)
-    try:
-        root = yaml.compose(path.read_text(encoding="utf-8"))
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise ContentError(str(path), line, "syntax", str(error.problem)) from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise ContentError(str(path), None, "syntax", str(error).split("\n")[0]) from None
-    if root is None:
-        return None, {}
-    lines: dict[Path_, int] = {}
-    return _plain(root, (), yaml, path, lines), lines
-
-
-def _plain(node: Node, at: Path_, yaml: YAML, path: Path, lines: dict[Path_, int]) -> Any:
-    line = node.start_mark.line + 1
-    lines.setdefault(at, line)
-    if len(at) > _MAX_DEPTH:  # also stops an alias that contains itself
-        raise ContentError(str(path), line, _dotted(at[:1]), "is nested too deeply")
-    if len(lines) > _MAX_VALUES:
-        raise ContentError(str(path), line, _dotted(at[:1]), f"over {_MAX_VALUES} values")
-    if isinstance(node, MappingNode):
-        mapping: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key, key_line = str(key_node.value), key_node.start_mark.line + 1
-            if not isinstance(key_node, ScalarNode) or key == "<<":
-                raise ContentError(str(path), key_line, key, "keys must be plain words")
-            if key in mapping:
-                raise ContentError(str(path), key_line, key, "this key stands twice")
-            lines[(*at, key)] = key_line
-            mapping[key] = _plain(value_node, (*at, key), yaml, path, lines)
-        return mapping
-    if isinstance(node, SequenceNode):
-        return [_plain(item, (*at, i), yaml, path, lines) for i, item in enumerate(node.value)]
-    if str(node.tag) not in _SCALARS:
-        tag = str(node.tag).rsplit(":", 1)[-1]
-        raise ContentError(str(path), line, _dotted(at), f"values of type '{tag}' are not allowed")
-    return yaml.constructor.construct_object(node)
-
-
 def _check_set(
-    path: Path, values: Mapping[str, Any], lines: Mapping[Path_, int], at: Path_
+    path: Path,
+    lines: Mapping[Place, int],
+    components: Components | None,
+    values: Mapping[str, Any],
+    at: Place,
 ) -> None:
     flat: dict[str, Any] = {}
-    places: dict[str, Path_] = {}
-    for key, value, place in _leaves(values, "", at):
+    places: dict[str, Place] = {}
+    for key, value, place in leaves(values, at):
         if key in flat:
             raise _error(path, lines, place, f"'{key}' is set twice")
         flat[key], places[key] = value, place
-    for key, text in problems(flat):
-        raise _error(path, lines, places.get(key, at), text)
-
-
-def _leaves(values: Mapping[str, Any], prefix: str, at: Path_) -> Iterable[tuple[str, Any, Path_]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.", (*at, key))
-        else:
-            yield prefix + key, value, (*at, key)
+    for key, text, inside in problems(flat, components):
+        raise _error(path, lines, (*places.get(key, at), *inside), text)
 
 
 def _schema_error(
-    path: Path, lines: Mapping[Path_, int], model: type[BaseModel], item: Mapping[str, Any]
+    path: Path, lines: Mapping[Place, int], model: type[BaseModel], item: Mapping[str, Any]
 ) -> ContentError:
-    at: Path_ = tuple(item["loc"])
+    at: Place = tuple(item["loc"])
     message = str(item["msg"]).removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
         message = f"unknown key. {suggestion(str(at[-1]), _fields(model, at[:-1]))}"
@@ -366,7 +324,7 @@ def _schema_error(
     return _error(path, lines, at, message)
 
 
-def _fields(model: type[BaseModel], at: Path_) -> list[str]:
+def _fields(model: type[BaseModel], at: Place) -> list[str]:
     """Return the keys that the schema allows at a place such as ("rows", 3)."""
     for part in at:
         # A place in a list, or a name that the file chose itself (a setting of a search space).
@@ -381,15 +339,8 @@ def _fields(model: type[BaseModel], at: Path_) -> list[str]:
     return list(model.model_fields)
 
 
-def _error(path: Path, lines: Mapping[Path_, int], at: Path_, text: str) -> ContentError:
+def _error(path: Path, lines: Mapping[Place, int], at: Place, text: str) -> ContentError:
     place = at
     while place not in lines and place:
         place = place[:-1]
-    return ContentError(str(path), lines.get(place), _dotted(at) or "file", text)
-
-
-def _dotted(at: Path_) -> str:
-    words = ""
-    for part in at:
-        words += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
-    return words.removeprefix(".")
+    return ContentError(str(path), lines.get(place), dotted(at) or "file", text)

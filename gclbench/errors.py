@@ -50,7 +50,7 @@ class ContentError(UsageError):
     """A YAML or CSV file does not say what its schema allows: `file:line: key: problem`."""
 
     def __init__(self, file: str, line: int | None, key: str, problem: str) -> None:
-        self.file, self.line, self.key = file, line, key
+        self.file, self.line, self.key, self.problem = file, line, key, problem
         where = f"{file}:{line}" if line is not None else file
         super().__init__(f"{where}: {key}: {problem}")
 

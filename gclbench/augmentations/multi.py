@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from gclbench.augmentations.base import Role, Space
-from gclbench.errors import ShapeError, UsageError
+from gclbench.errors import ShapeError
 from gclbench.registry import register
+from gclbench.schema.model import Model
 
 # Black and the mean-as-written of public code, both in the ImageNet-normalised space.
 _PAD_COLOUR = (-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225)
@@ -32,7 +34,25 @@ class MultiParams:
     box: Tensor
 
 
-@register("augmentations", "multi", revision=1)
+class MultiParameters(Model):
+    """Probabilities and limits; area is a share of the image, aspect = height / width."""
+
+    flip_probability: float = Field(default=0.5, ge=0, le=1, description="mirror left and right")
+    pad_px: int = Field(default=10, ge=0, description="crop from this border, at 256 px of height")
+    erase_probability: float = Field(default=0.5, ge=0, le=1, description="erase a rectangle")
+    min_area: float = Field(default=0.02, gt=0, lt=1, description="smallest erased area")
+    max_area: float = Field(default=0.4, gt=0, lt=1, description="largest erased area")
+    min_aspect: float = Field(default=0.3, gt=0, description="flattest erased rectangle")
+    max_aspect: float = Field(default=3.33, gt=0, description="steepest erased rectangle")
+
+    @model_validator(mode="after")
+    def _limits_are_ordered(self) -> MultiParameters:
+        if self.min_area > self.max_area or self.min_aspect > self.max_aspect:
+            raise ValueError("erasing needs min_area <= max_area and min_aspect <= max_aspect")
+        return self
+
+
+@register("augmentations", "multi", revision=1, parameters=MultiParameters)
 @dataclass(frozen=True)
 class Multi:
     """Multi: random flip, pad and crop, random erasing (no generator; only E_id is trained).
@@ -46,32 +66,17 @@ class Multi:
     Chance    a rectangle that does not fit is drawn again, ten times at most, then dropped.
     """
 
-    flip_probability: float = 0.5
-    pad_px: int = 10
-    erase_probability: float = 0.5
-    min_area: float = 0.02
-    max_area: float = 0.4
-    min_aspect: float = 0.3
-    max_aspect: float = 3.33
+    parameters: MultiParameters = field(default_factory=MultiParameters)
 
     role: ClassVar[Role] = "view"
     space: ClassVar[Space] = "image"
     control: ClassVar[bool] = False
 
-    def __post_init__(self) -> None:
-        for name in ("flip_probability", "erase_probability"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UsageError(f"{name} is {getattr(self, name)}, it must lie between 0 and 1.")
-        if not (0 < self.min_area <= self.max_area < 1 and 0 < self.min_aspect <= self.max_aspect):
-            raise UsageError("erasing needs 0 < min_area <= max_area < 1, 0 < min_aspect <= max.")
-        if self.pad_px < 0:
-            raise UsageError(f"pad_px is {self.pad_px}, it must be at least 0.")
-
     def sample(
         self, batch_size: int, rng: torch.Generator, height_px: int, width_px: int
     ) -> MultiParams:
-        pad = round(self.pad_px * height_px / _PADDED_AT_PX)
-        flip = torch.rand(batch_size, generator=rng) < self.flip_probability
+        pad = round(self.parameters.pad_px * height_px / _PADDED_AT_PX)
+        flip = torch.rand(batch_size, generator=rng) < self.parameters.flip_probability
         top, left = torch.randint(0, 2 * pad + 1, (2, batch_size), generator=rng)
         box = self._boxes(batch_size, rng, height_px, width_px)
         return MultiParams(flip, pad, top, left, box)
@@ -106,7 +111,7 @@ class Multi:
         draws = torch.rand(batch_size, 1 + 4 * _ATTEMPTS, generator=rng, dtype=torch.float64)
         boxes = torch.zeros(batch_size, 4, dtype=torch.int64)
         for b, row in enumerate(draws.tolist()):
-            if row[0] >= self.erase_probability:
+            if row[0] >= self.parameters.erase_probability:
                 continue
             for a in range(1, len(row), 4):
                 box = self._box(row[a : a + 4], height_px, width_px)
@@ -118,8 +123,9 @@ class Multi:
     def _box(
         self, draw: list[float], height_px: int, width_px: int
     ) -> tuple[int, int, int, int] | None:
-        area = self.min_area + draw[0] * (self.max_area - self.min_area)
-        aspect = self.min_aspect + draw[1] * (self.max_aspect - self.min_aspect)
+        limits = self.parameters
+        area = limits.min_area + draw[0] * (limits.max_area - limits.min_area)
+        aspect = limits.min_aspect + draw[1] * (limits.max_aspect - limits.min_aspect)
         tall = round(math.sqrt(area * height_px * width_px * aspect))
         wide = round(math.sqrt(area * height_px * width_px / aspect))
         if not (0 < tall < height_px and 0 < wide < width_px):

@@ -16,7 +16,16 @@ from gclbench.cli.arguments import AsJson, ContentFolders
 from gclbench.cli.list import CONTENT_KINDS, describe_kind, printed
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from gclbench.content import Content
+
+_LIMITS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "above",
+    "maximum": "at most",
+    "exclusiveMaximum": "below",
+}
 
 
 def show(
@@ -25,7 +34,7 @@ def show(
     as_json: AsJson = False,
     content: ContentFolders = None,
 ) -> None:
-    """Show one thing: its resolved YAML, or a component's docstring and settings.
+    """Show one thing: its resolved YAML, or a component's docstring, parameters and settings.
 
     \b
     Examples:
@@ -59,6 +68,7 @@ def facts_of(kind: str, name: str, content: Sequence[Path]) -> dict[str, Any]:
         "revision": entry.revision,
         "module": entry.module,
         "docstring": inspect.getdoc(entry.component) or "",
+        "parameters": _parameters(entry.parameters),
         "settings": _settings(entry.component),
     }
 
@@ -81,12 +91,40 @@ def _of_content(content: Content, kind: str, name: str) -> dict[str, Any]:
     return {**head, **read[kind](name).model_dump(mode="json")}
 
 
+def _parameters(model: type[BaseModel] | None) -> dict[str, dict[str, Any]]:
+    """What settings may tell a component: `{name: NAME, parameter: value}`."""
+    schema = {} if model is None else model.model_json_schema()
+    fields: dict[str, dict[str, Any]] = schema.get("properties", {})
+    return {name: _parameter(field) for name, field in fields.items()}
+
+
+def _parameter(field: dict[str, Any]) -> dict[str, Any]:
+    """Default, type, range and description, as far as it has them."""
+    kinds = [kind for kind in field.get("anyOf", [field]) if kind.get("type") != "null"]
+    first = kinds[0] if kinds else field
+    limits = [f"{word} {first[key]}" for key, word in _LIMITS.items() if key in first]
+    facts = {
+        "default": field.get("default", "required"),
+        "type": " or ".join(_kind(kind) for kind in field.get("anyOf", [field])),
+        "range": ", ".join(limits),
+        "description": field.get("description", ""),
+    }
+    return {name: value for name, value in facts.items() if value != ""}
+
+
+def _kind(field: dict[str, Any]) -> str:
+    if "enum" in field:
+        return f"one of {', '.join(map(str, field['enum']))}"
+    return str(field.get("const", field.get("type", "anything")))
+
+
 def _settings(component: Any) -> dict[str, Any]:
     """Fields of a dataclass, or keyword parameters of a function, with their defaults as text."""
     if dataclasses.is_dataclass(component):
         return {
             field.name: "required" if field.default is dataclasses.MISSING else repr(field.default)
             for field in dataclasses.fields(component)
+            if field.name != "parameters"
         }
     try:
         parameters = inspect.signature(component).parameters.values()
@@ -97,6 +135,7 @@ def _settings(component: Any) -> dict[str, Any]:
         if parameter.default is inspect.Parameter.empty
         else repr(parameter.default)
         for parameter in parameters
+        if parameter.name != "parameters"
     }
 
 

@@ -11,7 +11,7 @@ from gclbench.errors import ShapeError, UsageError
 from gclbench.networks.initialise import initialise
 from gclbench.networks.layers import ConvBlock, Mlp, ResidualBlocks, Style, UpsampleConv
 from gclbench.networks.str_encoder import StructureEncoder
-from gclbench.registry import register
+from gclbench.registry import REGISTRY, register
 from gclbench.schema.settings import GeneratorSettings
 
 
@@ -79,7 +79,7 @@ class Generator(nn.Module):
             )
         self.id_channels, self.parts, self.blocks = id_channels, parts, blocks
         self.slicing, self.width = slicing, settings.decoder_width
-        self.enc_content = StructureEncoder(settings)
+        self.enc_content: StructureEncoder = REGISTRY.bound(settings.structure)(settings)
         self.dec = Decoder(settings)
         for index in range(1, blocks + 1):
             for kind in ("w", "b"):

@@ -8,6 +8,7 @@ from typing import Any
 
 from gclbench.errors import UnknownNameError, UsageError
 from gclbench.schema import Profile, Recipe, Row, Settings, Stage, Study, Task
+from gclbench.schema.choice import Components
 from gclbench.schema.overrides import resolve_settings
 
 # Sacred hands a run's seed to NumPy's legacy generator, which takes 32 bits.
@@ -51,6 +52,7 @@ def build_cells(
     tasks: Sequence[str] | None = None,
     *,
     searching: bool = False,
+    components: Components | None = None,
 ) -> list[Cell]:
     """Return the cells of a study, ordered by row, task, seed (as the study lists them).
 
@@ -58,7 +60,8 @@ def build_cells(
 
     `seeds`, `rows` and `tasks` choose a part; None means all that the study names. Control rows
     need the rendered world: with `data.root` set they are left out, and asking for one is a
-    UsageError. `searching` says that a trial of the study's search is asked for. Raises
+    UsageError. `searching` says that a trial of the study's search is asked for. `components`
+    gives the models of components' parameters: without it they are taken as they come. Raises
     UnknownNameError for an unknown row or task, UsageError for a study of the other kind (with a
     search or without), a recipe that does not run here, a seed out of range, rows that run on none
     of the tasks asked for, or a row that stops where nothing can be evaluated.
@@ -74,7 +77,7 @@ def build_cells(
     chosen_seeds = _check_seeds(study.seeds if seeds is None else seeds)
     cells: list[Cell] = []
     for row, task in _pairs(study, chosen_rows, chosen_tasks):
-        settings = resolve_settings(profile, recipe, study, row, overrides, task)
+        settings = resolve_settings(profile, recipe, study, row, overrides, task, components)
         if row.control and settings.data.root is not None:
             if rows is not None:
                 raise UsageError(

@@ -10,9 +10,11 @@ from gclbench.digest import canonical_json
 from gclbench.errors import UnknownNameError
 from gclbench.plan.cells import Cell
 from gclbench.plan.node import Node, node_key
+from gclbench.plan.unsaid import said
 from gclbench.plan.weights import weight_digests
 from gclbench.schema import Settings, Stage
-from gclbench.schema.settings import VIDEO_ROLES, MeshSettings
+from gclbench.schema.choice import AugmentationChoice
+from gclbench.schema.settings import VIDEO_ROLES, JointSettings, MeshSettings
 from gclbench.schema.warmups import WarmupSettings
 
 Components = Callable[[str, str], int]
@@ -21,7 +23,6 @@ Fingerprint = Callable[[str, Settings], str]
 # The meshes that stand in where a stage reads images only. The renderer is named, because "auto"
 # would let the machine into the fingerprint.
 _NO_MESHES = MeshSettings(renderer="raster")
-_GENERATIVE = ("discriminator", "generator", "str_encoder")
 
 
 @dataclass(frozen=True)
@@ -136,14 +137,14 @@ class _Builder:
 
     def generative(self, cell: Cell) -> bool:
         # Ask for every name, not up to the first hit: a wrong one is reported wherever it stands.
-        spaces = {self.space(name) for name in cell.settings.joint.augmentations}
+        spaces = {self.space(each.name) for each in cell.settings.joint.augmentations}
         return not spaces.isdisjoint({"structure", "identity"})
 
     def with_view(self, settings: Settings) -> Settings:
         """Settings in which `gan.view` names what gives s_new in stage 2: as in stage 3."""
-        names = settings.joint.augmentations
-        found = [name for name in names if self.space(name) == "structure"]
-        view = settings.gan.view or (found[0] if found else "rotation")
+        views = settings.joint.augmentations
+        found = [view for view in views if self.space(view.name) == "structure"]
+        view = settings.gan.view or (found[0] if found else AugmentationChoice(name="rotation"))
         gan = settings.gan.model_copy(update={"view": view})
         return settings.model_copy(update={"gan": gan})
 
@@ -182,19 +183,36 @@ class _Builder:
         return self.known[question]
 
     def revisions(self, stage: Stage, settings: Settings, meshes: bool) -> dict[str, int]:
-        used = [("stages", stage.value), ("networks", "id_encoder")]
+        network = settings.network
+        used = [("stages", stage.value), ("networks", network.id_encoder.component.name)]
         if stage in (Stage.PRETRAIN, Stage.SOURCE, Stage.WARMUP):
             used.append(("augmentations", "multi"))
         if stage is Stage.WARMUP:
-            used.append(("warmups", settings.warmup.method))
+            used.append(("warmups", settings.warmup.method.name))
         if stage is Stage.GAN:
-            used += [("augmentations", name) for name in (str(settings.gan.view), "d_mixup")]
+            view = settings.gan.view
+            used += [("augmentations", name) for name in (view.name if view else "", "d_mixup")]
         if stage is Stage.JOINT:
-            used += [("augmentations", name) for name in settings.joint.augmentations]
-            used += [("losses", name) for name in settings.joint.losses]
+            named = (*settings.joint.augmentations, *settings.joint.losses)
+            used += [(choice.kind, choice.name) for choice in named]
         if meshes:
-            used += [("networks", name) for name in _GENERATIVE]
-        return {f"{kind}/{name}": self.components(kind, name) for kind, name in used}
+            parts = (network.generator.component, network.generator.structure)
+            used += [(part.kind, part.name) for part in (*parts, network.discriminator.component)]
+        found = {f"{kind}/{name}": self.components(kind, name) for kind, name in used}
+        return found | (self.later_revisions(settings) if stage is Stage.JOINT else {})
+
+    def later_revisions(self, settings: Settings) -> dict[str, int]:
+        """How stage 3 labels and makes batches; unsaid where it is as it always was."""
+        now, before = settings.joint, JointSettings()
+        found = {}
+        for choice, was in (
+            (now.pseudo_labels.method, before.pseudo_labels.method),
+            (now.sampler, before.sampler),
+        ):
+            number = self.components(choice.kind, choice.name)
+            if number > 1 or choice != was:
+                found[f"{choice.kind}/{choice.name}"] = number
+        return found
 
 
 def stage_settings(
@@ -208,7 +226,7 @@ def stage_settings(
     (`data.root`, `mesh.root`, `renderer`, weight files and checkpoints) and the world's sizes are
     left out: fingerprints stand for them.
     """
-    full = settings.model_dump(mode="json")
+    full = said(settings.model_dump(mode="json"))
     data, network = full["data"], full["network"]
     del full["gan"]["checkpoint"]
     read: dict[str, Any] = {
@@ -245,13 +263,13 @@ def _warmup_settings(warmup: WarmupSettings, *, tracklets: bool) -> dict[str, An
     """
     full = warmup.model_dump(mode="json")
     del full["checkpoint"]["path"]
-    method = warmup.method
-    sections = {name for name, value in full.items() if isinstance(value, dict)}
+    method = warmup.method.name
+    sections = {name for name, value in full.items() if isinstance(value, dict)} - {"method"}
     if method not in sections:
         return {name: value for name, value in full.items() if name not in sections}
     idle = () if tracklets else getattr(getattr(warmup, method), "tracklets_only", ())
     read = {name: value for name, value in full[method].items() if name not in idle}
-    return {"method": method, method: read}
+    return {"method": full["method"], method: read}
 
 
 def _evaluate_settings(evaluate: dict[str, Any]) -> dict[str, Any]:
@@ -263,7 +281,7 @@ def _evaluate_settings(evaluate: dict[str, Any]) -> dict[str, Any]:
 def _from_file(cell: Cell) -> bool:
     """Whether stage 1 is a file of the user's: what would lead up to it is then not trained."""
     early = cell.stop in (Stage.PRETRAIN, Stage.SOURCE)
-    return cell.settings.warmup.method == "checkpoint" and not early
+    return cell.settings.warmup.method.name == "checkpoint" and not early
 
 
 def _parents(stage: Stage, done: dict[Stage, str]) -> dict[str, str]:
@@ -302,7 +320,7 @@ def _label(stage: Stage, cell: Cell) -> str:
     what = {
         Stage.PRETRAIN: cell.settings.pretrain.kind,
         Stage.SOURCE: str(cell.source),
-        Stage.WARMUP: f"{cell.settings.warmup.method} {cell.task.name}",
+        Stage.WARMUP: f"{cell.settings.warmup.method.name} {cell.task.name}",
         Stage.GAN: cell.task.name,
     }.get(stage, f"{cell.row.key} {cell.task.name}")
     return f"{stage.value} {what} seed {cell.seed}"

@@ -25,7 +25,7 @@ def _files(stage: Stage, settings: Settings) -> dict[str, tuple[str, str]]:
         weights = settings.pretrain.weights
         if settings.pretrain.kind == "imagenet" and weights is not None:
             return {"weights": ("pretrain.weights", weights)}
-    if stage is Stage.WARMUP and settings.warmup.method == "checkpoint":
+    if stage is Stage.WARMUP and settings.warmup.method.name == "checkpoint":
         path = settings.warmup.checkpoint.path
         if path is None:
             raise UsageError(

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from gclbench.errors import UsageError
 from gclbench.kernels.dbscan import dbscan, rho_eps
 from gclbench.kernels.jaccard import jaccard_distances
+from gclbench.pseudolabels.base import Labelling, Unlabelled
+from gclbench.registry import register
 
 # DBSCAN needs eps < 1: at 1 everything is one cluster.
 _LARGEST_EPS = float(np.nextafter(np.float32(1), np.float32(0)))
@@ -48,3 +50,13 @@ def pseudo_labels(
     used = eps if eps_rule == "constant" else min(rho_eps(distances, rho), _LARGEST_EPS)
     labels = dbscan(distances, used, min_samples)
     return PseudoLabels(labels, used, int(labels.max()) + 1, int((labels < 0).sum()))
+
+
+@register("pseudolabels", "jaccard_dbscan", revision=1)
+def jaccard_dbscan(known: Unlabelled) -> Labelling:
+    """Jaccard + DBSCAN: k-reciprocal Jaccard distance of the memory's rows, then DBSCAN.
+
+    Told by the fields of `joint.pseudo_labels`; see `pseudo_labels`.
+    """
+    found = pseudo_labels(known.rows, **known.settings)
+    return Labelling(found.labels, {"eps": float(found.eps)})

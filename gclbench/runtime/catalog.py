@@ -8,7 +8,9 @@ import warnings
 from functools import cache
 from importlib.metadata import entry_points
 
-from gclbench.registry import REGISTRY, Registry
+from pydantic import BaseModel
+
+from gclbench.registry import REGISTRY, Chosen, Registry
 
 ROOMS = (
     "augmentations",
@@ -16,6 +18,7 @@ ROOMS = (
     "networks",
     "memory",
     "pseudolabels",
+    "samplers",
     "meshes",
     "datasets",
     "stages",
@@ -42,9 +45,20 @@ def load_catalog() -> Registry:
     return REGISTRY
 
 
+def at_hand(*choices: Chosen) -> None:
+    """Load all components where one is named that is not registered yet: a user's, perhaps."""
+    if any(choice.name not in REGISTRY.names(choice.kind) for choice in choices):
+        load_catalog()
+
+
 def revision(kind: str, name: str) -> int:
     """The revision of a component; raises UnknownNameError for a name nobody registered."""
     return load_catalog().lookup(kind, name).revision
+
+
+def parameters(kind: str, name: str) -> type[BaseModel] | None:
+    """The model of a component's parameters, None where it takes none. Raises UnknownNameError."""
+    return load_catalog().lookup(kind, name).parameters
 
 
 def space(augmentation: str) -> str:

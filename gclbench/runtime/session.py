@@ -19,7 +19,7 @@ from gclbench.executors.local import LocalExecutor
 from gclbench.plan import ArtifactStore, Cell, Node, Plan, build_cells, build_plan
 from gclbench.plan.outdated import made_before_fix
 from gclbench.reporting.damaged import Damaged
-from gclbench.runtime.catalog import load_catalog, revision, space
+from gclbench.runtime.catalog import load_catalog, parameters, revision, space
 from gclbench.runtime.evaluations import (
     EPOCHS,
     METRICS,
@@ -108,6 +108,7 @@ class Session:
             rows=self._known(study, "rows", [row.key for row in study.rows]),
             tasks=self._known(study, "tasks", [task.name for task in study.tasks]),
             searching=self.request.searching,
+            components=parameters,
         )
 
     def _check_components(self) -> None:
@@ -122,7 +123,7 @@ class Session:
                 continue
             roles = [role for role in (cell.task.target, cell.source) if role in VIDEO_ROLES]
             check_demands(
-                cell.settings.warmup.method,
+                cell.settings.warmup.method.name,
                 f"task '{cell.task.name}'",
                 sourced=cell.source is not None,
                 tracklets=[str(role) for role in roles],
@@ -337,4 +338,4 @@ def open_session(request: Request) -> Session:
     augmentations that do not go together or a task that its warm-up does not take,
     DataMissingError when `data.root` does not hold the datasets that the studies name.
     """
-    return Session(request, Content(request.content_dirs))
+    return Session(request, Content(request.content_dirs, components=parameters))

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from typing import Any, get_args, get_origin
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from gclbench.errors import OverrideError, suggestion
-from gclbench.schema.dotted import flatten, nest
+from gclbench.errors import OverrideError, UnknownNameError, suggestion
+from gclbench.plain_yaml import Place, dotted
+from gclbench.schema.choice import (
+    Choice,
+    Components,
+    choice_type,
+    parameter_problems,
+    settled,
+)
+from gclbench.schema.choice_words import read_choice, read_choices
+from gclbench.schema.dotted import flatten, nest, setting_types
 from gclbench.schema.settings import Settings
 from gclbench.schema.study import Profile, Recipe, Row, Study, Task
 
@@ -32,20 +40,6 @@ __all__ = [
 ]
 
 RUN_WORDS = ("rows", "seeds", "tasks")
-
-
-@cache
-def setting_types() -> dict[str, Any]:
-    """Return every setting's dotted key with its annotation, in the order of the schema."""
-    return dict(_leaves(Settings, ""))
-
-
-def _leaves(model: type[BaseModel], prefix: str) -> Iterable[tuple[str, Any]]:
-    for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _leaves(field.annotation, f"{prefix}{name}.")
-        else:
-            yield prefix + name, field.annotation
 
 
 def unknown_key(key: str) -> str | None:
@@ -72,22 +66,63 @@ def _nearest_setting(key: str, known: Sequence[str]) -> str:
     return suggestion(key, {other.split(".")[0] for other in known})
 
 
-def problems(flat: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return (key, what is wrong) for every unknown key and every wrong type or value."""
-    found = [(key, text) for key in flat if (text := unknown_key(key)) is not None]
+class Problem(NamedTuple):
+    """What is wrong with the value of `key`, and where inside of it: an item, a parameter."""
+
+    key: str
+    text: str
+    inside: Place = ()
+
+    def __str__(self) -> str:
+        if self.key not in setting_types():
+            return self.text
+        return f"{dotted((self.key, *self.inside))}: {self.text}"
+
+
+def problems(flat: Mapping[str, Any], components: Components | None = None) -> list[Problem]:
+    """Return every unknown key, and every wrong type or value.
+
+    With `components` also what is wrong with the parameters of components; names that nobody
+    registered are left to the plan.
+    """
+    found = [Problem(key, text) for key in flat if (text := unknown_key(key)) is not None]
     if found:
         return found
-    found = [(key, text) for key, value in flat.items() if (text := _odd_number(key, value))]
+    found = [Problem(key, text) for key, value in flat.items() if (text := _odd(key, value))]
     if found:
         return found
     try:
         Settings.model_validate(nest(flat))
     except ValidationError as error:
         return [_locate(dict(item), flat) for item in error.errors()]
-    return []
+    if components is None:
+        return []
+    return [
+        Problem(key, text, (*place, *inside))
+        for key in flat
+        for place, choice, model in _chosen(key, flat[key], components)
+        for inside, text in parameter_problems(choice, model)
+    ]
 
 
-def _odd_number(key: str, value: Any) -> str:
+def _chosen(
+    key: str, value: Any, components: Components
+) -> Iterator[tuple[Place, Choice, type[BaseModel] | None]]:
+    """Every registered component that a setting names: its place in it, and its model."""
+    kind = choice_type(setting_types()[key])
+    if kind is None or value is None:
+        return
+    many = isinstance(value, list | tuple)
+    for index, item in enumerate(value if many else [value]):
+        choice = kind.model_validate(item)
+        try:
+            model = components(kind.kind, choice.name)
+        except UnknownNameError:
+            continue
+        yield ((index,) if many else ()), choice, model
+
+
+def _odd(key: str, value: Any) -> str:
     for item in value if isinstance(value, list | tuple) else (value,):
         if isinstance(item, float) and not math.isfinite(item):
             return f"{item} is not allowed: the number must be finite"
@@ -96,7 +131,7 @@ def _odd_number(key: str, value: Any) -> str:
     return ""
 
 
-def _locate(item: Mapping[str, Any], flat: Mapping[str, Any]) -> tuple[str, str]:
+def _locate(item: Mapping[str, Any], flat: Mapping[str, Any]) -> Problem:
     location = ".".join(str(part) for part in item["loc"] if not isinstance(part, int))
     keys = [key for key in flat if location == key or location.startswith(key + ".")]
     # An error of a whole section is reported at the first key that was set in it.
@@ -104,7 +139,9 @@ def _locate(item: Mapping[str, Any], flat: Mapping[str, Any]) -> tuple[str, str]
     message = str(item["msg"]).removeprefix("Value error, ")
     value = item["input"]
     shown = f"{value!r}: " if isinstance(value, str | int | float) else ""
-    return (keys[0] if keys else location), f"{shown}{message[:1].lower()}{message[1:]}"
+    inside = tuple(part for part in item["loc"] if isinstance(part, int))[:1]
+    text = f"{shown}{message[:1].lower()}{message[1:]}"
+    return Problem(keys[0] if keys else location, text, inside)
 
 
 def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
@@ -128,10 +165,10 @@ def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
     return parsed
 
 
-def check_overrides(flat: Mapping[str, Any]) -> None:
+def check_overrides(flat: Mapping[str, Any], components: Components | None = None) -> None:
     """Raise OverrideError for the first key that is unknown or has a value that is not allowed."""
-    for key, text in problems(flat):
-        raise OverrideError(f"{key}: {text}" if key in setting_types() else text)
+    for problem in problems(flat, components):
+        raise OverrideError(str(problem))
 
 
 def _parse_value(key: str, text: str) -> Any:
@@ -143,11 +180,14 @@ def _parse_value(key: str, text: str) -> Any:
     if key in RUN_WORDS:
         return _items(text)
     annotation = setting_types().get(key)
+    if type(None) in get_args(annotation) and text.lower() in ("", "none", "null"):
+        return None
+    if choice_type(annotation) is not None:
+        many = get_origin(annotation) is tuple
+        return read_choices(key, text) if many else read_choice(key, text)
     if get_origin(annotation) is tuple:
         items = _items(text)
         return items if get_args(annotation)[0] is str else [_number(item) for item in items]
-    if type(None) in get_args(annotation) and text.lower() in ("", "none", "null"):
-        return None
     return text if _takes_text(annotation) else _number(text)
 
 
@@ -179,22 +219,38 @@ def resolve_settings(
     row: Row | None,
     overrides: Mapping[str, Any] | None = None,
     task: Task | None = None,
+    components: Components | None = None,
 ) -> Settings:
     """Merge the layers (later wins) into Settings.
+
+    With `components` the parameters of components are checked too, and brought into the form that
+    enters keys (`choice.settled`).
 
     Raises OverrideError when an override names a key that the study's rows vary, or when the
     merged values are not allowed.
     """
     chosen = flatten(overrides or {})
-    check_overrides(chosen)
+    check_overrides(chosen, components)
     if study is not None:
         _refuse_varied(chosen, study)
     merged: dict[str, Any] = {}
     for layer in (profile, recipe, study, task, row):
         merged.update(flatten(layer.set) if layer is not None else {})
     merged.update(chosen)
-    check_overrides(merged)
+    check_overrides(merged, components)
+    if components is not None:
+        merged = {key: _settled(key, value, components) for key, value in merged.items()}
     return Settings.model_validate(nest(merged))
+
+
+def _settled(key: str, value: Any, components: Components) -> Any:
+    found = list(_chosen(key, value, components))
+    if not isinstance(value, list | tuple):
+        return settled(found[0][1], found[0][2]) if found else value
+    items = list(value)
+    for place, choice, model in found:
+        items[int(place[0])] = settled(choice, model)
+    return items
 
 
 def _refuse_varied(chosen: Mapping[str, Any], study: Study) -> None:

@@ -11,6 +11,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from gclbench.schema.choice import (
+    AugmentationChoice,
+    LossChoice,
+    NetworkChoice,
+    PseudoLabelChoice,
+    SamplerChoice,
+)
 from gclbench.schema.evaluation import EvaluateSettings as EvaluateSettings
 from gclbench.schema.model import Model
 from gclbench.schema.numbers import Count, NonNegative, Share
@@ -81,8 +88,12 @@ class DataSettings(Model):
 
 
 class IdEncoderSettings(Model):
-    """E_id: a ResNet with last stride 1, a part head and an embedding head."""
+    """E_id: a ResNet with last stride 1, a part head and an embedding head.
 
+    `component`, here and below: the network that is built of these sizes.
+    """
+
+    component: NetworkChoice = NetworkChoice(name="id_encoder")
     depth: Literal["resnet18", "resnet50"] = "resnet50"
     width: PositiveInt = 64
     embedding_dim: PositiveInt = 512
@@ -92,6 +103,8 @@ class IdEncoderSettings(Model):
 class GeneratorSettings(Model):
     """E_str, the AdaIN MLPs and the decoder G (widths of the paper's size; D-07 [code])."""
 
+    component: NetworkChoice = NetworkChoice(name="generator")
+    structure: NetworkChoice = NetworkChoice(name="str_encoder")
     structure_width: PositiveInt = 16
     structure_blocks: PositiveInt = 4
     structure_dilations: tuple[PositiveInt, PositiveInt, PositiveInt] = (3, 6, 9)
@@ -104,6 +117,7 @@ class GeneratorSettings(Model):
 class DiscriminatorSettings(Model):
     """D: one PatchGAN per scale, each at half the size of the one before."""
 
+    component: NetworkChoice = NetworkChoice(name="discriminator")
     scales: PositiveInt = 3
     width: PositiveInt = 32
     blocks: PositiveInt = 4
@@ -172,7 +186,8 @@ class GanSettings(Model):
     lambda_adv: NonNegative = 1.0
     recon_feature_pair: Literal["paper", "code"] = "paper"  # D-03: x'_new or x'_ori
     mlp_slicing: Literal["code", "stripe"] = "code"  # D-05
-    view: str | None = None  # what gives s_new; None: as in stage 3, there without G: rotation
+    # What gives s_new; None: as in stage 3, there without G: rotation.
+    view: AugmentationChoice | None = None
     angles: Literal[7, 6] = 7  # D-08
     adversarial_mix: bool = True  # Eq. 6 has L_adv_mix in stage 2 too (D-22)
     mix_alpha: PositiveFloat = 0.6
@@ -180,8 +195,12 @@ class GanSettings(Model):
 
 
 class PseudoLabelSettings(Model):
-    """Jaccard + DBSCAN on the memory bank at the start of every stage-3 epoch."""
+    """Pseudo identities of the memory bank's rows at the start of every stage-3 epoch.
 
+    The other fields are those of the method `jaccard_dbscan`: Jaccard distance, then DBSCAN.
+    """
+
+    method: PseudoLabelChoice = PseudoLabelChoice(name="jaccard_dbscan")
     k1: PositiveInt = 30  # D-16
     k2: PositiveInt = 6
     eps_rule: Literal["constant", "rho"] = "constant"  # D-15
@@ -195,8 +214,10 @@ class JointSettings(Model):
 
     epochs: PositiveInt = 20
     batch_size: PositiveInt = 16
-    augmentations: tuple[str, ...] = ("rotation", "d_mixup")
-    losses: tuple[str, ...] = ("l_vi", "l_vi_prime", "l_vi_dprime", "l_proto", "l_mix")
+    augmentations: tuple[AugmentationChoice, ...] = AugmentationChoice.of("rotation", "d_mixup")
+    losses: tuple[LossChoice, ...] = LossChoice.of(
+        "l_vi", "l_vi_prime", "l_vi_dprime", "l_proto", "l_mix"
+    )
     lr: PositiveFloat = 3.5e-4
     momentum: Share = 0.9
     weight_decay: NonNegative = 5e-4
@@ -217,12 +238,13 @@ class JointSettings(Model):
     f_mixup_layer: Literal["embedding", "identity"] = "embedding"
     batch_norm_updates: Literal["all", "real"] = "all"
     pseudo_labels: PseudoLabelSettings = PseudoLabelSettings()
+    sampler: SamplerChoice = SamplerChoice(name="shuffled")
     evaluate_every: Count = 1
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> JointSettings:
         for field in ("augmentations", "losses"):
-            names = getattr(self, field)
+            names = [choice.name for choice in getattr(self, field)]
             if len(set(names)) != len(names):
                 raise ValueError(f"{field} names one component twice: {', '.join(names)}")
         return self

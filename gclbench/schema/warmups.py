@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from gclbench.schema.act import ActSettings
+from gclbench.schema.choice import WarmupChoice
 from gclbench.schema.memory_warmups import ClusterContrastSettings, EcnSettings, SpclSettings
 from gclbench.schema.model import Model
 from gclbench.schema.numbers import Count, NonNegative, Share
@@ -115,7 +116,7 @@ class WarmupSettings(Model):
     A field that is a section belongs to the method of its name, which reads nothing else.
     """
 
-    method: str = "jvtc"
+    method: WarmupChoice = WarmupChoice(name="jvtc")
     epochs: PositiveInt = 45
     batch_images: PositiveInt = 32
     copies: Annotated[int, Field(ge=2)] = 4
@@ -153,6 +154,6 @@ class WarmupSettings(Model):
 
     @model_validator(mode="after")
     def _file_is_asked_for(self) -> WarmupSettings:
-        if self.checkpoint.path is not None and self.method != "checkpoint":
+        if self.checkpoint.path is not None and self.method.name != "checkpoint":
             raise ValueError("a file is read by warmup.method=checkpoint only; set that too")
         return self

@@ -29,9 +29,9 @@ from gclbench.losses.triplet import batch_hard_losses, positive_pair_losses
 from gclbench.networks.id_encoder import IdEncoder, IdOutput
 from gclbench.pseudolabels.act import act_labels
 from gclbench.registry import register
+from gclbench.samplers.identities import IdentityGroups
 from gclbench.schema.act import ActSettings
 from gclbench.stages.context import StageContext
-from gclbench.stages.identity_batches import IdentityGroups
 from gclbench.stages.jvtc import jvtc_views
 from gclbench.stages.loop import descend
 

@@ -60,11 +60,13 @@ def terms_type(loss: str) -> type[Any]:
     Raises UnknownNameError; UsageError for a loss whose argument is none of these.
     """
     component = REGISTRY.lookup("losses", loss).component
-    hints = [hint for name, hint in get_type_hints(component).items() if name != "return"]
+    unread = ("return", "parameters")
+    hints = [hint for name, hint in get_type_hints(component).items() if name not in unread]
     if len(hints) != 1 or hints[0] not in (ViewTerms, PrototypeTerms, MixTerms):
         raise UsageError(
             f"the loss {loss} does not say what it reads.",
-            "Annotate its one argument as ViewTerms, PrototypeTerms or MixTerms.",
+            "Annotate its first argument as ViewTerms, PrototypeTerms or MixTerms; only "
+            "`parameters` may stand beside it.",
         )
     return hints[0]  # type: ignore[no-any-return]
 
@@ -73,12 +75,12 @@ def check_losses(settings: JointSettings, mixes: bool) -> None:
     """Raise UsageError for losses that `joint.augmentations` cannot feed, or for none at all."""
     if not settings.losses:
         raise UsageError("joint.losses is empty.", "Name at least one loss, for example l_vi.")
-    for name in settings.losses:
-        if terms_type(name) is MixTerms and not mixes:
+    for loss in settings.losses:
+        if terms_type(loss.name) is MixTerms and not mixes:
+            named = ", ".join(choice.name for choice in settings.augmentations)
             raise UsageError(
-                f"joint.losses has {name}, but joint.augmentations mixes nothing: "
-                f"{', '.join(settings.augmentations)}.",
-                f"Add mixup, f_mixup or d_mixup there, or take {name} out.",
+                f"joint.losses has {loss.name}, but joint.augmentations mixes nothing: {named}.",
+                f"Add mixup, f_mixup or d_mixup there, or take {loss.name} out.",
             )
 
 
@@ -90,7 +92,7 @@ def contrastive_losses(
     draws: Draws,
 ) -> dict[str, Tensor]:
     """Every loss that `settings.losses` names, unweighted; bank (N, D) gets no gradient."""
-    wanted = {name: terms_type(name) for name in settings.losses}
+    wanted = {loss: terms_type(loss.name) for loss in settings.losses}
     terms: dict[type[Any], Any] = {}
     if ViewTerms in wanted.values():
         terms[ViewTerms] = _view_terms(views, epoch, bank, settings, draws)
@@ -107,10 +109,7 @@ def contrastive_losses(
             form=settings.l_mix_form,
             unit=unit,
         )
-    return {
-        name: REGISTRY.lookup("losses", name).component(terms[kind])
-        for name, kind in wanted.items()
-    }
+    return {loss.name: REGISTRY.bound(loss)(terms[kind]) for loss, kind in wanted.items()}
 
 
 def _view_terms(

@@ -19,6 +19,7 @@ from gclbench.errors import UsageError
 from gclbench.evaluation.preprocess import to_network
 from gclbench.networks.checkpoints import load_generator_checkpoint
 from gclbench.registry import REGISTRY, register
+from gclbench.schema.choice import AugmentationChoice
 from gclbench.schema.settings import GanSettings
 from gclbench.stages.context import StageContext
 from gclbench.stages.frames import rows_of
@@ -117,15 +118,15 @@ class GanTraining:
 
 def _structure_view(settings: GanSettings) -> Any:
     """The augmentation that gives s_new. Raises UnknownNameError, UsageError for another kind."""
-    name = settings.view or "rotation"
-    component = REGISTRY.lookup("augmentations", name).component
+    choice = settings.view or AugmentationChoice(name="rotation")
+    component = REGISTRY.lookup("augmentations", choice.name).component
     if component.space != "structure":
         raise UsageError(
-            f"gan.view={name} gives no structure to generate from.",
+            f"gan.view={choice.name} gives no structure to generate from.",
             "Take rotation, mesh_switch or gray_switch.",
         )
     known = {field.name for field in fields(component)}
-    return component(**({"angles": settings.angles} if "angles" in known else {}))
+    return REGISTRY.bound(choice)(**({"angles": settings.angles} if "angles" in known else {}))
 
 
 @register("stages", "gan", revision=3)

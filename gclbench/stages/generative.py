@@ -23,8 +23,7 @@ from gclbench.losses.gan import (
     l1_to_target,
     r1_penalty,
 )
-from gclbench.networks.discriminator import Discriminator
-from gclbench.networks.generator import Generator
+from gclbench.networks.build import build_discriminator, build_generator
 from gclbench.networks.id_encoder import IdOutput
 from gclbench.stages.context import StageContext
 from gclbench.stages.frames import apply_to_frames
@@ -114,18 +113,9 @@ class GenerativeModule(nn.Module):
         super().__init__()
         settings = context.settings
         self.settings = settings.gan
-        self.generator = Generator(
-            settings.network.generator,
-            id_channels,
-            settings.network.id_encoder.parts,
-            slicing=settings.gan.mlp_slicing,
-            generator=context.torch_generator("generator"),
-        )
-        self.discriminator = Discriminator(
-            settings.network.discriminator,
-            padding=settings.network.generator.padding,
-            generator=context.torch_generator("discriminator"),
-        )
+        stream = context.torch_generator
+        self.generator = build_generator(settings, id_channels, stream("generator"))
+        self.discriminator = build_discriminator(settings, stream("discriminator"))
         self.to(context.device)
 
     def build_optimizers(self, lr: float) -> None:

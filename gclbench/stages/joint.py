@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -25,8 +24,9 @@ from gclbench.kernels.quality import label_quality
 from gclbench.losses.prototype import prototypes
 from gclbench.memory.bank import MemoryBank
 from gclbench.networks.id_encoder import IdOutput
-from gclbench.pseudolabels.jaccard_dbscan import pseudo_labels
+from gclbench.pseudolabels.base import Labelling, Unlabelled
 from gclbench.registry import REGISTRY, register
+from gclbench.samplers.base import Pool
 from gclbench.schema import Settings
 from gclbench.schema.settings import EvaluateSettings
 from gclbench.stages.context import StageContext
@@ -40,7 +40,7 @@ from gclbench.stages.contrast import (
 )
 from gclbench.stages.frames import apply_to_frames, frames_of, rows_of
 from gclbench.stages.generative import GenerativeModule, Guides, Mixing
-from gclbench.stages.loop import shuffled_batches, train
+from gclbench.stages.loop import train
 from gclbench.stages.pretrain import load_encoder
 from gclbench.stages.supervised import set_lr
 
@@ -56,16 +56,17 @@ def build_augmentations(settings: Settings) -> tuple[Any, Any | None]:
     """
     options = {"angles": settings.gan.angles, "alpha": settings.joint.mix_alpha}
     made: dict[str, Any] = {}
-    for name in settings.joint.augmentations:
-        component = REGISTRY.lookup("augmentations", name).component
+    named = ", ".join(choice.name for choice in settings.joint.augmentations)
+    for choice in settings.joint.augmentations:
+        component = REGISTRY.lookup("augmentations", choice.name).component
         if component.role in made:
             raise UsageError(
-                f"joint.augmentations names two {component.role} augmentations: "
-                f"{', '.join(settings.joint.augmentations)}.",
+                f"joint.augmentations names two {component.role} augmentations: {named}.",
                 "Keep one view (none, multi, rotation, ...) and at most one mix.",
             )
         known = {field.name for field in fields(component)}
-        made[component.role] = component(**{k: v for k, v in options.items() if k in known})
+        given = {name: value for name, value in options.items() if name in known}
+        made[component.role] = REGISTRY.bound(choice)(**given)
     if "view" not in made:
         raise UsageError(
             "joint.augmentations names no view augmentation.",
@@ -74,8 +75,8 @@ def build_augmentations(settings: Settings) -> tuple[Any, Any | None]:
     view, blend = made["view"], made.get("mix")
     if blend is not None and blend.space == "identity" and view.space != "structure":
         raise UsageError(
-            f"joint.augmentations pairs {' and '.join(settings.joint.augmentations)}: a mix of "
-            "identities is drawn by G, which needs structure.",
+            f"joint.augmentations pairs {named.replace(', ', ' and ')}: a mix of identities is "
+            "drawn by G, which needs structure.",
             "Take rotation, mesh_switch or gray_switch as the view, or another mix.",
         )
     check_losses(settings.joint, blend is not None)
@@ -131,13 +132,11 @@ class JointTraining:
         return module
 
     def begin_epoch(self, epoch: int) -> Sequence[Tensor]:
-        """Cluster the memory; only clustered images are visited, outliers are negatives (D-14)."""
-        found = pseudo_labels(
-            self.memory.rows.cpu().numpy(), **self.settings.pseudo_labels.model_dump()
-        )
+        """Label the memory; only labelled samples are visited, outliers are negatives (D-14)."""
+        found = self._label(epoch)
         labels = torch.from_numpy(found.labels).to(self.device)
         self.labels = EpochLabels(labels, prototypes(self.memory.rows, labels))
-        self.quality = self._label_quality(found.labels, float(found.eps))
+        self.quality = self._label_quality(found)
         factor = self.settings.lr_decay if epoch >= self.settings.lr_decay_epoch else 1.0
         set_lr(self.optimizer, factor)
         if self.generative is not None:
@@ -150,13 +149,29 @@ class JointTraining:
         self.mixes, self.turns = stream("mix", epoch), stream("view", epoch)
         self.frame_draws = stream("frames", epoch)
         self.draws = Draws(stream("positives", epoch), stream("negatives", epoch))
-        clustered = torch.from_numpy(np.flatnonzero(found.labels >= 0))
-        order = self.context.torch_generator("order", epoch)
-        return shuffled_batches(clustered, self.settings.batch_size, order)
+        pool = Pool(found.labels, self.target.train.cams, self.settings.batch_size)
+        batches: Sequence[Tensor] = REGISTRY.bound(self.settings.sampler)(
+            pool, stream("order", epoch)
+        )
+        return batches
 
-    def _label_quality(self, labels: np.ndarray, eps: float) -> dict[str, float]:
+    def _label(self, epoch: int) -> Labelling:
+        """Ask `joint.pseudo_labels.method` what the memory's rows are."""
+        settings = self.settings.pseudo_labels
+        known = Unlabelled(
+            rows=self.memory.rows.cpu().numpy(),
+            cams=self.target.train.cams,
+            frames=self.target.train.frames,
+            epoch=epoch,
+            rng=self.context.torch_generator("pseudo_labels", epoch),
+            settings=settings.model_dump(exclude={"method"}),
+        )
+        found: Labelling = REGISTRY.bound(settings.method)(known)
+        return found
+
+    def _label_quality(self, found: Labelling) -> dict[str, float]:
         """How well the labels that an epoch trains on agree with the true identities."""
-        return {**label_quality(self.target.train.pids, labels), "eps": eps}
+        return {**label_quality(self.target.train.pids, found.labels), **found.figures}
 
     def step(self, batch: Tensor) -> dict[str, Tensor | float]:
         rows = rows_of(self.target, batch, self.frames, self.frame_draws)

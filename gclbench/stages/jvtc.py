@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gclbench.augmentations.multi import Multi
+from gclbench.augmentations.multi import Multi, MultiParameters
 from gclbench.evaluation.preprocess import to_network
 from gclbench.losses.jvtc import global_loss, local_loss
 from gclbench.memory.bank import JvtcBank
@@ -32,7 +32,7 @@ from gclbench.stages.source_branch import Batch, SourceBranch, batches_beside
 from gclbench.stages.supervised import identity_loss, set_lr, sgd_with_new_layers
 
 # JVTC flips and erases, it neither pads nor crops.
-JVTC_AUGMENTATION = Multi(pad_px=0, max_area=0.2)
+JVTC_AUGMENTATION = Multi(MultiParameters(pad_px=0, max_area=0.2))
 
 
 def jvtc_views(images: Tensor, generator: torch.Generator) -> Tensor:

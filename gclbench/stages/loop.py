@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from gclbench.errors import CheckpointError, TrainingError
+from gclbench.samplers.shuffled import shuffled_batches as shuffled_batches
 from gclbench.stages.context import StageContext
 
 EPOCHS_FILE = "epochs.json"
@@ -120,17 +121,6 @@ def _refuse_non_finite(losses: dict[str, float], stage: str, epoch: int, step: i
             f"step {step + 1}.",
             f"Lower {stage}.lr, or look at the losses logged before it with: gclbench show run.",
         )
-
-
-def shuffled_batches(
-    items: Tensor, batch_size: int, generator: torch.Generator, *, drop_last: bool = True
-) -> list[Tensor]:
-    """Cut a random permutation of `items` (n,) into batches; the short last one is dropped."""
-    order = items[torch.randperm(len(items), generator=generator)]
-    batches = list(order.split(batch_size))
-    if drop_last and batches and len(batches[-1]) < batch_size:
-        batches.pop()
-    return batches
 
 
 def endless_batches(

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gclbench.augmentations.crop_rotate_jitter import CropRotateJitter
-from gclbench.augmentations.multi import Multi
+from gclbench.augmentations.multi import Multi, MultiParameters
 from gclbench.evaluation.preprocess import to_network
 from gclbench.losses.multi_label import multi_label_loss
 from gclbench.memory.mmcl import MmclMemory
@@ -36,7 +36,7 @@ from gclbench.stages.supervised import set_lr, sgd_with_new_layers
 REPORT_FILE = "mmcl.json"
 CROP = CropRotateJitter()
 # Flipping before or after turning gives the same pictures: both directions are as likely.
-FLIP_ERASE = Multi(pad_px=0, max_area=0.2, max_aspect=3.0)
+FLIP_ERASE = Multi(MultiParameters(pad_px=0, max_area=0.2, max_aspect=3.0))
 
 
 def mmcl_views(images: Tensor, generator: torch.Generator) -> Tensor:

@@ -28,6 +28,7 @@ from torch.nn import functional as F
 from gclbench.evaluation.features import extract_features
 from gclbench.losses.prototype import prototypes
 from gclbench.losses.triplet import soft_triplet_losses, softmax_triplet_losses
+from gclbench.networks.build import build_id_encoder
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.pseudolabels.kept_radius import kept_radius_labels
 from gclbench.registry import register
@@ -82,7 +83,7 @@ class MmtTraining:
     def _second(self, encoder: IdEncoder) -> IdEncoder:
         """The same trunk under a new head, its BatchNorm fitted to the training images."""
         generator = self.context.torch_generator("second")
-        drawn = IdEncoder(self.context.settings.network.id_encoder, generator=generator)
+        drawn = build_id_encoder(self.context.settings.network.id_encoder, generator)
         drawn.to(self.context.device)
         drawn.load_state_dict(
             {

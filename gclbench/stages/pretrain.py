@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from gclbench.errors import DataMissingError, UsageError
+from gclbench.networks.build import build_id_encoder
 from gclbench.networks.checkpoints import load_id_checkpoint
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.registry import register
@@ -18,12 +19,13 @@ from gclbench.stages.supervised import SupervisedTraining
 def new_encoder(context: StageContext) -> IdEncoder:
     """An E_id with weights drawn from the stage's own stream, on the stage's device."""
     generator = context.torch_generator("id_encoder")
-    return IdEncoder(context.settings.network.id_encoder, generator=generator).to(context.device)
+    encoder = build_id_encoder(context.settings.network.id_encoder, generator)
+    return encoder.to(context.device)
 
 
 def load_encoder(context: StageContext, parent: str) -> IdEncoder:
     """E_id as a parent stage left it."""
-    encoder = IdEncoder(context.settings.network.id_encoder)
+    encoder = build_id_encoder(context.settings.network.id_encoder)
     encoder.load_state_dict(context.load(parent, "encoder.pt"))
     return encoder.to(context.device)
 

@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gclbench.augmentations.multi import Multi
+from gclbench.augmentations.multi import Multi, MultiParameters
 from gclbench.evaluation.preprocess import to_network
 from gclbench.losses.scl import position_gradient, position_weights, selective_loss
 from gclbench.memory.bank import MemoryBank
@@ -41,7 +41,7 @@ from gclbench.stages.loop import shuffled_batches
 from gclbench.stages.supervised import set_lr, sgd_with_new_layers
 
 # The code flips; cropping and erasing are commented out there.
-SCL_AUGMENTATION = Multi(pad_px=0, erase_probability=0.0)
+SCL_AUGMENTATION = Multi(MultiParameters(pad_px=0, erase_probability=0.0))
 _MOMENTUM = 0.5  # of the memories that neighbours are searched in
 
 

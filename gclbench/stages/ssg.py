@@ -28,9 +28,9 @@ from gclbench.losses.triplet import positive_pair_losses
 from gclbench.networks.id_encoder import IdEncoder, IdOutput
 from gclbench.pseudolabels.kept_radius import kept_radius_labels
 from gclbench.registry import register
+from gclbench.samplers.identities import IdentityGroups
 from gclbench.schema.self_training_warmups import SsgSettings
 from gclbench.stages.context import StageContext
-from gclbench.stages.identity_batches import IdentityGroups
 from gclbench.stages.jvtc import jvtc_views
 from gclbench.stages.loop import descend
 

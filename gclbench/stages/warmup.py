@@ -18,16 +18,16 @@ def warmup(context: StageContext) -> dict[str, float]:
 
     Raises UsageError where the method demands another task; see `stages.demands`.
     """
-    name = context.settings.warmup.method
+    method = context.settings.warmup.method
     held = [each for each in context.datasets.values() if each.train.starts is not None]
     check_demands(
-        name,
+        method.name,
         "this task",
         sourced="source" in context.parents,
         tracklets=[each.label for each in held],
     )
     encoder = _start(context)
-    training = REGISTRY.lookup("warmups", name).component(context, encoder)
+    training = REGISTRY.bound(method)(context, encoder)
     train(training, context)
     torch.save(encoder.state_dict(), context.folder / "encoder.pt")
     return {}

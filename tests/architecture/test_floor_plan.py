@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "gclbench"
-FLOOR_0 = {"errors", "digest", "seeding", "registry"}
+FLOOR_0 = {"errors", "digest", "plain_yaml", "registry", "seeding"}
 COMPONENTS = {
-    "augmentations", "losses", "networks", "memory", "pseudolabels", "meshes", "datasets",
+    "augmentations", "losses", "networks", "memory", "pseudolabels", "samplers", "meshes",
+    "datasets",
 }  # fmt: skip
 
 # Room -> rooms it may import, beside itself and floor 0. CONTRIBUTING.md points here.
@@ -24,11 +25,12 @@ ALLOWED: dict[str, set[str]] = {
     "content": {"schema"},
     "tracking": {"schema"},
     "claims": {"schema", "stats"},
-    "augmentations": {"kernels"},
-    "losses": {"kernels"},
+    "augmentations": {"kernels", "schema"},
+    "losses": {"kernels", "schema"},
     "networks": {"kernels", "schema"},
     "memory": {"kernels"},
     "pseudolabels": {"kernels", "schema"},
+    "samplers": {"schema"},
     "meshes": {"kernels", "schema"},
     "datasets": {"kernels", "meshes", "schema"},
     "plan": {"schema"},
@@ -42,7 +44,8 @@ ALLOWED: dict[str, set[str]] = {
     },
     "search": {"schema", "plan", "executors", "tracking", "reporting", "runtime"},
     "testing": {
-        "schema", "kernels", "plan", "executors", "augmentations", "datasets", "stages", "runtime",
+        "schema", "kernels", "plan", "executors", "augmentations", "pseudolabels", "samplers",
+        "datasets", "stages", "runtime",
     },
     "retrieval": {"kernels"},
     "cli": {

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from pydantic import ValidationError
 
-from gclbench.augmentations.multi import Multi, MultiParams
-from gclbench.errors import ShapeError, UsageError
+from gclbench.augmentations.multi import Multi, MultiParameters, MultiParams
+from gclbench.errors import ShapeError
 
 IMAGES = torch.arange(2 * 3 * 6 * 4, dtype=torch.float64).view(2, 3, 6, 4)
 BLACK = torch.tensor([-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225], dtype=torch.float64)
@@ -67,7 +68,7 @@ def test_draws_have_the_stated_shares_and_ranges():
 
 
 def test_nothing_is_erased_or_flipped_at_probability_zero():
-    calm = Multi(flip_probability=0, erase_probability=0, pad_px=0)
+    calm = Multi(MultiParameters(flip_probability=0, erase_probability=0, pad_px=0))
     drawn = calm.sample(20, torch.Generator().manual_seed(2), 6, 4)
     assert not drawn.flip.any()
     assert not drawn.box.any()
@@ -76,9 +77,16 @@ def test_nothing_is_erased_or_flipped_at_probability_zero():
 def test_wrong_input_is_an_error():
     with pytest.raises(ShapeError, match="images"):
         Multi().apply(IMAGES[:, :1], params())
-    with pytest.raises(UsageError, match="flip_probability"):
-        Multi(flip_probability=1.5)
-    with pytest.raises(UsageError, match="area"):
-        Multi(min_area=0.5)
-    with pytest.raises(UsageError, match="pad_px"):
-        Multi(pad_px=-1)
+
+
+@pytest.mark.parametrize(
+    "limits, word",
+    [
+        ({"flip_probability": 1.5}, "flip_probability"),
+        ({"min_area": 0.5}, "min_area <= max_area"),
+        ({"pad_px": -1}, "pad_px"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused(limits, word):
+    with pytest.raises(ValidationError, match=word):
+        MultiParameters(**limits)

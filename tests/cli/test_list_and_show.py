@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from pydantic import Field
 
 from gclbench.registry import Registry
+from gclbench.schema import Model
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -137,6 +139,35 @@ def test_show_of_a_component_has_docstring_and_settings(cli: Cli, catalog: Regis
         "weight": "1.0",
     }
     assert cli("show", "augmentations", "mine")[1].startswith("My augmentation.")
+
+
+def test_show_of_a_component_prints_what_settings_may_tell_it(cli: Cli, catalog: Registry) -> None:
+    class Tuned(Model):
+        share: float = Field(default=0.5, ge=0, lt=1, description="how much of it")
+        order: Literal["up", "down"] = "up"
+        steps: int | None = Field(default=None, gt=0)
+        weight: float
+
+    @catalog.register("losses", "tuned", parameters=Tuned)
+    def tuned(terms: Any, *, parameters: Tuned) -> Any:
+        """Tuned."""
+
+    shown = as_json(cli, "show", "losses", "tuned")
+    assert shown["parameters"] == {
+        "share": {
+            "default": 0.5,
+            "type": "number",
+            "range": "at least 0, below 1",
+            "description": "how much of it",
+        },
+        "order": {"default": "up", "type": "one of up, down"},
+        "steps": {"default": None, "type": "integer or null", "range": "above 0"},
+        "weight": {"default": "required", "type": "number"},
+    }
+    assert shown["settings"] == {"terms": "required"}
+    assert as_json(cli, "show", "losses", "my_loss")["parameters"] == {}
+    out = cli("show", "losses", "tuned")[1]
+    assert "  share:\n    default: 0.5\n    type: number\n    range: at least 0, below 1\n" in out
 
 
 @pytest.mark.parametrize("kind", ["profiles", "reports", "published"])

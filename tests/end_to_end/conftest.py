@@ -6,8 +6,10 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,8 @@ from gclbench.cli.app import main
 from gclbench.tracking.store import RunStore
 from gclbench.tracking.tables import METRICS, RUNS
 
+ROOT = Path(__file__).resolve().parents[2]
+OWN_STUDY = ROOT / "examples" / "own_study"
 THREAD_VARIABLES = ("MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
 
 
@@ -92,6 +96,65 @@ class Cli:
             rows = list(connection.execute(query))
         store.close()
         return rows
+
+
+@dataclass(frozen=True)
+class Installed:
+    """The example as pip would leave it (source beside its metadata), and a results folder."""
+
+    site: Path
+    home: Path
+
+    def python(self, *words: str) -> subprocess.CompletedProcess[str]:
+        paths = [str(self.site), str(ROOT), os.environ.get("PYTHONPATH", "")]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        return subprocess.run(
+            [sys.executable, *words],
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd=self.site,
+            timeout=600,
+            check=False,
+        )
+
+    @property
+    def content(self) -> Path:
+        return OWN_STUDY / "content"
+
+    def cli(self, *words: str, content: Path | None = None) -> subprocess.CompletedProcess[str]:
+        start = "import sys; from gclbench.cli.app import main; sys.exit(main(sys.argv[1:]))"
+        return self.python("-c", start, *words, "--content", str(content or self.content))
+
+    def manifests(self) -> dict[str, dict[str, Any]]:
+        paths = (self.home / "artifacts").glob("*/*/manifest.json")
+        return {path.parent.name: json.loads(path.read_text()) for path in paths}
+
+
+def _install(folder: Path, *, packages: bool = True) -> Installed:
+    """Lay the example out under `folder` as a wheel would; nothing is fetched or built."""
+    if not packages:
+        return Installed(folder, folder / "results")
+    project = tomllib.loads((OWN_STUDY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    site = folder / "site"
+    shutil.copytree(
+        OWN_STUDY / "own_study", site / "own_study", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    info = site / f"own_study-{project['version']}.dist-info"
+    info.mkdir()
+    header = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    (info / "METADATA").write_text(header, encoding="utf-8")
+    lines = []
+    for group, points in project["entry-points"].items():
+        lines += [f"[{group}]", *(f"{name} = {module}" for name, module in points.items())]
+    (info / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return Installed(site, folder / "results")
+
+
+@pytest.fixture(scope="session")
+def install() -> Callable[..., Installed]:
+    """Put examples/own_study into a folder, with a results folder beside it."""
+    return _install
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import csv
-import json
-import os
 import shutil
-import subprocess
-import sys
-import tomllib
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +15,7 @@ from gclbench.testing.warmups import WarmupContract
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "own_study"
+Install = Callable[..., Any]
 RUN = (
     *("run", "ablation=own", "profile=smoke", "tasks=market1501"),
     "rows=patch_gray,patch_gray_cosine,memory_0.4_0.06,instance",
@@ -29,61 +25,14 @@ RUN = (
 )
 
 
-@dataclass(frozen=True)
-class Installed:
-    """The example as pip would leave it (source beside its metadata), and a results folder."""
-
-    site: Path
-    home: Path
-
-    def python(self, *words: str) -> subprocess.CompletedProcess[str]:
-        paths = [str(self.site), str(ROOT), os.environ.get("PYTHONPATH", "")]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-        return subprocess.run(
-            [sys.executable, *words],
-            capture_output=True,
-            text=True,
-            env=environment,
-            cwd=self.site,
-            timeout=300,
-            check=False,
-        )
-
-    def cli(self, *words: str) -> subprocess.CompletedProcess[str]:
-        start = "import sys; from gclbench.cli.app import main; sys.exit(main(sys.argv[1:]))"
-        return self.python("-c", start, *words, "--content", str(EXAMPLE / "content"))
-
-    def manifests(self) -> dict[str, dict[str, Any]]:
-        paths = (self.home / "artifacts").glob("*/*/manifest.json")
-        return {path.parent.name: json.loads(path.read_text()) for path in paths}
-
-
-def install(folder: Path) -> Installed:
-    """Lay the example out under `folder` as a wheel would; nothing is fetched or built."""
-    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    site = folder / "site"
-    shutil.copytree(
-        EXAMPLE / "own_study", site / "own_study", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    info = site / f"own_study-{project['version']}.dist-info"
-    info.mkdir()
-    header = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-    (info / "METADATA").write_text(header, encoding="utf-8")
-    lines = []
-    for group, points in project["entry-points"].items():
-        lines += [f"[{group}]", *(f"{name} = {module}" for name, module in points.items())]
-    (info / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return Installed(site, folder / "results")
-
-
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[Installed, Any]:
+def own(install: Install, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
     """The example after its first run, in worker processes as the profile says."""
     installed = install(tmp_path_factory.mktemp("own"))
     return installed, installed.cli(*RUN, f"home={installed.home}")
 
 
-def rows_of(installed: Installed) -> list[dict[str, str]]:
+def rows_of(installed: Any) -> list[dict[str, str]]:
     with (installed.home / "reports" / "own.csv").open(encoding="utf-8", newline="") as handle:
         return list(csv.DictReader(handle))
 
@@ -145,6 +94,7 @@ def test_the_examples_own_tests_pass(own: Any) -> None:
     assert answer.returncode == 0, answer.stdout
     for contract, joined, settings in (
         (AugmentationContract, "TestPatchGray", [""]),
+        (AugmentationContract, "TestStripeShuffle", ["[default]", "[seven]"]),
         (WarmupContract, "TestInstance", ["[unsupervised]", "[sourced]"]),
     ):
         held = [name for name in vars(contract) if name.startswith("test_")]
@@ -164,13 +114,16 @@ def test_the_components_are_listed_with_their_summaries(own: Any) -> None:
         assert line in " ".join(own[0].cli("list", kind).stdout.split())
 
 
-def test_without_the_package_its_names_are_unknown(tmp_path: Path) -> None:
-    answer = Installed(tmp_path, tmp_path / "results").cli("plan", "ablation=own", "profile=smoke")
+def test_without_the_package_its_names_are_unknown(install: Install, tmp_path: Path) -> None:
+    installed = install(tmp_path, packages=False)
+    answer = installed.cli("plan", "ablation=own", "profile=smoke")
     assert answer.returncode == 2
     assert "unknown augmentations 'patch_gray'" in answer.stderr
 
 
-def test_a_broken_package_is_named_and_the_rest_still_works(tmp_path: Path) -> None:
+def test_a_broken_package_is_named_and_the_rest_still_works(
+    install: Install, tmp_path: Path
+) -> None:
     installed = install(tmp_path)
     (installed.site / "own_study" / "view_cosine.py").write_text("import no_such_module\n")
     answer = installed.cli("plan", "ablation=own", "profile=smoke", "rows=patch_gray")

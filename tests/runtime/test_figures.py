@@ -26,6 +26,7 @@ from gclbench.runtime.figures.trained import Painter, Trained
 from gclbench.runtime.figures.views import MIX_LAMBDAS, views_grid, views_grids
 from gclbench.runtime.session import Session
 from gclbench.schema import Stage
+from gclbench.schema.choice import AugmentationChoice
 from gclbench.seeding import torch_generator
 
 PEOPLE, EACH = 5, 4
@@ -313,7 +314,7 @@ def test_how_g_is_guided_is_what_its_stage_was_trained_with(
     monkeypatch.setitem(REGISTRY._entries["augmentations"], "switch", entry)
     cell = next(cell for cell in opened.cells if cell.row.key == "rotation_dmixup")
     settings = cell.settings
-    gan = settings.gan.model_copy(update={"view": "switch"})
+    gan = settings.gan.model_copy(update={"view": AugmentationChoice(name="switch")})
     mixed = settings.model_copy(update={"gan": gan})
     assert loading.view_of(mixed, Stage.GAN) is Switch
     assert not structure.turns(Switch)

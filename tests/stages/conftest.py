@@ -257,7 +257,7 @@ class Bench:
         datasets = {"target": self.dataset} | ({"source": self.dataset} if source else {})
         context = {"datasets": datasets, "parents": self.parents(parent)} | context
         made = self.context("warmup", settings, **context)
-        method = REGISTRY.lookup("warmups", made.settings.warmup.method).component
+        method = REGISTRY.bound(made.settings.warmup.method)
         return method(made, load_encoder(made, parent))
 
     def warmed(self, settings: Settings | None = None, **context: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -15,28 +16,35 @@ from gclbench.evaluation.preprocess import to_network
 from gclbench.memory.bank import MemoryBank
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.registry import register
+from gclbench.schema import Model
 from gclbench.stages.context import StageContext
 from gclbench.stages.loop import shuffled_batches
 from gclbench.stages.supervised import sgd_with_new_layers
 
-OLD_ROW = 0.5
+
+class InstanceParameters(Model):
+    """What settings may say: `warmup.method: {name: instance, old_row: 0.8}`."""
+
+    old_row: float = Field(default=0.5, ge=0, lt=1, description="what a row keeps at an update")
 
 
-@register("warmups", "instance", revision=1)
+@register("warmups", "instance", revision=1, parameters=InstanceParameters)
 class InstanceTraining:
     """Instance discrimination: softmax of cosines with one memory row for each image.
 
     Source    Wu et al., "Unsupervised Feature Learning via Non-Parametric Instance
               Discrimination", CVPR 2018. Differs: the softmax is over all rows, not estimated; a
-              row is half of what it was and half of the newest feature.
+              row keeps `old_row` of what it was and takes the rest from the newest feature.
     Settings  warmup.epochs, batch_images, lr, new_layer_lr_factor, weight_decay and
               global_temperature; the labelled source is not read.
     """
 
     takes_tracklets = False
 
-    def __init__(self, context: StageContext, encoder: IdEncoder) -> None:
-        self.context, self.encoder = context, encoder
+    def __init__(
+        self, context: StageContext, encoder: IdEncoder, *, parameters: InstanceParameters
+    ) -> None:
+        self.context, self.encoder, self.parameters = context, encoder, parameters
         self.settings = context.settings.warmup
         self.epochs = self.settings.epochs
         target = context.datasets["target"]
@@ -71,7 +79,7 @@ class InstanceTraining:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
-        self.memory.update(batch, features.detach(), OLD_ROW)
+        self.memory.update(batch, features.detach(), self.parameters.old_row)
         return {"loss": loss}
 
     def end_epoch(self, epoch: int) -> dict[str, float]:

@@ -26,6 +26,23 @@ def test_a_temperature_that_levels_all_rows_gives_the_entropy_of_chance() -> Non
     assert losses == pytest.approx([math.log(images)] * 3, abs=1e-4)
 
 
+class TestSlowInstance(WarmupContract):
+    """The contract holds whatever a parameter says."""
+
+    @pytest.fixture
+    def case(self) -> WarmupCase:
+        return WarmupCase(tiny_settings({"warmup.method": {"name": "instance", "old_row": 0.9}}))
+
+
+def test_a_slower_memory_leads_somewhere_else() -> None:
+    slow = tiny_settings({"warmup.method": {"name": "instance", "old_row": 0.9}})
+    losses = [
+        [epoch["loss"] for epoch in whole(WarmupCase(settings)).epochs]
+        for settings in (SETTINGS, slow)
+    ]
+    assert losses[0][-1] != losses[1][-1]
+
+
 def test_it_learns_to_tell_images_apart() -> None:
     losses = [epoch["loss"] for epoch in whole(WarmupCase(SETTINGS)).epochs]
     assert losses[-1] < losses[0]

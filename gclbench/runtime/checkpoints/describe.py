@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from gclbench.errors import CheckpointError, ShapeError, UsageError
+from gclbench.networks.build import build_discriminator, build_generator, build_id_encoder
 from gclbench.networks.checkpoints import (
     Contents,
     is_torchscript,
@@ -22,6 +23,7 @@ from gclbench.networks.discriminator import Discriminator
 from gclbench.networks.generator import Generator
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.networks.layouts import DISCRIMINATOR, GENERATOR, sizes_of
+from gclbench.runtime.catalog import at_hand
 from gclbench.runtime.checkpoints.sidecar import read_sidecar
 from gclbench.runtime.checkpoints.sizes import Sizes
 from gclbench.schema import Settings
@@ -134,18 +136,15 @@ def _part(name: str, lines: list[TensorLine]) -> Part:
 
 def _network(contents: Contents, settings: Settings, device: str) -> nn.Module:
     network = settings.network
+    at_hand(*(part.component for part in (network.id_encoder, network.generator)))
+    at_hand(network.generator.structure, network.discriminator.component)
     with torch.device(device):
         if contents.layout == DISCRIMINATOR:
-            return Discriminator(network.discriminator, padding=network.generator.padding)
-        encoder = IdEncoder(network.id_encoder)
+            return build_discriminator(settings)
+        encoder = build_id_encoder(settings.network.id_encoder)
         if contents.layout != GENERATOR:
             return encoder
-        return Generator(
-            network.generator,
-            encoder.channels,
-            network.id_encoder.parts,
-            slicing=settings.gan.mlp_slicing,
-        )
+        return build_generator(settings, encoder.channels)
 
 
 def _outcome(path: Path, contents: Contents, settings: Settings) -> tuple[bool, str]:

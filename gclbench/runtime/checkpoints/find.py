@@ -10,9 +10,11 @@ import torch
 
 from gclbench.digest import file_digest
 from gclbench.errors import CheckpointError, DataMissingError, UnknownNameError, UsageError
+from gclbench.networks.build import build_id_encoder
 from gclbench.networks.checkpoints import UNREADABLE
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.plan import ArtifactStore
+from gclbench.runtime.catalog import at_hand
 from gclbench.schema import NodeRecord, Settings, Stage
 
 ENCODER = "encoder.pt"
@@ -39,7 +41,9 @@ class TrainedNode:
         again = f"Delete the folder {self.folder} and train it again."
         if not path.is_file() or file_digest(path) != self.record.files.get(ENCODER):
             raise CheckpointError(f"{path} is missing or damaged.", again)
-        encoder = IdEncoder(self.settings.network.id_encoder)
+        sizes = self.settings.network.id_encoder
+        at_hand(sizes.component)
+        encoder = build_id_encoder(sizes)
         try:
             encoder.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         except UNREADABLE as error:

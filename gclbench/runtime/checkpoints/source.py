@@ -13,8 +13,10 @@ from torch import Tensor
 from gclbench.datasets.base import Bytes
 from gclbench.errors import CheckpointError, DataMissingError, TrainingError, UsageError
 from gclbench.evaluation.features import extract_features
+from gclbench.networks.build import build_id_encoder
 from gclbench.networks.checkpoints import is_torchscript, load_id_checkpoint, read_checkpoint
 from gclbench.networks.id_encoder import IdEncoder
+from gclbench.runtime.catalog import at_hand
 from gclbench.runtime.checkpoints.find import find_node, names_a_node
 from gclbench.runtime.checkpoints.sidecar import read_sidecar
 from gclbench.runtime.checkpoints.sizes import Sizes
@@ -75,7 +77,8 @@ def _load(path: Path, network: IdEncoderSettings) -> tuple[IdEncoder, str]:
             f"{path} holds no embedding head ({layout.title}).",
             "Name a file with one; gclbench checkpoint show FILE says what it holds.",
         )
-    encoder = IdEncoder(network)
+    at_hand(network.component)
+    encoder = build_id_encoder(network)
     return encoder, str(load_id_checkpoint(encoder, path, head="file"))
 
 

@@ -16,6 +16,7 @@ from gclbench.datasets.base import Bytes, Dataset, ImageTable
 from gclbench.datasets.tracklets import by_image
 from gclbench.errors import CheckpointError, DataMissingError, UnknownNameError, UsageError
 from gclbench.evaluation.preprocess import from_network, structure_to_network, to_network
+from gclbench.networks.build import build_generator, build_id_encoder
 from gclbench.networks.generator import Generator
 from gclbench.networks.id_encoder import IdEncoder, IdOutput
 from gclbench.plan import Cell, Node
@@ -24,6 +25,7 @@ from gclbench.reporting.origin import data_heading
 from gclbench.runtime.session import Session
 from gclbench.runtime.worker import choose_device, load_datasets
 from gclbench.schema import Settings, Stage
+from gclbench.schema.choice_words import write_choice
 
 STEP_DEG = 45
 
@@ -157,10 +159,10 @@ def find_node(session: Session, cell: Cell, stage: Stage) -> Node:
 
 def view_of(settings: Settings, stage: Stage) -> Any:
     """The class of the view augmentation that a stage's G was trained with, or None."""
-    names: tuple[str, ...] = settings.joint.augmentations
+    choices = settings.joint.augmentations
     if stage is Stage.GAN and settings.gan.view is not None:
-        names = (settings.gan.view,)
-    components = [REGISTRY.lookup("augmentations", name).component for name in names]
+        choices = (settings.gan.view,)
+    components = [REGISTRY.lookup("augmentations", choice.name).component for choice in choices]
     return next((each for each in components if each.role == "view"), None)
 
 
@@ -168,13 +170,8 @@ def load_painter(
     settings: Settings, folder: Path, guide: str, device: str | torch.device = "cpu"
 ) -> Painter:
     """Read encoder.pt and generator.pt of a node's folder. Raises CheckpointError."""
-    encoder = IdEncoder(settings.network.id_encoder)
-    generator = Generator(
-        settings.network.generator,
-        encoder.channels,
-        settings.network.id_encoder.parts,
-        slicing=settings.gan.mlp_slicing,
-    )
+    encoder = build_id_encoder(settings.network.id_encoder)
+    generator = build_generator(settings, encoder.channels)
     encoder.load_state_dict(_weights(folder / "encoder.pt"))
     generator.load_state_dict(_weights(folder / "generator.pt"))
     return Painter(encoder.eval().to(device), generator.eval().to(device), guide, device)
@@ -203,13 +200,11 @@ def settings_words(session: Session) -> str:
     """
     request = session.request
     words = [] if request.profile == "laptop" else [f"profile={request.profile}"]
-    words += [f"{key}={_plain(value)}" for key, value in sorted(request.overrides.items())]
+    words += [_word(key, value) for key, value in sorted(request.overrides.items())]
     return "".join(f" {word}" for word in words)
 
 
-def _plain(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return f"[{','.join(map(_plain, value))}]"
-    return str(value)
+def _word(key: str, value: Any) -> str:
+    """One word as a shell takes it."""
+    word = f"{key}={write_choice(value)}"
+    return f"'{word}'" if set(word) & set(" {}[]*?") else word

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from gclbench.stages.identity_batches import IdentityGroups
+from gclbench.samplers.identities import IdentityGroups
 
 LABELS = torch.tensor([4, 0, 4, 2, 0, 4, 4, 2, 7, 4, 0])
 ROWS = 100 + torch.arange(len(LABELS))

@@ -7,7 +7,13 @@ its images, drawn without replacement where it has as many, else with.
 from __future__ import annotations
 
 import torch
+from pydantic import Field
 from torch import Tensor
+
+from gclbench.errors import UsageError
+from gclbench.registry import register
+from gclbench.samplers.base import Pool
+from gclbench.schema.model import Model
 
 
 class IdentityGroups:
@@ -37,3 +43,27 @@ def _draw(members: Tensor, images: int, generator: torch.Generator) -> Tensor:
     if len(members) >= images:
         return members[torch.randperm(len(members), generator=generator)[:images]]
     return members[torch.randint(len(members), (images,), generator=generator)]
+
+
+class IdentitiesParameters(Model):
+    images: int = Field(default=4, ge=2, description="images of one pseudo identity in a batch")
+
+
+@register("samplers", "identities", revision=1, parameters=IdentitiesParameters)
+def identities(
+    pool: Pool, rng: torch.Generator, *, parameters: IdentitiesParameters
+) -> list[Tensor]:
+    """Identities: batches of P pseudo identities with K images each; P is batch size / K.
+
+    A pass visits every identity once, whatever its size. Raises UsageError where not even one
+    identity fits into a batch.
+    """
+    people = pool.batch_size // parameters.images
+    if not people:
+        raise UsageError(
+            f"a batch of {pool.batch_size} holds no {parameters.images} images of an identity.",
+            "Raise joint.batch_size, or lower the parameter images of the sampler.",
+        )
+    rows = torch.from_numpy(pool.rows)
+    groups = IdentityGroups(rows, torch.from_numpy(pool.labels)[rows])
+    return groups.epoch(people, parameters.images, rng)

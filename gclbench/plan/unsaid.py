@@ -1,0 +1,30 @@
+"""Choices that came after runs were kept: left out of keys where they are what there was before.
+
+Every run that was finished without such a choice keeps its key. Their components enter by revision
+where they are not the default, or once that is above the first (`graph.later_revisions`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from gclbench.schema import Settings
+from gclbench.schema.choice import choice_type
+from gclbench.schema.dotted import flatten, nest, setting_types
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    """Dotted key -> default, of every choice that is not said where it is the default."""
+    plain = flatten(Settings().model_dump(mode="json"))
+    kinds = {key: choice_type(annotation) for key, annotation in setting_types().items()}
+    return {key: plain[key] for key, kind in kinds.items() if kind is not None and kind.unsaid}
+
+
+def said(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings as plain data, but for such choices at their defaults."""
+    unsaid = _defaults()
+    flat = flatten(settings)
+    return nest({key: v for key, v in flat.items() if key not in unsaid or v != unsaid[key]})

@@ -171,6 +171,7 @@ def _damaged_row(trial: FrozenTrial, search: Search) -> TrialRow:
         number=trial.number,
         state=STATE_DAMAGED,
         params={name: trial.params[name] for name in search.space if name in trial.params},
+        retry_of=trial.user_attrs.get("retry_of"),
         node=trial.user_attrs.get("node", ""),
         error="damaged: its stored scores cannot be",
     )

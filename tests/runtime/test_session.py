@@ -162,7 +162,7 @@ def test_a_score_knows_the_records_of_its_stages_that_can_be_read(
 ) -> None:
     nodes = [small.plan.node(key) for key in small.plan.chain(small.cells[0])]
     for node in nodes[1:]:
-        commit(small, node, SCORES)
+        commit(small, node, SCORES, ap=[0.4])
     (small.artifacts.path(nodes[1]) / "manifest.json").write_text("{")
     (by_seed,) = small.scores(small.studies[0]).values()
     assert [record.key for record in by_seed[0].records] == [node.key for node in nodes[2:]]

@@ -151,7 +151,7 @@ def test_no_importance_says_why(scores: list[float], asked: Search, reason: str)
 @pytest.mark.parametrize(
     "spoilt",
     [
-        trial(0, {EPS: 0.4}, [112.3]),
+        trial(0, {EPS: 0.4}, [112.3], retry_of=7),
         trial(0, {EPS: 0.4}, [50.0], test_mAP=108.0),
         trial(0, {EPS: 0.4}, [50.0], test_mAP=40.0, test_R1=101.0),
         trial(0, {EPS: 0.4}, [50.0], clusters=7.5),
@@ -165,6 +165,7 @@ def test_a_trial_whose_scores_cannot_be_takes_no_part(spoilt: FrozenTrial) -> No
     assert (row.state, row.complete, row.params) == ("DAMAGED", False, {EPS: 0.4})
     assert (row.values, row.reported) == ({}, {})
     assert (row.test_mAP, row.test_R1, row.clusters) == (None, None, None)
+    assert row.retry_of == spoilt.user_attrs.get("retry_of")
     assert [each.number for each in found.best] == [1]
     assert [each.value for each in found.sensitivity] == [0.6]
     assert (found.counts["damaged"], found.counts["complete"]) == (1, 1)

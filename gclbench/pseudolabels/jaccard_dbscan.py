@@ -38,7 +38,8 @@ def pseudo_labels(
     rho: float = 0.002,
     min_samples: int = 4,
 ) -> PseudoLabels:
-    """Cluster unit bank rows (N, D); keywords are the fields of `schema.PseudoLabelSettings`.
+    """Cluster unit bank rows (N, D); keywords are the fields of `schema.PseudoLabelSettings`
+    but for `method`.
 
     Source    gcl.md 5: neighbourhoods in FAISS style (D-16); eps constant, or by the rho rule
               (D-15). Outliers keep -1: not trained on, negatives for everyone (D-14).

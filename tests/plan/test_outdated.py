@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gclbench.plan.outdated import LAST_BEFORE_FIX, made_before_fix
+from gclbench.runtime.catalog import revision
 
 LAST = {"stages/warmup": 1, "stages/joint": 3}
 
@@ -87,3 +88,9 @@ def test_hundreds_of_manifests_are_read_in_a_moment(tmp_path: Path, manifest: An
     found = made_before_fix(tmp_path, LAST)
     assert len(found) == 480
     assert time.perf_counter() - start < 2.0
+
+
+def test_every_stage_has_risen_above_its_last_revision_before_the_fix() -> None:
+    for name, last in LAST_BEFORE_FIX.items():
+        kind, _, stage = name.partition("/")
+        assert revision(kind, stage) > last

@@ -113,7 +113,8 @@ def check_jaccard(rows: SparseRows, distances: SparseDistances) -> None:
         raise ImpossibleResultError("a Jaccard distance is stored on or below the diagonal")
     weights = np.zeros(n)
     for i in _drawn(n - 1, _PAIR_ROWS, distances.indices):
-        columns, stored = (part[indptr[i] : indptr[i + 1]] for part in (distances.indices, values))
+        columns = distances.indices[indptr[i] : indptr[i + 1]]
+        stored = values[indptr[i] : indptr[i + 1]]
         own = slice(rows.indptr[i], rows.indptr[i + 1])
         weights[rows.indices[own]] = rows.values[own]
         for j in _partners(int(i), n, columns):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -200,11 +201,8 @@ def settings_words(session: Session) -> str:
     """
     request = session.request
     words = [] if request.profile == "laptop" else [f"profile={request.profile}"]
-    words += [_word(key, value) for key, value in sorted(request.overrides.items())]
+    words += [
+        shlex.quote(f"{key}={write_choice(value)}")
+        for key, value in sorted(request.overrides.items())
+    ]
     return "".join(f" {word}" for word in words)
-
-
-def _word(key: str, value: Any) -> str:
-    """One word as a shell takes it."""
-    word = f"{key}={write_choice(value)}"
-    return f"'{word}'" if set(word) & set(" {}[]*?") else word

@@ -102,7 +102,7 @@ def _parameter(field: dict[str, Any]) -> dict[str, Any]:
     """Default, type, range and description, as far as it has them."""
     kinds = [kind for kind in field.get("anyOf", [field]) if kind.get("type") != "null"]
     first = kinds[0] if kinds else field
-    limits = [f"{word} {first[key]}" for key, word in _LIMITS.items() if key in first]
+    limits = [f"{word} {first[key]:g}" for key, word in _LIMITS.items() if key in first]
     facts = {
         "default": field.get("default", "required"),
         "type": " or ".join(_kind(kind) for kind in field.get("anyOf", [field])),

@@ -57,16 +57,13 @@ def reading_engine(url: str) -> Engine:
     file that does not change (see `read_steadily`); this also works in a folder that may not be
     written to. Other databases: `open_engine`.
     """
-    path = sqlite_file(url)
+    path, name = sqlite_file(url), f"reading {url}"
     if path is None:
         return open_engine(url)
-
-    def connect() -> sqlite3.Connection:
-        log = "" if _has_log(path) else "&immutable=1"
-        place = f"file:{quote(str(path.absolute()))}?mode=ro{log}"
-        return sqlite3.connect(place, uri=True, timeout=BUSY_TIMEOUT_S)
-
-    return create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    with _LOCK:
+        if name not in _ENGINES:
+            _ENGINES[name] = _sqlite_reader(path)
+        return _ENGINES[name]
 
 
 def read_steadily(url: str, read: Callable[[], _T]) -> _T:
@@ -203,12 +200,28 @@ def _sqlite_engine(url: URL) -> Engine:
     return queue_writers(create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}))
 
 
+def _sqlite_reader(path: Path) -> Engine:
+    def connect() -> sqlite3.Connection:
+        log = "" if _has_log(path) else "&immutable=1"
+        place = f"file:{quote(str(path.absolute()))}?mode=ro{log}"
+        return sqlite3.connect(place, uri=True, timeout=BUSY_TIMEOUT_S)
+
+    return create_engine("sqlite://", creator=connect, poolclass=NullPool)
+
+
 def _has_log(path: Path) -> bool:
     """Whether a writer has the database open, or died: what it wrote is in a file beside it."""
-    log, index, journal = (
-        path.with_name(f"{path.name}-{end}") for end in ("wal", "shm", "journal")
-    )
-    return index.exists() or journal.exists() or (log.exists() and log.stat().st_size > 0)
+    ends = ("wal", "shm", "journal")
+    log, index, journal = (_size(path.with_name(f"{path.name}-{end}")) for end in ends)
+    return index is not None or journal is not None or bool(log)
+
+
+def _size(path: Path) -> int | None:
+    """A file's size; None for one that is not there, or has just gone."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def _state(path: Path | None) -> object:

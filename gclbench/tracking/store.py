@@ -27,7 +27,7 @@ from gclbench.tracking.engines import (
     take_turns,
 )
 from gclbench.tracking.tables import ARTIFACTS, METRICS, REQUESTS, RUNS
-from gclbench.tracking.versions import NEWEST, upgrade, version_of
+from gclbench.tracking.versions import NEWEST, load_scripts, upgrade, version_of
 
 _T = TypeVar("_T")
 _DAMAGED = ("file is not a database", "malformed", "file is encrypted")
@@ -66,7 +66,6 @@ class RunStore:
     def __init__(self, url: str) -> None:
         self.url = url
         open_engine(url)  # a URL that is none is an error here
-        self._reading = reading_engine(url)
         self.version = self._look()
 
     def close(self) -> None:
@@ -85,9 +84,10 @@ class RunStore:
         if self.version == NEWEST:
             return
         make_folder(self.url)
+        scripts = load_scripts()
         with self._errors(), open_engine(self.url).begin() as connection:
             take_turns(connection, "tables")
-            upgrade(connection, shown(self.url))
+            upgrade(connection, scripts, shown(self.url))
         self.version = NEWEST
 
     def rows(self, question: Select[Any]) -> list[Any]:
@@ -103,7 +103,7 @@ class RunStore:
 
     def _read(self, ask: Callable[[Connection], _T]) -> _T | None:
         def once() -> _T | None:
-            with self._reading.connect() as connection:
+            with reading_engine(self.url).connect() as connection:
                 return ask(connection)
 
         if _absent(self.url):

@@ -9,12 +9,16 @@ date. Optuna keeps trials in the same database, and its own version in `alembic_
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, column, inspect, select, table
 from sqlalchemy.engine import Inspector
 
 from gclbench.errors import DataMissingError
 from gclbench.tracking.tables import METADATA, columns_at
+
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
 
 VERSION_TABLE = "gclbench_version"
 NEWEST = 2
@@ -44,19 +48,28 @@ def version_of(connection: Connection, name: str) -> int:
     return 1
 
 
-def upgrade(connection: Connection, name: str) -> None:
+def load_scripts() -> ScriptDirectory:
+    """Return the migrations; for before a transaction, in which everybody else waits."""
+    import alembic.operations
+    import alembic.runtime.migration  # noqa: F401  loaded here, used by `upgrade`
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    scripts.get_heads()  # reads the files
+    return scripts
+
+
+def upgrade(connection: Connection, scripts: ScriptDirectory, name: str) -> None:
     """Make the tables, or bring them to the newest version, in the connection's transaction.
 
     Others who may do the same wait their turn outside. Raises what `version_of` raises.
     """
+    from alembic.operations import Operations
+    from alembic.runtime.migration import MigrationContext
+
     found = version_of(connection, name)
     if found == NEWEST:
         return
-    from alembic.operations import Operations
-    from alembic.runtime.migration import MigrationContext
-    from alembic.script import ScriptDirectory
-
-    scripts = ScriptDirectory(str(MIGRATIONS))
     context = MigrationContext.configure(
         connection,
         opts={

@@ -71,11 +71,11 @@ def test_a_file_that_was_made_anew_after_a_close_is_not_written_through_the_old_
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_a_forked_child_makes_an_engine_of_its_own(url: str) -> None:
     open_often(url, 1)
-    ours = open_engine(url)
+    store, ours = RunStore(url), open_engine(url)
     child = os.fork()
     if child == 0:
         fresh = open_engine(url) is not ours
-        written = RunStore(url).seeds_of("s", "p", {}) == [0]
+        written = store.seeds_of("s", "p", {}) == [0]
         os._exit(0 if fresh and written else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert open_engine(url) is ours

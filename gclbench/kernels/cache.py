@@ -99,7 +99,8 @@ class KernelCache:
     """What numba asks of a function's cache: load and save its compiled code by argument types.
 
     A file that is missing, cut short or of other types counts as absent. Nothing here fails a run:
-    where the folder cannot be used, kernels are compiled by each process (see `trouble`).
+    where the folder cannot be used, kernels are compiled by each process (see `trouble`). So is a
+    function that closes over variables: their values are part of the code, not of its name.
     """
 
     def __init__(self, function: Any) -> None:
@@ -115,7 +116,7 @@ class KernelCache:
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         target_context.refresh()
         folder = kernel_folder()
-        if _refused(folder):
+        if self._function.__closure__ or _refused(folder):
             return None
         try:
             whole = (folder / self._name(sig)).read_bytes()
@@ -132,7 +133,9 @@ class KernelCache:
 
     def save_overload(self, sig: Any, result: Any) -> None:
         folder = kernel_folder()
-        if _refused(folder) or result.lifted or result.library.has_dynamic_globals:
+        if self._function.__closure__ or _refused(folder):
+            return
+        if result.lifted or result.library.has_dynamic_globals:
             return
         content = serialize.dumps(result._reduce())
         with suppress(OSError):  # a full disk, say: the kernel is there for this process

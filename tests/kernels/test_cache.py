@@ -62,6 +62,21 @@ def test_another_body_is_another_kernel(file: Path) -> None:
     assert run(file) == "42 True"
 
 
+def test_what_a_function_closes_over_is_never_another_calls(file: Path) -> None:
+    file.write_text(
+        "from gclbench.kernels.jit import jit\n"
+        "def times(factor):\n"
+        "    def kernel(value):\n"
+        "        return factor * value\n"
+        "    return jit(kernel)\n"
+        "answers = times(2)(21), times(3)(21)\n"
+    )
+    for _ in range(2):
+        names = {"__name__": "loop"}
+        exec(compile(file.read_text(), str(file), "exec"), names)
+        assert names["answers"] == (42, 63)
+
+
 @pytest.mark.parametrize("damage", [b"", b"short", b"other", None])
 def test_a_damaged_file_is_compiled_again(file: Path, damage: bytes | None) -> None:
     run(file)

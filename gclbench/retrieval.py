@@ -34,7 +34,7 @@ class Evaluation:
 
     def metrics(self) -> dict[str, float]:
         """Return the percentages by the names that tables use."""
-        return {name: getattr(self, name) for name in ("mAP", "R1", "R5", "R10", "mINP")}
+        return self.ranking.percentages()
 
     def __str__(self) -> str:
         return "  ".join(f"{name} {value:.1f}" for name, value in self.metrics().items())
@@ -71,8 +71,7 @@ def evaluate(
         average_precision=average_precision,
         nearest=nearest,
     )
-    r1, r5, r10 = (100 * ranking.rank(rank) for rank in (1, 5, 10))
-    return Evaluation(100 * ranking.mAP, r1, r5, r10, 100 * ranking.mINP, ranking)
+    return Evaluation(**ranking.percentages(), ranking=ranking)
 
 
 def jaccard(

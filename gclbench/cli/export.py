@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from gclbench.cli.arguments import ContentFolders
-from gclbench.cli.options import PLAN_WORDS, RECIPE_WORDS, parse_words, require_study, to_request
+from gclbench.cli.options import (
+    PLAN_WORDS,
+    RECIPE_WORDS,
+    parse_words,
+    require_study,
+    with_all_seeds,
+)
 from gclbench.errors import OverrideError
-
-if TYPE_CHECKING:
-    from gclbench.runtime.session import Request
 
 
 def export(
@@ -51,7 +53,7 @@ def export(
     from gclbench.runtime.parcel import export_session
     from gclbench.runtime.session import open_session
 
-    sent = export_session(open_session(with_all_seeds(to_request(parsed))), parsed.out)
+    sent = export_session(open_session(with_all_seeds(parsed)), parsed.out)
     typer.echo(
         f"wrote {parsed.out}: {sent.finished} of {sent.nodes} stage runs, {sent.size_mb:.1f} MB"
     )
@@ -62,20 +64,3 @@ def named(words: Sequence[str]) -> list[str]:
     names = [word for word in words if "=" not in word]
     rest = [word for word in words if "=" in word]
     return [f"ablation={','.join(names)}", *rest] if names else rest
-
-
-def with_all_seeds(request: Request) -> Request:
-    """The request with all seeds that were run, where none is named and the store knows any."""
-    database = request.home / "store.db"
-    if request.seeds is not None or (request.store is None and not database.is_file()):
-        return request
-    from gclbench.tracking import RunStore
-
-    store = RunStore(request.store or f"sqlite:///{database.resolve()}")
-    found = {
-        seed
-        for study in request.studies
-        for seed in store.seeds_of(study, request.profile, request.overrides)
-    }
-    store.close()
-    return replace(request, seeds=tuple(sorted(found)) or None)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
 
 from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues
-from gclbench.cli.options import INVARIANCE_WORDS, Words, parse_words, require_study, to_request
+from gclbench.cli.options import (
+    INVARIANCE_WORDS,
+    Words,
+    parse_words,
+    require_study,
+    with_all_seeds,
+)
 from gclbench.errors import OverrideError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from gclbench.reporting.invariance import TaskInvariance
-    from gclbench.runtime.session import Request, Session
+    from gclbench.runtime.session import Session
     from gclbench.schema import Study
 
 
@@ -59,7 +64,7 @@ def invariance(
     from gclbench.runtime.invariance import measured_invariance, refuse_real
     from gclbench.runtime.session import open_session
 
-    request = _request(parsed)
+    request = with_all_seeds(parsed)
     refuse_real(request.overrides.get("data.root"))  # before its folders are looked for
     session = open_session(request)
     (study,) = session.studies
@@ -68,20 +73,6 @@ def invariance(
     if as_json:
         found = to_object(study.study, request.profile, tasks)
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
-
-
-def _request(parsed: Words) -> Request:
-    """The request with all seeds that were asked for, where none is named."""
-    request = to_request(parsed)
-    database = parsed.home / "store.db"
-    if parsed.seeds is not None or (parsed.store is None and not database.is_file()):
-        return request
-    from gclbench.tracking import RunStore
-
-    store = RunStore(parsed.store or f"sqlite:///{database.resolve()}")
-    seeds = store.seeds_of(parsed.studies[0], request.profile, request.overrides)
-    store.close()
-    return replace(request, seeds=tuple(seeds) or None)
 
 
 def _show(

@@ -151,6 +151,23 @@ def to_request(words: Words) -> Request:
     )
 
 
+def with_all_seeds(words: Words) -> Request:
+    """As `to_request`, with all seeds that were asked for before where none is named."""
+    from gclbench.tracking import known_store
+
+    request = to_request(words)
+    store = known_store(request.home, request.store) if request.seeds is None else None
+    if store is None:
+        return request
+    found = {
+        seed
+        for study in request.studies
+        for seed in store.seeds_of(study, request.profile, request.overrides)
+    }
+    store.close()
+    return replace(request, seeds=tuple(sorted(found)) or None)
+
+
 def require_study(words: Words, verb: str, example: str = "ablation=table6") -> None:
     """Raise UsageError when no ablation was named, or a recipe without a task."""
     if not words.studies:

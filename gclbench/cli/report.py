@@ -75,14 +75,13 @@ def measured(parsed: Words, tables: Sequence[str]) -> list[Request]:
     """
     from gclbench.content import Content
     from gclbench.schema.recipe_study import named_tasks, recipe_of
-    from gclbench.tracking import RequestedStudy, RunStore
+    from gclbench.tracking import RequestedStudy, known_store
 
     studies = studies_of(tables, parsed.content_dirs)
     request = to_request(replace(parsed, studies=studies))
-    database = parsed.home / "store.db"
-    if parsed.store is None and not database.is_file():
+    store = known_store(parsed.home, parsed.store)
+    if store is None:
         raise nothing_measured(parsed, studies)
-    store = RunStore(parsed.store or f"sqlite:///{database.resolve()}")
     if tables:
         overrides = dict(request.overrides)
         known = [RequestedStudy(study, parsed.profile, overrides) for study in studies]

@@ -21,7 +21,6 @@ from gclbench.kernels.ranking import RankingResult, evaluate_ranking
 from gclbench.schema.settings import EvaluateSettings
 
 PROTOCOL = "market1501_single_query"
-RANKS = (1, 5, 10)
 NEAREST = 50  # gallery rows that are kept of each query's list
 
 
@@ -220,13 +219,8 @@ def result_of(
 ) -> EvaluationResult:
     """Say what a ranking is worth, in percent, and how it came about."""
     valid = int(ranking.valid.sum())
-    r1, r5, r10 = (100 * ranking.rank(r) for r in RANKS)
     return EvaluationResult(
-        mAP=100 * ranking.mAP,
-        mINP=100 * ranking.mINP,
-        R1=r1,
-        R5=r5,
-        R10=r10,
+        **ranking.percentages(),
         ranking=ranking,
         valid_queries=valid,
         skipped_queries=len(ranking.valid) - valid,

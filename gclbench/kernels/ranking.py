@@ -26,6 +26,7 @@ from gclbench.kernels.ranked_lists import NOT_FINITE, NOT_RISING, score_lists
 
 AveragePrecision = Literal["step", "trapezoid"]
 JUNK_PID = -1
+RANKS = (1, 5, 10)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -58,6 +59,11 @@ class RankingResult:
         if r < 1:
             raise UsageError(f"rank {r} is not a rank.", "Ranks start at 1.")
         return float(self.cmc[min(r, len(self.cmc)) - 1])
+
+    def percentages(self) -> dict[str, float]:
+        """Return mAP, R1, R5, R10 and mINP, 0-100, by the names that tables use."""
+        ranks = {f"R{r}": 100 * self.rank(r) for r in RANKS}
+        return {"mAP": 100 * self.mAP, **ranks, "mINP": 100 * self.mINP}
 
 
 def evaluate_ranking(

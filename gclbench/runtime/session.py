@@ -30,6 +30,7 @@ from gclbench.runtime.evaluations import (
 from gclbench.runtime.worker import RunConfig, run_node
 from gclbench.schema import Layout, NodeRecord, Profile, Settings, Stage, Study
 from gclbench.schema.settings import VIDEO_ROLES, DataSettings, WorldSettings
+from gclbench.tracking.engines import store_url
 from gclbench.tracking.store import RunStore
 
 
@@ -89,7 +90,7 @@ class Session:
         self.request, self.content = request, content
         self.profile: Profile = content.profile(request.profile)
         self.studies: tuple[Study, ...] = tuple(content.study(name) for name in request.studies)
-        self.store_url = request.store or f"sqlite:///{request.home.resolve() / 'store.db'}"
+        self.store_url = store_url(request.home, request.store)
         self.artifacts = ArtifactStore(request.home)
         self.cells: tuple[Cell, ...] = tuple(
             cell for study in self.studies for cell in self._cells(study)

@@ -4,6 +4,14 @@ Modules that import Sacred (`experiment`, `observer`) are not imported here: rea
 """
 
 from gclbench.tracking.reader import Point, Reader, TrackedRun
-from gclbench.tracking.store import RequestedCell, RequestedStudy, RunStore
+from gclbench.tracking.store import RequestedCell, RequestedStudy, RunStore, known_store
 
-__all__ = ["Point", "Reader", "RequestedCell", "RequestedStudy", "RunStore", "TrackedRun"]
+__all__ = [
+    "Point",
+    "Reader",
+    "RequestedCell",
+    "RequestedStudy",
+    "RunStore",
+    "TrackedRun",
+    "known_store",
+]

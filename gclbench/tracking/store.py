@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, delete, func, insert, select, update
@@ -17,6 +18,7 @@ from gclbench.digest import canonical_json, digest
 from gclbench.errors import DataMissingError, GclbenchError, StorageFullError, UsageError
 from gclbench.schema import RunStatus
 from gclbench.tracking.engines import (
+    STORE_FILE,
     make_folder,
     open_engine,
     read_steadily,
@@ -24,6 +26,7 @@ from gclbench.tracking.engines import (
     release,
     shown,
     sqlite_file,
+    store_url,
     take_turns,
 )
 from gclbench.tracking.tables import ARTIFACTS, METRICS, REQUESTS, RUNS
@@ -223,6 +226,13 @@ class RunStore:
             f"{shown(self.url)} is damaged or not a store of gclbench: {why}.",
             "Move it away, or name another by store=URL; artifacts do not depend on it.",
         )
+
+
+def known_store(home: Path, chosen: str | None = None) -> RunStore | None:
+    """Open the store of a results folder, or the one that was chosen; None where there is none."""
+    if chosen is None and not (home / STORE_FILE).is_file():
+        return None
+    return RunStore(store_url(home, chosen))
 
 
 def now() -> str:

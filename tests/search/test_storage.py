@@ -5,40 +5,26 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from gclbench.errors import UsageError
 from gclbench.search.storage import Turnstile, open_storage
 from gclbench.search.tuning import open_board
 from gclbench.search.worker import work
 from gclbench.tracking import RunStore
-from gclbench.tracking.engines import driver_url
 
 POSTGRESQL = os.environ.get("GCLBENCH_TEST_POSTGRESQL", "")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/new/store.db"
-        return
-    if not POSTGRESQL:
-        pytest.skip("$GCLBENCH_TEST_POSTGRESQL is not set")
-    schema = f"test_search_{os.getpid()}"
-    engine = create_engine(driver_url(POSTGRESQL))
-    with engine.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    joint = "&" if "?" in POSTGRESQL else "?"
-    yield f"{POSTGRESQL}{joint}options=-csearch_path%3D{schema}"
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    engine.dispose()
+        return f"sqlite:///{tmp_path}/new/store.db"
+    return str(request.getfixturevalue("postgresql_url"))
 
 
 def in_threads(count: int, function: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,6 +51,7 @@ def test_a_store_that_was_closed_holds_no_connection_and_can_be_used_again(url: 
 
 def test_releasing_what_was_never_opened_does_nothing(url: str) -> None:
     release(url)
+    assert not Path(url.removeprefix("sqlite:///")).exists()
 
 
 def test_a_file_that_was_made_anew_after_a_close_is_not_written_through_the_old_one(
@@ -109,18 +109,9 @@ def test_a_store_in_memory_is_written_and_read() -> None:
 
 
 @pytest.fixture
-def server() -> Iterator[str]:
-    if not POSTGRESQL:
-        pytest.skip("$GCLBENCH_TEST_POSTGRESQL is not set")
-    schema = f"test_engines_{uuid.uuid4().hex[:12]}"
-    engine = create_engine(driver_url(POSTGRESQL))
-    with engine.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    joint = "&" if "?" in POSTGRESQL else "?"
-    yield f"{POSTGRESQL}{joint}application_name={schema}&options=-csearch_path%3D{schema}"
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    engine.dispose()
+def server(postgresql_url: str) -> str:
+    """A store on PostgreSQL whose connections have a name of the test's own."""
+    return f"{postgresql_url}&application_name=test_engines_{uuid.uuid4().hex[:12]}"
 
 
 def connections(url: str) -> int:

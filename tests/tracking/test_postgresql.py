@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from gclbench.errors import GclbenchError, MissingExtraError
 from gclbench.schema import RunStatus
@@ -21,17 +19,8 @@ needs_server = pytest.mark.skipif(not URL, reason="$GCLBENCH_TEST_POSTGRESQL is 
 
 
 @pytest.fixture
-def url() -> Iterator[str]:
-    """A schema of its own in the database, dropped afterwards."""
-    schema = f"test_{uuid.uuid4().hex[:12]}"
-    engine = create_engine(driver_url(URL))
-    with engine.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    joint = "&" if "?" in URL else "?"
-    yield f"{URL}{joint}options=-csearch_path%3D{schema}"
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    engine.dispose()
+def url(postgresql_url: str) -> str:
+    return postgresql_url
 
 
 def run_values(run_id: str, **values: object) -> dict[str, object]:

@@ -7,8 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,13 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import inspect, text
 
 from gclbench.errors import DataMissingError, GclbenchError, UsageError
 from gclbench.schema import RunStatus
 from gclbench.tracking import Point, Reader, RunStore
 from gclbench.tracking import store as store_module
-from gclbench.tracking.engines import driver_url, open_engine, read_steadily
+from gclbench.tracking.engines import open_engine, read_steadily
 from gclbench.tracking.tables import METADATA
 from gclbench.tracking.versions import MIGRATIONS, NEWEST, VERSION_TABLE, load_scripts
 
@@ -354,33 +353,19 @@ def test_processes_may_make_or_migrate_a_store_at_the_same_moment(
     write_from_processes(url_of(old if made == "old" else tmp_path / "there" / "store.db"))
 
 
-@pytest.fixture
-def server() -> Iterator[str]:
-    """A schema of its own on PostgreSQL, dropped afterwards."""
-    if not POSTGRESQL:
-        pytest.skip("$GCLBENCH_TEST_POSTGRESQL is not set")
-    schema = f"test_versions_{uuid.uuid4().hex[:12]}"
-    engine = create_engine(driver_url(POSTGRESQL))
-    with engine.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    joint = "&" if "?" in POSTGRESQL else "?"
-    yield f"{POSTGRESQL}{joint}options=-csearch_path%3D{schema}"
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    engine.dispose()
-
-
-def test_processes_may_migrate_a_store_on_postgresql_at_the_same_moment(server: str) -> None:
-    before_versions(server)
-    assert RunStore(server).version == 1
-    write_from_processes(server)
-    with open_engine(server).connect() as connection:
+def test_processes_may_migrate_a_store_on_postgresql_at_the_same_moment(
+    postgresql_url: str,
+) -> None:
+    before_versions(postgresql_url)
+    assert RunStore(postgresql_url).version == 1
+    write_from_processes(postgresql_url)
+    with open_engine(postgresql_url).connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
         assert compare_metadata(context, METADATA) == []
 
 
-def test_processes_may_make_a_store_on_postgresql_at_the_same_moment(server: str) -> None:
-    write_from_processes(server)
+def test_processes_may_make_a_store_on_postgresql_at_the_same_moment(postgresql_url: str) -> None:
+    write_from_processes(postgresql_url)
 
 
 def before_versions(url: str) -> None:
@@ -393,17 +378,17 @@ def before_versions(url: str) -> None:
 
 
 def test_tables_of_others_on_a_server_are_left_alone_but_namesakes_are_refused(
-    server: str,
+    postgresql_url: str,
 ) -> None:
-    engine = open_engine(server)
+    engine = open_engine(postgresql_url)
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE stars (name TEXT)"))
-    RunStore(server).upgrade()
-    before_versions(server)
+    RunStore(postgresql_url).upgrade()
+    before_versions(postgresql_url)
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE runs DROP COLUMN node_key"))
     with pytest.raises(DataMissingError, match="not a store of gclbench"):
-        RunStore(server)
+        RunStore(postgresql_url)
 
 
 def test_a_folder_is_no_store(tmp_path: Path) -> None:

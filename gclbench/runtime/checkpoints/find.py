@@ -88,12 +88,11 @@ def find_node(home: Path, store: str | None, text: str) -> TrainedNode:
 
 def _key_of(home: Path, store: str | None, run: str) -> str:
     from gclbench.tracking.reader import Reader
-    from gclbench.tracking.store import RunStore
+    from gclbench.tracking.store import known_store
 
-    database = home / "store.db"
-    if store is None and not database.is_file():
+    opened = known_store(home, store)
+    if opened is None:
         raise UnknownNameError("run", run, ())
-    opened = RunStore(store or f"sqlite:///{database.resolve()}")
     try:
         return Reader(opened).run(run).node_key
     finally:

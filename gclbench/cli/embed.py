@@ -73,9 +73,9 @@ def _embed(
     console: Console, own: dict[str, str], rest: list[str], content: Sequence[Path]
 ) -> dict[str, Any]:
     """Write the features; return what `--json` prints."""
+    from gclbench.running.worker import choose_device
     from gclbench.runtime.checkpoints.embed import embed_images, find_images, write_features
     from gclbench.runtime.checkpoints.source import open_source
-    from gclbench.runtime.worker import choose_device
 
     batch_size = whole("batch_size", own.get("batch_size", str(BATCH_SIZE)))
     top = whole("top", own.get("top", str(TOP)))

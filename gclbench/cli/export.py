@@ -50,10 +50,10 @@ def export(
     require_study(parsed, "export")
     if parsed.out is None:
         raise OverrideError("no file is named.", "For example: out=table6.tar.gz")
-    from gclbench.runtime.parcel import export_session
-    from gclbench.runtime.session import open_session
+    from gclbench.runtime.parcel import export_study
+    from gclbench.study.opened import open_study
 
-    sent = export_session(open_session(with_all_seeds(parsed)), parsed.out)
+    sent = export_study(open_study(with_all_seeds(parsed)), parsed.out)
     typer.echo(
         f"wrote {parsed.out}: {sent.finished} of {sent.nodes} stage runs, {sent.size_mb:.1f} MB"
     )

@@ -33,9 +33,9 @@ def figure(
     out = parsed.out or Path(f"{name}{TABLES[0] if shown.table else PICTURES[0]}")
     _check_suffix(shown, out)
     parsed, choice = _chosen(shown, parsed)
-    from gclbench.runtime.session import open_session
+    from gclbench.study.opened import open_study
 
-    made = make(shown, open_session(to_request(parsed)), choice)
+    made = make(shown, open_study(to_request(parsed)), choice)
     for path, data in (_tables(made, out) if shown.table else _picture(made, out)).items():
         _write(data, path)
         typer.echo(f"wrote {path}")

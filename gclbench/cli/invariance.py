@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gclbench.reporting.invariance import TaskInvariance
-    from gclbench.runtime.session import Session
     from gclbench.schema import Study
+    from gclbench.study.opened import OpenStudy
 
 
 def invariance(
@@ -62,43 +62,44 @@ def invariance(
 
     from gclbench.reporting.invariance import to_object
     from gclbench.runtime.invariance import measured_invariance, refuse_real
-    from gclbench.runtime.session import open_session
+    from gclbench.study.opened import open_study
 
     request = with_all_seeds(parsed)
     refuse_real(request.overrides.get("data.root"))  # before its folders are looked for
-    session = open_session(request)
-    (study,) = session.studies
-    tasks = measured_invariance(session, study)
-    _show(Console(quiet=as_json), session, study, tasks, parsed)
+    opened = open_study(request)
+    (study,) = opened.studies
+    tasks = measured_invariance(opened, study)
+    _show(Console(quiet=as_json), opened, study, tasks, parsed)
     if as_json:
         found = to_object(study.study, request.profile, tasks)
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
 
 
 def _show(
-    console: Console, session: Session, study: Study, tasks: list[TaskInvariance], parsed: Words
+    console: Console, opened: OpenStudy, study: Study, tasks: list[TaskInvariance], parsed: Words
 ) -> None:
-    from gclbench.cli import output
+    from gclbench.cli.output import print_tables
     from gclbench.reporting.ink import FORMATS
     from gclbench.reporting.invariance import to_csv, to_tables
     from gclbench.reporting.invariance.plots import draw
     from gclbench.reporting.render import SUFFIXES
+    from gclbench.results.files import FILES, put_in_place, write_tables
 
     name = f"{study.study}_invariance"
-    tables = to_tables(name, study.title, tasks, session.request.profile)
-    output.print_tables(console, tables)
-    out = parsed.out or session.request.home / "reports"
-    formats = parsed.formats or output.FILES
+    tables = to_tables(name, study.title, tasks, opened.question.profile)
+    print_tables(console, tables)
+    out = parsed.out or opened.question.home / "reports"
+    formats = parsed.formats or FILES
     out.mkdir(parents=True, exist_ok=True)
     texts = [each for each in formats if each in SUFFIXES and each != "csv"]
-    written = output.write_tables(tables, texts, out, session.content.folders)
+    written = write_tables(tables, texts, out, opened.content.folders)
     if "csv" in formats:
         text = to_csv(name, tasks).encode()
-        written.append(output.put_in_place(out / f"{name}.csv", text))
+        written.append(put_in_place(out / f"{name}.csv", text))
     for each in tasks if {*formats} & {*FORMATS} else ():
         for suffix, data in draw(each).items():
             if suffix in formats:
                 path = out / f"{name}_{each.task.name}.{suffix}"
-                written.append(output.put_in_place(path, data))
+                written.append(put_in_place(path, data))
     for path in written:
         console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)

@@ -58,7 +58,7 @@ def _cells(item: dict[str, Any]) -> tuple[str, ...]:
 
 def kinds() -> list[dict[str, Any]]:
     """Every kind that can be listed."""
-    from gclbench.runtime.catalog import load_catalog
+    from gclbench.study.catalog import load_catalog
 
     content = [{"name": name, "title": "content"} for name in CONTENT_KINDS]
     components = [{"name": name, "title": "components"} for name in load_catalog().kinds()]
@@ -74,7 +74,7 @@ def describe_kind(kind: str, content: list[Path] | tuple[Path, ...]) -> list[dic
         return [_of_content(Content(content), kind, name) for name in Content(content).names(kind)]
     if kind == FIGURE_KIND:
         return _figures()
-    from gclbench.runtime.catalog import load_catalog
+    from gclbench.study.catalog import load_catalog
 
     registry = load_catalog()
     if kind not in registry.kinds():

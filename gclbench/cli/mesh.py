@@ -11,8 +11,8 @@ import typer
 
 from gclbench.cli.arguments import ContentFolders, KeyValues
 from gclbench.cli.options import Words, parse_words
-from gclbench.cli.progress import LINE_SECONDS
 from gclbench.errors import OverrideError
+from gclbench.running.progress import LINE_SECONDS
 
 if TYPE_CHECKING:
     from gclbench.runtime.meshes import MeshRequest, Missing

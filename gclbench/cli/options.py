@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gclbench.errors import OverrideError, UnknownNameError, UsageError, suggestion
 
 if TYPE_CHECKING:
-    from gclbench.runtime.session import Request
+    from gclbench.study.question import Question
 
 DEFAULT_PROFILE = "laptop"
 PLAN_WORDS = (
@@ -129,12 +129,12 @@ def split_words(
     return mine, [f"{key}={value}" for key, value in pairs if key not in own]
 
 
-def to_request(words: Words) -> Request:
+def to_request(words: Words) -> Question:
     """Type the overrides and return what the runtime takes."""
     from gclbench.content import parse_overrides
-    from gclbench.runtime.session import Request
+    from gclbench.study.question import Question
 
-    return Request(
+    return Question(
         studies=words.studies,
         profile=words.profile,
         seeds=words.seeds,
@@ -151,7 +151,7 @@ def to_request(words: Words) -> Request:
     )
 
 
-def with_all_seeds(words: Words) -> Request:
+def with_all_seeds(words: Words) -> Question:
     """As `to_request`, with all seeds that were asked for before where none is named."""
     from gclbench.tracking import known_store
 

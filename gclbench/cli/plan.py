@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -33,38 +29,10 @@ def plan(
     """
     parsed = parse_words(words or (), (*PLAN_WORDS, *RECIPE_WORDS), content=content or ())
     require_study(parsed, "plan")
-    from gclbench.runtime.session import open_session
+    from gclbench.study.opened import open_study
+    from gclbench.study.summary import outdated_line, table
 
-    summary = open_session(to_request(parsed)).summary()
+    summary = open_study(to_request(parsed)).summary()
     typer.echo(json.dumps(summary, indent=2) if as_json else table(summary))
     if summary["before_kernel_fix"] and not as_json:
         typer.echo(f"\n{outdated_line(summary['before_kernel_fix'], parsed.home)}")
-
-
-def table(summary: dict[str, Any]) -> str:
-    """The summary for a reader."""
-    lines = [f"{summary['cells']} cells, {summary['controls']} controls", ""]
-    lines.append(f"{'stage':<10}{'asked for':>11}{'unique':>9}{'cached':>9}{'to run':>9}")
-    total = [0, 0, 0, 0]
-    for stage, asked in summary["requested"].items():
-        unique, cached = summary["unique"][stage], summary["cached"][stage]
-        row = [asked, unique, cached, unique - cached]
-        total = [a + b for a, b in zip(total, row, strict=True)]
-        lines.append(_line(stage, row))
-    return "\n".join([*lines, _line("all", total)])
-
-
-def outdated_line(folders: Sequence[str], home: Path) -> str:
-    """Say how many artifacts no plan asks for any more, and where they lie."""
-    counts = Counter(folder.rpartition("/")[0] for folder in folders)
-    where = ", ".join(f"{count} in {home / stage}" for stage, count in sorted(counts.items()))
-    what = "1 artifact" if len(folders) == 1 else f"{len(folders)} artifacts"
-    verb = "is" if len(folders) == 1 else "are"
-    return (
-        f"{what} from before the kernel fix {verb} not reused (docs/kernels.md): {where}. They "
-        "can be deleted; --json names their folders."
-    )
-
-
-def _line(name: str, row: list[int]) -> str:
-    return f"{name:<10}{row[0]:>11}{row[1]:>9}{row[2]:>9}{row[3]:>9}"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gclbench.content import Content
-    from gclbench.runtime.session import Request
+    from gclbench.study.question import Question
 
 
 def report(
@@ -66,7 +66,7 @@ def split(words: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     return tuple(dict.fromkeys(names)), [word for word in words if "=" in word]
 
 
-def measured(parsed: Words, tables: Sequence[str]) -> list[Request]:
+def measured(parsed: Words, tables: Sequence[str]) -> list[Question]:
     """Return the requests behind what was measured, with the seeds that were asked for.
 
     With tables named: those of this profile and these settings. Without: everything in the store
@@ -89,7 +89,7 @@ def measured(parsed: Words, tables: Sequence[str]) -> list[Request]:
         content = Content(parsed.content_dirs)
         names = [*content.names("ablations"), *_by_themselves(content)]
         known = [each for each in store.studies() if each.study in names]
-    found: list[Request] = []
+    found: list[Question] = []
     for each in known:
         cells = store.requests(each.study, each.profile, each.overrides)
         if not cells and tables:
@@ -150,33 +150,37 @@ def studies_of(tables: Sequence[str], content_dirs: Sequence[Path]) -> tuple[str
     return tuple(dict.fromkeys(study for table in tables for study in by_table[table]))
 
 
-def _show(console: Console, request: Request, parsed: Words, *, everything: bool) -> bool:
+def _show(console: Console, request: Question, parsed: Words, *, everything: bool) -> bool:
     """Print or write the tables of one request; False when it has no finished cell.
 
     A cell whose stored numbers cannot be counts: its table says so.
     """
-    from gclbench.cli import output
+    from gclbench.cli.output import print_tables
     from gclbench.reporting.render import render
-    from gclbench.runtime.session import open_session
+    from gclbench.results.files import FILES, write_report
+    from gclbench.results.measured import Measured
+    from gclbench.results.tables import tables_of
+    from gclbench.study.opened import open_study
 
-    session = open_session(request)
-    folders = session.content.folders
-    studies = [s for s in session.studies if session.scores(s) or session.damaged(s)]
+    opened = open_study(request)
+    folders = opened.content.folders
+    found = Measured(opened)
+    studies = [s for s in opened.studies if found.scores(s) or found.damaged(s)]
     for study in studies:
-        tables = output.tables_of(session, study)
+        tables = tables_of(found, study)
         if parsed.out is not None:
             out = parsed.out / subfolder(request) if everything else parsed.out
-            formats = parsed.formats or output.FILES
-            for path in output.write_report(session, study, tables, formats, out):
+            formats = parsed.formats or FILES
+            for path in write_report(found, study, tables, formats, out):
                 typer.echo(f"wrote {path}")
         elif parsed.formats:
             typer.echo(render(parsed.formats[0], tables, folders), nl=False)
         else:
-            output.print_tables(console, tables)
+            print_tables(console, tables)
     return bool(studies)
 
 
-def subfolder(request: Request) -> str:
+def subfolder(request: Question) -> str:
     """Where a report of everything puts a request; '' for the default profile as it is."""
     from gclbench.digest import digest
 

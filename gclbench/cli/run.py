@@ -11,7 +11,7 @@ from gclbench.cli.exit import ExitCode, code_of_kinds, describe
 from gclbench.cli.options import parse_words, require_study, to_request
 
 if TYPE_CHECKING:
-    from gclbench.runtime.session import RunOutcome
+    from gclbench.running.run import RunOutcome
 
 
 def run(
@@ -35,6 +35,7 @@ def run(
       home=DIR  store=URL    results folder and database (default: $GCLBENCH_HOME or results/)
       observers=URL,URL      more Sacred observers: mongo://..., file://...
       format=markdown,latex,csv,html,pdf,png,svg  out=DIR   which report files, and where
+                             (default: HOME/reports/TABLE/PROFILE-KEY, and TABLE/latest)
       section.setting=VALUE  any setting, such as joint.pseudo_labels.eps=0.45
 
     \b
@@ -50,31 +51,36 @@ def run(
     require_study(parsed, "run")
     from rich.console import Console
 
-    from gclbench.cli import output
-    from gclbench.cli.progress import watch
-    from gclbench.runtime.session import open_session
+    from gclbench.cli.output import print_tables
+    from gclbench.results.files import FILES, point_latest, report_folder, write_report
+    from gclbench.results.measured import Measured
+    from gclbench.results.tables import tables_of
+    from gclbench.running.progress import watch
+    from gclbench.running.run import run_study
+    from gclbench.study.opened import open_study
 
     console = Console()
-    session = open_session(to_request(parsed))
-    workers = session.request.workers or session.profile.workers
-    nodes = session.plan.needed(session.artifacts.has)
-    with watch(session.plan, nodes, workers, console) as display:
-        outcome = session.run(display)
+    opened = open_study(to_request(parsed))
+    nodes = opened.plan.needed(opened.artifacts.has)
+    with watch(opened.plan, nodes, opened.workers, console) as display:
+        outcome = run_study(opened, display)
     if interrupted(outcome):
         typer.echo(counts(outcome))
         typer.echo(describe(KeyboardInterrupt()), err=True)
         raise typer.Exit(ExitCode.INTERRUPTED)
-    out = parsed.out or session.request.home / "reports"
-    for study in session.studies:
-        tables = output.tables_of(session, study)
-        output.print_tables(console, tables)
-        formats = parsed.formats or output.FILES
-        for path in output.write_report(session, study, tables, formats, out):
+    found = Measured(opened)
+    for study in opened.studies:
+        tables = tables_of(found, study)
+        print_tables(console, tables)
+        out = parsed.out or report_folder(opened, study)
+        for path in write_report(found, study, tables, parsed.formats or FILES, out):
             console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)
+        if parsed.out is None:
+            point_latest(out)
     typer.echo(counts(outcome))
     for key, text in outcome.errors.items():
-        typer.echo(f"error: {session.plan.node(key).label}: {' '.join(text.split())}", err=True)
-    measured = any(session.scores(study) for study in session.studies)
+        typer.echo(f"error: {opened.plan.node(key).label}: {' '.join(text.split())}", err=True)
+    measured = any(found.scores(study) for study in opened.studies)
     raise typer.Exit(code_of_kinds(display.board.kinds, measured=measured))
 
 

@@ -59,7 +59,7 @@ def facts_of(kind: str, name: str, content: Sequence[Path]) -> dict[str, Any]:
 
         return _of_content(Content(content), kind, name)
     describe_kind(kind, tuple(content))  # an unknown kind is an error of its own
-    from gclbench.runtime.catalog import load_catalog
+    from gclbench.study.catalog import load_catalog
 
     entry = load_catalog().lookup(kind, name)
     return {

@@ -106,7 +106,7 @@ def _heading(tuning: Tuning, parsed: Words) -> str:
     words = [f"{tuning.study.title}: {search.sampler}, {wanted} trials"]
     if tuning.grid_size is not None and (parsed.trials or search.trials) > tuning.grid_size:
         words.append(f"the grid has no more than {tuning.grid_size} points")
-    return f"{', '.join(words)}; profile {tuning.request.profile}."
+    return f"{', '.join(words)}; profile {tuning.question.profile}."
 
 
 @contextmanager

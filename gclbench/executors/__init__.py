@@ -4,6 +4,7 @@ from gclbench.executors.base import Executor
 from gclbench.executors.events import (
     Event,
     EventSink,
+    Found,
     NodeFailed,
     NodeFinished,
     NodeMetric,
@@ -22,6 +23,7 @@ __all__ = [
     "Event",
     "EventSink",
     "Executor",
+    "Found",
     "InlineExecutor",
     "LocalExecutor",
     "NodeFailed",

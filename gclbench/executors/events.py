@@ -57,12 +57,19 @@ class NodeNotice:
 
 @dataclass(frozen=True)
 class NodeFinished:
-    """`record` is None for a reused node: its artifact was not opened."""
+    """`record` is None for a node that was there from the start: its artifact was not opened."""
 
     node: Node
     record: NodeRecord | None
     seconds: float
     reused: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a run returns for a node that another process had finished before it began."""
+
+    record: NodeRecord
 
 
 @dataclass(frozen=True)
@@ -94,4 +101,15 @@ Event = (
     NodeStarted | NodeProgress | NodeMetric | NodeNotice | NodeFinished | NodeFailed | NodeSkipped
 )
 EventSink = Callable[[Event], None]
-Run = Callable[[Node, EventSink], NodeRecord]
+Run = Callable[[Node, EventSink], NodeRecord | Found]
+
+
+def finished(node: Node, answer: NodeRecord | Found, seconds: float) -> NodeFinished:
+    """The event for what a run has returned after `seconds`."""
+    if isinstance(answer, Found):
+        return NodeFinished(node, answer.record, 0.0, reused=True)
+    return NodeFinished(node, answer, seconds)
+
+
+def outcome_of(event: NodeFinished) -> Outcome:
+    return Outcome.REUSED if event.reused else Outcome.COMPLETED

@@ -9,10 +9,11 @@ from gclbench.executors.base import describe
 from gclbench.executors.events import (
     EventSink,
     NodeFailed,
-    NodeFinished,
     NodeStarted,
     Outcome,
     Run,
+    finished,
+    outcome_of,
 )
 from gclbench.executors.schedule import Schedule
 from gclbench.plan.node import Node
@@ -42,9 +43,10 @@ def _run_one(node: Node, run: Run, on_event: EventSink) -> Outcome:
     on_event(NodeStarted(node))
     start = time.monotonic()
     try:
-        record = run(node, on_event)
+        answer = run(node, on_event)
     except Exception as error:
         on_event(NodeFailed(node, *describe(error)))
         return Outcome.FAILED
-    on_event(NodeFinished(node, record, time.monotonic() - start))
-    return Outcome.COMPLETED
+    event = finished(node, answer, time.monotonic() - start)
+    on_event(event)
+    return outcome_of(event)

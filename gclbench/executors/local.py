@@ -21,10 +21,11 @@ from gclbench.errors import GclbenchError
 from gclbench.executors.events import (
     EventSink,
     NodeFailed,
-    NodeFinished,
     NodeStarted,
     Outcome,
     Run,
+    finished,
+    outcome_of,
 )
 from gclbench.executors.schedule import Schedule
 from gclbench.executors.spawn import describe_end, start_process
@@ -171,8 +172,9 @@ def _handle(
     if node is None:
         return
     if kind == "done":
-        on_event(NodeFinished(node, content[0], time.monotonic() - worker.started))
-        schedule.settle(node, Outcome.COMPLETED)
+        done = finished(node, content[0], time.monotonic() - worker.started)
+        on_event(done)
+        schedule.settle(node, outcome_of(done))
     else:
         on_event(NodeFailed(node, *content))
         schedule.settle(node, Outcome.FAILED)

@@ -21,9 +21,9 @@ _GRACE_S = 10.0
 def serve(pipe: connection.Connection, run: Run, log: Path) -> None:
     """Run the nodes that come through the pipe until it closes.
 
-    Answers are ("event", event), ("done", record), ("failed", line, kind, trace) and, when this
-    process was told to stop, ("leaves",). What a node prints goes to `log`: the terminal belongs
-    to the parent.
+    Answers are ("event", event), ("done", what `run` returned), ("failed", line, kind, trace) and,
+    when this process was told to stop, ("leaves",). What a node prints goes to `log`: the terminal
+    belongs to the parent.
     """
     # Ctrl-C reaches the whole process group; the parent decides what it means for the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

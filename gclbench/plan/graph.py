@@ -70,18 +70,19 @@ class Plan:
             "requested": self.requested,
             "unique": self.unique,
             "cached": _count(node for node in self.nodes if has(node)),
+            "to_run": _count(node for node in self.needed(has) if not has(node)),
         }
 
     def needed(self, has: Callable[[Node], bool]) -> tuple[Node, ...]:
-        """Return the nodes that matter for the missing scores, and the scores that are there.
+        """Return the nodes that are there, and those to run for the scores that are missing.
 
-        A cleaned-up warm-up is left out when everything that was built on it is still there.
+        A warm-up that was cleaned up is left out when all that was built on it is there.
         """
         wanted = {chain[-1] for chain in self.chains.values()}
         for node in reversed(self.nodes):
             if node.key in wanted and not has(node):
                 wanted.update(node.parents.values())
-        return tuple(node for node in self.nodes if node.key in wanted)
+        return tuple(node for node in self.nodes if node.key in wanted or has(node))
 
 
 def _count(nodes: Iterable[Node]) -> dict[str, int]:

@@ -48,6 +48,11 @@ def computed_notes(cells: Iterable[Computed]) -> list[str]:
     return notes
 
 
+def joined(cells: Iterable[Computed], name: str) -> str:
+    """What cells were computed on in one respect (a field of `Computed`), each different once."""
+    return " + ".join(sorted({getattr(cell, name) for cell in cells}))
+
+
 def _facts(record: NodeRecord) -> dict[str, str]:
     cpu = ", ".join(filter(None, (record.cpu_model, record.instruction_set)))
     versions = {name: record.versions.get(name, "") for name in ("torch", "numpy", "gclbench")}

@@ -71,6 +71,7 @@ def _cell(
         n_seeds=len(ordered),
         node=";".join(score.node for score in ordered),
         data=data,
+        seeds=tuple(sorted(by_seed)),
         computed=tuple(computed_on(score.records) for score in ordered),
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from gclbench.reporting.computed import Computed, computed_notes
 from gclbench.reporting.damaged import DAMAGED, Damaged, damage_notes, keys_of
@@ -28,7 +28,7 @@ class Cell:
     """A measured number over seeds, 0-100; bounds are of the 95 % interval.
 
     `std` is None with one seed. `node` names the artifact keys behind it, `data` what it was
-    measured on, `computed` for each seed what its stages ran on.
+    measured on, `seeds` which seeds, `computed` for each of them what its stages ran on.
     """
 
     mean: float
@@ -38,6 +38,7 @@ class Cell:
     n_seeds: int = 1
     node: str = ""
     data: str = ""
+    seeds: tuple[int, ...] = ()
     computed: tuple[Computed, ...] = ()
 
 
@@ -138,7 +139,10 @@ class PanelData:
 
 @dataclass(frozen=True)
 class TableData:
-    """A whole table, measured or published, never both."""
+    """A whole table, measured or published, never both.
+
+    `profile` and `settings` (what was set for all rows, by dotted name) say how it was measured.
+    """
 
     report: str
     kind: Literal["measured", "published"]
@@ -148,6 +152,8 @@ class TableData:
     panels: tuple[PanelData, ...]
     footnotes: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    profile: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def has_groups(self) -> bool:
@@ -163,6 +169,7 @@ def build_table(
     data_labels: Mapping[str, str] | None = None,
     seeds: Sequence[int] = (),
     profile: str = "",
+    settings: Mapping[str, Any] | None = None,
     damaged: Sequence[Damaged] = (),
 ) -> TableData:
     """Lay measured scores out.
@@ -186,6 +193,8 @@ def build_table(
     return TableData(
         report=layout.report,
         kind="measured",
+        profile=profile,
+        settings=settings or {},
         title=layout.title,
         caption=layout.caption,
         flags=tuple(FlagHead(flag.label, flag.group) for flag in layout.flags),

@@ -24,9 +24,9 @@ from gclbench.runtime.figures.people import spaced
 from gclbench.runtime.figures.registry import Choice
 from gclbench.runtime.figures.structure import turns
 from gclbench.runtime.figures.trained import Painter, Trained, settings_words, stages_of, trained
-from gclbench.runtime.session import Session
 from gclbench.schema import Stage
 from gclbench.seeding import torch_generator
+from gclbench.study.opened import OpenStudy
 
 MAX_IMAGES = 4096
 _AT_ONCE = 32
@@ -111,7 +111,7 @@ def require_torchmetrics() -> None:
         raise MissingExtraError("torchmetrics", "metrics")
 
 
-def generation_table(session: Session, choice: Choice) -> GenerationTable:
+def generation_table(opened: OpenStudy, choice: Choice) -> GenerationTable:
     """SSIM and FID of every trained generator of the study: stage-2 nodes, then joint nodes.
 
     Rows of one task share the feature network, the images and the draw of angles. On the built-in
@@ -120,13 +120,13 @@ def generation_table(session: Session, choice: Choice) -> GenerationTable:
     or when none is trained, MissingExtraError without torchmetrics.
     """
     require_torchmetrics()
-    found, absent = _generators(session, choice)
-    lines = [line for nodes in found for line in _task_lines(session, nodes, choice.seed)]
+    found, absent = _generators(opened, choice)
+    lines = [line for nodes in found for line in _task_lines(opened, nodes, choice.seed)]
     return GenerationTable(
         title="Quality of generated images",
         lines=tuple(lines),
         footnotes=(
-            f"Profile: {session.request.profile}. Seed: {choice.seed}.",
+            f"Profile: {opened.question.profile}. Seed: {choice.seed}.",
             *([f"Not trained: {', '.join(absent)}."] if absent else []),
             "SSIM: x'_ori against its own image, mean (higher is better). FID: x'_new, each "
             "training image once, turned by a drawn multiple of 45 degrees (or on another "
@@ -141,13 +141,13 @@ def generation_table(session: Session, choice: Choice) -> GenerationTable:
     )
 
 
-def _generators(session: Session, choice: Choice) -> tuple[list[list[Trained]], list[str]]:
+def _generators(opened: OpenStudy, choice: Choice) -> tuple[list[list[Trained]], list[str]]:
     """Trained generators of each task, and the names of tasks that have none."""
-    tasks = choice.tasks or tuple(dict.fromkeys(cell.task.name for cell in session.cells))
+    tasks = choice.tasks or tuple(dict.fromkeys(cell.task.name for cell in opened.cells))
     found, absent = [], []
     for task in tasks:
         try:
-            found.append(trained_generators(session, task, choice.seed))
+            found.append(trained_generators(opened, task, choice.seed))
         except DataMissingError:
             absent.append(task)
             if choice.tasks or len(absent) == len(tasks):
@@ -155,9 +155,9 @@ def _generators(session: Session, choice: Choice) -> tuple[list[list[Trained]], 
     return found, absent
 
 
-def _task_lines(session: Session, nodes: list[Trained], seed: int) -> list[GenerationLine]:
+def _task_lines(opened: OpenStudy, nodes: list[Trained], seed: int) -> list[GenerationLine]:
     first = nodes[0]
-    network = feature_network(_warm(first, session, first.cell.task.name, seed))
+    network = feature_network(_warm(first, opened, first.cell.task.name, seed))
     draw = draw_views(len(first.train), seed)
     real = _all_features(network, first.dataset.images("train"), draw.rows)
     lines = [_line(node, network, real, draw) for node in nodes]
@@ -166,25 +166,25 @@ def _task_lines(session: Session, nodes: list[Trained], seed: int) -> list[Gener
     return lines
 
 
-def trained_generators(session: Session, task: str, seed: int) -> list[Trained]:
+def trained_generators(opened: OpenStudy, task: str, seed: int) -> list[Trained]:
     """Finished stage-2 nodes (each once), then finished joint nodes, of a task's cells."""
     cells = [
         cell
-        for cell in session.cells
-        if (cell.task.name, cell.seed) == (task, seed) and Stage.GAN in stages_of(session, cell)
+        for cell in opened.cells
+        if (cell.task.name, cell.seed) == (task, seed) and Stage.GAN in stages_of(opened, cell)
     ]
     found: dict[str, Trained] = {}
     for stage in (Stage.GAN, Stage.JOINT):
         for cell in cells:
-            node = stages_of(session, cell).get(stage)
-            if node is not None and node.key not in found and session.artifacts.has(node):
-                found[node.key] = trained(session, cell.row.key, task, seed, stage)
+            node = stages_of(opened, cell).get(stage)
+            if node is not None and node.key not in found and opened.artifacts.has(node):
+                found[node.key] = trained(opened, cell.row.key, task, seed, stage)
     if not found:
-        study = session.studies[0].study
+        study = opened.studies[0].study
         raise DataMissingError(
             f"no generator of {task} is trained for seed {seed}.",
             f"Run: gclbench run ablation={study} tasks={task} seeds={seed}"
-            f"{settings_words(session)}",
+            f"{settings_words(opened)}",
         )
     return list(found.values())
 
@@ -293,11 +293,11 @@ def _bias_notes(lines: Sequence[GenerationLine]) -> list[str]:
     return notes
 
 
-def _warm(node: Trained, session: Session, task: str, seed: int) -> Painter:
+def _warm(node: Trained, opened: OpenStudy, task: str, seed: int) -> Painter:
     """The painter of a stage-2 node, whose E_id is the warm-up's, frozen."""
     if node.node.stage is Stage.GAN:
         return node.painter
-    return trained(session, node.cell.row.key, task, seed, Stage.GAN).painter
+    return trained(opened, node.cell.row.key, task, seed, Stage.GAN).painter
 
 
 def _inception(weights: Path, device: str | torch.device) -> Features:

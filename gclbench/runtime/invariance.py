@@ -17,23 +17,23 @@ from gclbench.reporting.invariance import (
     build_task,
 )
 from gclbench.reporting.table import RowInfo
-from gclbench.runtime.evaluations import (
+from gclbench.results.evaluations import (
     damage_of,
     damaged_result,
     read_arrays,
     read_evaluation,
 )
 from gclbench.runtime.figures.trained import settings_words
-from gclbench.runtime.session import Session
 from gclbench.schema import Study
 from gclbench.schema.plausible import impossible
+from gclbench.study.opened import OpenStudy
 
 FILE = "invariance.npz"
 
 Found = dict[str, dict[str, dict[int, CellFactors]]]  # task -> row -> seed
 
 
-def measured_invariance(session: Session, study: Study) -> list[TaskInvariance]:
+def measured_invariance(opened: OpenStudy, study: Study) -> list[TaskInvariance]:
     """Return the finished cells of a study by task, in the study's order.
 
     A cell whose stored numbers cannot be is named and has no part in anything; one of a task that
@@ -42,23 +42,23 @@ def measured_invariance(session: Session, study: Study) -> list[TaskInvariance]:
     command when no cell is finished, or when one was evaluated without factors, and
     DamagedResultError when there is no sound cell.
     """
-    cells = [cell for cell in session.cells if cell.study == study.study]
+    cells = [cell for cell in opened.cells if cell.study == study.study]
     refuse_real(next((cell.settings.data.root for cell in cells if cell.settings.data.root), None))
-    found, damaged = _sorted(session, cells)
+    found, damaged = _sorted(opened, cells)
     if not found and damaged:
         raise _nothing_sound(study, cells, damaged)
     if not found:
         raise DataMissingError(
-            f"nothing of '{study.study}' has been measured in {session.request.home} with these "
+            f"nothing of '{study.study}' has been measured in {opened.question.home} with these "
             "settings.",
-            f"First run: gclbench run ablation={study.study}{_words(session)}",
+            f"First run: gclbench run ablation={study.study}{_words(opened)}",
         )
     rows = _rows(cells)
     tasks = {c.task.name: c.task for c in cells if c.task.name in found}
     named = {name: [each for each in damaged if each.task == name] for name in tasks}
     named[next(iter(tasks))] += [each for each in damaged if each.task not in tasks]
     return [
-        build_task(task, session.data_label(name), rows, found[name], named[name])
+        build_task(task, opened.data_label(name), rows, found[name], named[name])
         for name, task in tasks.items()
     ]
 
@@ -73,16 +73,16 @@ def refuse_real(root: object) -> None:
         )
 
 
-def _sorted(session: Session, cells: list[Cell]) -> tuple[Found, list[Damaged]]:
+def _sorted(opened: OpenStudy, cells: list[Cell]) -> tuple[Found, list[Damaged]]:
     """The sound ones among the finished cells, and the others."""
     found: Found = {}
     damaged: list[Damaged] = []
     for cell in cells:
-        node = session.plan.node(session.plan.evaluate_key(cell))
-        if not session.artifacts.has(node):
+        node = opened.plan.node(opened.plan.evaluate_key(cell))
+        if not opened.artifacts.has(node):
             continue
         try:
-            factors = _read(session, node)
+            factors = _read(opened, node)
         except DamagedResultError:
             damaged.append(damage_of(cell, node))
         else:
@@ -105,9 +105,9 @@ def _rows(cells: list[Cell]) -> list[RowInfo]:
     return [RowInfo(row.key, row.label, row.control) for row in rows.values()]
 
 
-def _read(session: Session, node: Node) -> CellFactors:
-    read_evaluation(session.artifacts, node)  # what is damaged in one file is trusted in none
-    path = session.artifacts.path(node) / FILE
+def _read(opened: OpenStudy, node: Node) -> CellFactors:
+    read_evaluation(opened.artifacts, node)  # what is damaged in one file is trusted in none
+    path = opened.artifacts.path(node) / FILE
     if not path.is_file():
         raise DataMissingError(
             f"{node.label} was evaluated without true factors (no {path.name}).",
@@ -133,9 +133,9 @@ def _problem(factor: str, arrays: Mapping[str, np.ndarray]) -> str:
     return impossible({}, arrays[names[0]])
 
 
-def _words(session: Session) -> str:
+def _words(opened: OpenStudy) -> str:
     """The words of a command line that asks for the same cells."""
-    request = session.request
-    asked = {"rows": request.rows, "tasks": request.tasks, "seeds": request.seeds}
+    question = opened.question
+    asked = {"rows": question.rows, "tasks": question.tasks, "seeds": question.seeds}
     words = [f" {key}={','.join(map(str, value))}" for key, value in asked.items() if value]
-    return "".join(words) + settings_words(session)
+    return "".join(words) + settings_words(opened)

@@ -25,7 +25,7 @@ from gclbench.meshes.archive import (
 )
 from gclbench.meshes.sources import below
 from gclbench.meshes.unpack import Archive, open_archive
-from gclbench.runtime.worker import choose_device
+from gclbench.running.worker import choose_device
 from gclbench.schema import Settings
 from gclbench.schema.overrides import resolve_settings
 from gclbench.schema.settings import MeshSettings

@@ -16,7 +16,7 @@ from gclbench.tracking.records import add_records, read_records, write_records
 from gclbench.tracking.store import RunStore
 
 if TYPE_CHECKING:
-    from gclbench.runtime.session import Session
+    from gclbench.study.opened import OpenStudy
 
 
 @dataclass(frozen=True)
@@ -39,26 +39,26 @@ class Received:
         return sum(found is arrival for _, found in self.artifacts)
 
 
-def export_session(session: Session, out: Path) -> Sent:
-    """Write what is finished of a session's cells into a parcel.
+def export_study(opened: OpenStudy, out: Path) -> Sent:
+    """Write what is finished of a opened's cells into a parcel.
 
     Raises UsageError for a name that is no parcel's, DataMissingError when nothing is finished,
     GclbenchError for an artifact that is damaged.
     """
     check_suffix(out)
-    finished = [node for node in session.plan.nodes if session.artifacts.has(node)]
+    finished = [node for node in opened.plan.nodes if opened.artifacts.has(node)]
     if not finished:
         raise DataMissingError(
-            f"nothing of {', '.join(session.request.studies)} is finished in "
-            f"{session.request.home} with these settings.",
+            f"nothing of {', '.join(opened.question.studies)} is finished in "
+            f"{opened.question.home} with these settings.",
             "Run it first, by the same words.",
         )
-    store = RunStore(session.store_url)
+    store = RunStore(opened.store_url)
     keys = [node.key for node in finished]
-    records = write_records(store, keys, _requests(session, store))
+    records = write_records(store, keys, _requests(opened, store))
     store.close()
-    pack(out, session.artifacts, finished, records)
-    return Sent(len(session.plan.nodes), len(finished), out.stat().st_size / 1e6)
+    pack(out, opened.artifacts, finished, records)
+    return Sent(len(opened.plan.nodes), len(finished), out.stat().st_size / 1e6)
 
 
 def import_parcel(path: Path, home: Path, store_url: str) -> Received:
@@ -77,18 +77,18 @@ def import_parcel(path: Path, home: Path, store_url: str) -> Received:
         store.close()
 
 
-def _requests(session: Session, store: RunStore) -> Iterator[dict[str, Any]]:
+def _requests(opened: OpenStudy, store: RunStore) -> Iterator[dict[str, Any]]:
     """The cells that were asked for, and those that are finished all the same."""
-    profile, overrides = session.request.profile, dict(session.request.overrides)
+    profile, overrides = opened.question.profile, dict(opened.question.overrides)
     asked = {
         (name, cell.row, cell.task, cell.seed)
-        for name in session.request.studies
+        for name in opened.question.studies
         for cell in store.requests(name, profile, overrides)
     }
-    for cell in session.cells:
-        node = session.plan.node(session.plan.evaluate_key(cell))
+    for cell in opened.cells:
+        node = opened.plan.node(opened.plan.evaluate_key(cell))
         known = (cell.study, cell.row.key, cell.task.name, cell.seed) in asked
-        if known or session.artifacts.has(node):
+        if known or opened.artifacts.has(node):
             place = {"row": cell.row.key, "task": cell.task.name, "seed": cell.seed}
             what = {"study": cell.study, "profile": profile, "overrides": overrides}
             yield {**what, **place, "node_key": node.key}

@@ -22,7 +22,7 @@ from gclbench.schema.choice import (
     parameter_problems,
     settled,
 )
-from gclbench.schema.choice_words import read_choice, read_choices
+from gclbench.schema.choice_words import read_choice, read_choices, write_choice
 from gclbench.schema.dotted import flatten, nest, setting_types
 from gclbench.schema.settings import Settings
 from gclbench.schema.study import Profile, Recipe, Row, Study, Task
@@ -37,6 +37,7 @@ __all__ = [
     "resolve_settings",
     "setting_types",
     "unknown_key",
+    "write_overrides",
 ]
 
 RUN_WORDS = ("rows", "seeds", "tasks")
@@ -163,6 +164,11 @@ def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
         parsed[key] = _parse_value(key, text.strip())
     check_overrides({key: value for key, value in parsed.items() if key not in RUN_WORDS})
     return parsed
+
+
+def write_overrides(flat: Mapping[str, Any]) -> list[str]:
+    """Write settings as the words of a command line that `parse_overrides` reads, sorted."""
+    return [f"{key}={write_choice(value)}" for key, value in sorted(flat.items())]
 
 
 def check_overrides(flat: Mapping[str, Any], components: Components | None = None) -> None:

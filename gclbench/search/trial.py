@@ -8,11 +8,12 @@ from typing import Any
 
 from gclbench.executors.events import Event, NodeMetric, NodeProgress, NodeStopped
 from gclbench.plan import Node
-from gclbench.runtime.evaluations import read_evaluation
-from gclbench.runtime.session import Session
-from gclbench.runtime.worker import run_node
+from gclbench.results.evaluations import read_evaluation
+from gclbench.running.run import run_config
+from gclbench.running.worker import run_node
 from gclbench.schema import NodeRecord
 from gclbench.search.tuning import Tuning
+from gclbench.study.opened import OpenStudy
 from gclbench.tracking import Reader, RunStore, TrackedRun
 
 Report = Callable[[int, float], bool]
@@ -62,19 +63,19 @@ def run_trial(tuning: Tuning, values: Mapping[str, Any], report: Report) -> Meas
     return Measured({"mAP": scores.metrics["mAP"], "seconds": seconds}, notes)
 
 
-def _trained_node(session: Session) -> Node:
+def _trained_node(opened: OpenStudy) -> Node:
     """What the cell's evaluation looks at: its last stage of training."""
-    return session.plan.node(session.plan.chain(session.cells[0])[-2])
+    return opened.plan.node(opened.plan.chain(opened.cells[0])[-2])
 
 
-def _run(session: Session, sink: Callable[[Event], None]) -> NodeRecord:
-    """Run the nodes of a session's one cell and return the record of its evaluation."""
-    config = replace(session.run_config(), engine="tune")
-    for node in session.plan.needed(session.artifacts.has):
-        if not session.artifacts.has(node):
+def _run(opened: OpenStudy, sink: Callable[[Event], None]) -> NodeRecord:
+    """Run the nodes of a opened's one cell and return the record of its evaluation."""
+    config = replace(run_config(opened), engine="tune")
+    for node in opened.plan.needed(opened.artifacts.has):
+        if not opened.artifacts.has(node):
             run_node(config, node, sink)
-    evaluated = session.plan.node(session.plan.evaluate_key(session.cells[0]))
-    return read_evaluation(session.artifacts, evaluated).record
+    evaluated = opened.plan.node(opened.plan.evaluate_key(opened.cells[0]))
+    return read_evaluation(opened.artifacts, evaluated).record
 
 
 def _unheard(event: Event) -> None:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from gclbench.digest import digest
 from gclbench.errors import OverrideError, UsageError
 from gclbench.reporting.origin import data_heading
-from gclbench.runtime.session import Request, Session, open_session
 from gclbench.schema import Search, Study
 from gclbench.search.board import Board, Goal
 from gclbench.search.space import directions, grid_points, quiet
+from gclbench.study.opened import OpenStudy, open_study
+from gclbench.study.question import Question
 
 if TYPE_CHECKING:
     import optuna
@@ -24,11 +25,11 @@ _NAME_DIGITS = 12
 class Tuning:
     """A search as every worker is handed it.
 
-    `request` opens the study's cell (`overrides`: the user's own settings); `name` is that of the
+    `question` opens the study's cell (`overrides`: the user's own settings); `name` is that of the
     Optuna study; `goal` says how many trials are wanted.
     """
 
-    request: Request
+    question: Question
     study: Study
     search: Search
     store: str
@@ -49,16 +50,16 @@ class Tuning:
         """One line on where the scores come from: data, profile and seed."""
         task = self.study.tasks[0]
         data = data_heading(task, self.open({}).data_label(task.name))
-        return f"Data: {data}. Profile: {self.request.profile}. Seed: {self.seed}."
+        return f"Data: {data}. Profile: {self.question.profile}. Seed: {self.seed}."
 
     def overrides(self, values: Mapping[str, Any], split: str = "validation") -> dict[str, Any]:
         """Return the overrides of a trial with these values, evaluated on a split."""
         fixed = {**trial_settings(self.search), "evaluate.split": split}
-        return {**self.request.overrides, **values, **fixed}
+        return {**self.question.overrides, **values, **fixed}
 
-    def open(self, values: Mapping[str, Any], split: str = "validation") -> Session:
+    def open(self, values: Mapping[str, Any], split: str = "validation") -> OpenStudy:
         """Open the plan of one trial. Raises UsageError for values that do not go together."""
-        return open_session(replace(self.request, overrides=self.overrides(values, split)))
+        return open_study(replace(self.question, overrides=self.overrides(values, split)))
 
 
 def trial_settings(search: Search) -> dict[str, Any]:
@@ -69,20 +70,20 @@ def trial_settings(search: Search) -> dict[str, Any]:
     return settings
 
 
-def open_tuning(request: Request, trials: int | None = None) -> Tuning:
-    """Resolve a request for a search (one study); nothing is trained or stored yet.
+def open_tuning(question: Question, trials: int | None = None) -> Tuning:
+    """Resolve a question for a search (one study); nothing is trained or stored yet.
 
-    Raises what `open_session` raises, UsageError for a study without a search, OverrideError for
+    Raises what `open_study` raises, UsageError for a study without a search, OverrideError for
     a setting that the search itself gives.
     """
-    (name,) = request.studies
-    request = replace(request, searching=True)
-    plain = open_session(request)
+    (name,) = question.studies
+    question = replace(question, searching=True)
+    plain = open_study(question)
     study = plain.studies[0]
     if study.search is None:  # the plan has refused it already
         raise UsageError(f"'{name}' has no search space.")
-    _refuse_searched(study.search, request.overrides)
-    tuning = Tuning(request, study, study.search, plain.store_url, "", Goal(1))
+    _refuse_searched(study.search, question.overrides)
+    tuning = Tuning(question, study, study.search, plain.store_url, "", Goal(1))
     wanted = trials or study.search.trials
     wanted = min(wanted, tuning.grid_size or wanted)
     return replace(tuning, name=_study_name(tuning), goal=Goal(wanted))
@@ -107,7 +108,7 @@ def _study_name(tuning: Tuning) -> str:
         "search": tuning.search.model_dump(mode="json", exclude={"trials"}),
         "cell": base.plan.evaluate_key(base.cells[0]),
     }
-    parts = [tuning.study.study, tuning.request.profile, digest(identity)[:_NAME_DIGITS]]
+    parts = [tuning.study.study, tuning.question.profile, digest(identity)[:_NAME_DIGITS]]
     return "-".join(parts)
 
 
@@ -144,8 +145,8 @@ def _describe(study: optuna.Study, tuning: Tuning) -> None:
     facts = {
         "optuna": optuna.__version__,
         "search": tuning.search.model_dump(mode="json"),
-        "overrides": dict(tuning.request.overrides),
-        "profile": tuning.request.profile,
+        "overrides": dict(tuning.question.overrides),
+        "profile": tuning.question.profile,
         "study": tuning.study.study,
     }
     for name, value in facts.items():

@@ -19,6 +19,7 @@ from gclbench.executors import (
     Event,
     EventSink,
     Executor,
+    Found,
     NodeFailed,
     NodeFinished,
     NodeProgress,
@@ -36,11 +37,11 @@ def tiny_node(name: str, *parents: str, **settings: object) -> Node:
     return Node(Stage.WARMUP, name, 0, f"node {name}", dict(settings), behind)
 
 
-def tiny_run(folder: Path, node: Node, sink: EventSink) -> NodeRecord:
+def tiny_run(folder: Path, node: Node, sink: EventSink) -> NodeRecord | Found:
     """Write a file named after the node, with the process id and OMP_NUM_THREADS.
 
-    `fail`, `crash`, `killed`, `stopped`, `sleep_s` and `wait_for` (a file) in its settings make it
-    misbehave or wait.
+    `found` in its settings says that another process was quicker; `fail`, `crash`, `killed`,
+    `stopped`, `sleep_s` and `wait_for` (a file) make it misbehave or wait.
     """
     settings = node.settings
     sink(NodeProgress(node.key, 1, 2, 3, 4, {"loss": 0.5}))
@@ -54,7 +55,8 @@ def tiny_run(folder: Path, node: Node, sink: EventSink) -> NodeRecord:
         raise TrainingError(f"{node.key} ran before {missing[0]}.")
     text = f"{os.getpid()} {os.environ.get('OMP_NUM_THREADS')}"
     (folder / node.key).write_text(text, encoding="utf-8")
-    return node.record(metrics={"length": float(len(node.key))})
+    record = node.record(metrics={"length": float(len(node.key))})
+    return Found(record) if settings.get("found") else record
 
 
 def _misbehave(node: Node) -> None:
@@ -120,6 +122,17 @@ class ExecutorContract:
         outcomes = executor.execute(nodes, done, partial(tiny_run, tmp_path), events.append)
         assert outcomes == {"a": Outcome.REUSED, "b": Outcome.COMPLETED}
         assert events[0] == NodeFinished(nodes[0], None, 0.0, reused=True)
+
+    def test_what_another_process_finished_meanwhile_is_reused(
+        self, executor: Executor, tmp_path: Path
+    ) -> None:
+        nodes = [tiny_node("a", found=True), tiny_node("b", "a")]
+        outcomes, events = _execute(executor, nodes, tmp_path)
+        assert outcomes == {"a": Outcome.REUSED, "b": Outcome.COMPLETED}
+        (reused,) = [e for e in events if isinstance(e, NodeFinished) and e.reused]
+        assert (reused.node.key, reused.seconds) == ("a", 0.0)
+        assert reused.record is not None
+        assert reused.record.metrics == {"length": 1.0}
 
     def test_a_failure_skips_descendants_and_spares_the_rest(
         self, executor: Executor, tmp_path: Path

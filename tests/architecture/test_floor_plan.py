@@ -38,19 +38,26 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation": {"kernels", "pseudolabels", "datasets", "schema"},
     "executors": {"schema", "plan"},
     "stages": {"kernels", "evaluation", "schema", *COMPONENTS},
-    "runtime": {
-        "schema", "kernels", "content", "plan", "executors", "tracking", "stages", "evaluation",
-        "reporting", "stats", "claims", *COMPONENTS,
+    "study": {"schema", "content", "plan", "tracking", "stages", "datasets"},
+    "running": {
+        "schema", "kernels", "plan", "executors", "tracking", "stages", "datasets", "study",
     },
-    "search": {"schema", "plan", "executors", "tracking", "reporting", "runtime"},
+    "results": {"schema", "plan", "reporting", "claims", "study"},
+    "runtime": {
+        "schema", "kernels", "content", "plan", "tracking", "stages", "evaluation", "reporting",
+        "stats", "study", "running", "results", *COMPONENTS,
+    },
+    "search": {
+        "schema", "plan", "executors", "tracking", "reporting", "study", "running", "results",
+    },
     "testing": {
         "schema", "kernels", "plan", "executors", "augmentations", "pseudolabels", "samplers",
-        "datasets", "stages", "runtime",
+        "datasets", "stages", "study", "runtime",
     },
     "retrieval": {"kernels"},
     "cli": {
         "schema", "kernels", "content", "stats", "claims", "tracking", "plan", "reporting",
-        "executors", "runtime", "search",
+        "executors", "study", "running", "results", "runtime", "search",
     },
 }  # fmt: skip
 

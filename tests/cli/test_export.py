@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gclbench.runtime.session import Request, Session, open_session
+from gclbench.study.opened import OpenStudy, open_study
+from gclbench.study.question import Question
 from gclbench.tracking import RunStore
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -21,22 +22,22 @@ WORDS = ("profile=smoke", "rows=none", "tasks=market1501")
 def home(tmp_path: Path) -> Path:
     """A home where one cell is finished for seeds 0 and 1."""
     folder = tmp_path / "home"
-    request = Request(("table6",), folder, "smoke", (0, 1), ("none",), ("market1501",))
-    session = open_session(request)
-    for node in session.plan.nodes:
-        with session.artifacts.workspace(node) as space:
+    request = Question(("table6",), folder, "smoke", (0, 1), ("none",), ("market1501",))
+    opened = open_study(request)
+    for node in opened.plan.nodes:
+        with opened.artifacts.workspace(node) as space:
             np.savez(space.folder / "per_query.npz", ap=np.array([0.25, 0.5]))
             scores = {name: value + node.seed for name, value in SCORES.items()}
             space.commit(node.record(metrics=scores))
-    remember(session)
+    remember(opened)
     return folder
 
 
-def remember(session: Session) -> None:
-    store = RunStore(session.store_url)
+def remember(opened: OpenStudy) -> None:
+    store = RunStore(opened.store_url)
     place = {"study": "table6", "profile": "smoke", "overrides": {}, "task": "market1501"}
-    for cell in session.cells:
-        key = session.plan.evaluate_key(cell)
+    for cell in opened.cells:
+        key = opened.plan.evaluate_key(cell)
         store.remember([{**place, "row": cell.row.key, "seed": cell.seed, "node_key": key}])
     store.close()
 

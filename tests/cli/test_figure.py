@@ -29,12 +29,12 @@ def asked(world: Any, monkeypatch: pytest.MonkeyPatch) -> list[Choice]:
     """Put a grid of black tiles in the place of every picture, and a line in the table's."""
     found: list[Choice] = []
 
-    def grids(session: Any, choice: Choice) -> list[ImageGrid]:
+    def grids(opened: Any, choice: Choice) -> list[ImageGrid]:
         found.append(choice)
         tiles = np.zeros((2, 3, 8, 4, 3), np.uint8)
         return [ImageGrid(tiles, ("input", "views", ""), "title")] * max(1, len(choice.tasks))
 
-    def table(session: Any, choice: Choice) -> GenerationTable:
+    def table(opened: Any, choice: Choice) -> GenerationTable:
         found.append(choice)
         return GenerationTable("t", (GenerationLine("d", "stage 2", 0.5, 1.0, 9, "E_id (8)"),))
 
@@ -82,7 +82,7 @@ def test_row_task_and_seed_can_be_chosen(
     words = ("rows=rotation", "tasks=duke2market", "seeds=2", f"out={tmp_path / 'a.png'}")
     assert cli("figure", "views", "ablation=table6", *words)[0] == 0
     assert asked == [Choice(("rotation",), ("duke2market",), 2)]
-    request = world.requests[-1]
+    request = world.questions[-1]
     assert (request.rows, request.tasks, request.seeds) == (("rotation",), ("duke2market",), (2,))
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from gclbench.cli.output import settings_given
 from gclbench.plan import Node
+from gclbench.results.tables import settings_given
 from gclbench.tracking import RunStore
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -58,7 +58,7 @@ def test_a_report_takes_all_measured_seeds(
     asked("table6")
     code, out, _ = cli("report", "table6")
     assert code == 0
-    assert world.requests[-1].seeds == (0, 1)
+    assert world.questions[-1].seeds == (0, 1)
     assert "Seeds: 0, 1" in out
 
 
@@ -114,7 +114,7 @@ def test_a_table_says_what_was_set_for_every_row(cli: Cli, asked: Callable[..., 
 def test_settings_are_listed_as_they_are_typed_and_data_is_not_one() -> None:
     given = {"warmup.method": "mmcl", "joint.losses": ["l_vi", "l_mix"], "data.root": "/data"}
     assert settings_given(given) == [
-        "Set for every row: joint.losses=l_vi,l_mix, warmup.method=mmcl."
+        "Set for every row: joint.losses=[l_vi,l_mix], warmup.method=mmcl."
     ]
     assert settings_given({"data.root": "/data"}) == []
 
@@ -161,9 +161,9 @@ def test_a_recipe_by_itself_is_reported_with_the_tasks_it_was_run_on(
         code, out, _ = cli("report", *words, "format=csv")
         assert code == 0
         assert out.count("recipe_scl,scl,") == 2 * 4
-        assert world.requests[-1].tasks == ("dukemtmc-reid", "duke2market")
+        assert world.questions[-1].tasks == ("dukemtmc-reid", "duke2market")
     cli("report", "recipe=scl", "task=duke2market")
-    assert world.requests[-1].tasks == ("duke2market",)
+    assert world.questions[-1].tasks == ("duke2market",)
 
 
 def test_a_recipe_that_was_never_run_names_the_command(cli: Cli, world: Any) -> None:

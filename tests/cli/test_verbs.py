@@ -1,4 +1,4 @@
-"""The verbs as a user meets them, over a fake session: output, files, exit codes."""
+"""The verbs as a user meets them, over made-up training: output, files, exit codes."""
 
 from __future__ import annotations
 
@@ -156,11 +156,41 @@ def test_run_prints_rows_tables_and_files_and_remembers_them(cli: Cli, world: An
     assert out.count("Table 6: augmentations") == 2
     assert "(published)" in out
     assert "Criteria of this study" in out
-    home = world.requests[0].home
-    files = sorted(path.name for path in (home / "reports").iterdir())
+    home = world.questions[0].home
+    latest = home / "reports" / "table6" / "latest"
+    files = sorted(path.name for path in latest.iterdir())
     assert files == ["table6.csv", "table6.html", "table6.md", "table6.tex"]
     again = cli("run", "ablation=table6", "profile=smoke", "seeds=0")
     assert "Everything was reused" in again[1]
+
+
+def test_reports_of_other_questions_are_kept_side_by_side(cli: Cli, world: Any) -> None:
+    for words in ((), ("seeds=1",), ("joint.lr=0.01",), ("rows=baseline,multi",), ()):
+        assert cli("run", "ablation=table6", "profile=smoke", "format=csv", *words)[0] == 0
+    reports = world.questions[0].home / "reports" / "table6"
+    folders = sorted(path.name for path in reports.iterdir() if path.name != "latest")
+    assert len(folders) == 4
+    assert all(name.startswith("smoke-") for name in folders)
+    texts = {name: (reports / name / "table6.csv").read_text() for name in folders}
+    assert len(set(texts.values())) == 4
+    assert sum("joint.lr=0.01" in text for text in texts.values()) == 1
+    assert (reports / "latest").resolve().name in folders
+    assert (reports / "latest" / "table6.csv").read_text().count("\n") == 1 + 9 * 4 * 4
+    assert "joint.lr" not in (reports / "latest" / "table6.csv").read_text()
+
+
+def test_without_links_a_text_names_the_latest_report(
+    cli: Cli, world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any, **words: Any) -> None:
+        raise OSError("no links here")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    assert cli("run", "ablation=table6", "profile=smoke", "format=csv")[0] == 0
+    reports = world.questions[0].home / "reports" / "table6"
+    name = (reports / "latest.txt").read_text().strip()
+    assert (reports / name / "table6.csv").is_file()
+    assert not (reports / "latest").exists()
 
 
 def test_a_warm_up_recipe_by_itself_stops_at_the_warm_up(cli: Cli, world: Any) -> None:
@@ -169,7 +199,8 @@ def test_a_warm_up_recipe_by_itself_stops_at_the_warm_up(cli: Cli, world: Any) -
     assert json.loads(out)["requested"] == dict(zip(STAGES, (2, 0, 2, 1, 1, 2), strict=True))
     code, out, err = cli("run", "recipe=scl", "task=market1501", "profile=smoke")
     assert (code, err) == (0, "")
-    files = sorted(path.name for path in (world.requests[0].home / "reports").iterdir())
+    latest = world.questions[0].home / "reports" / "recipe_scl" / "latest"
+    files = sorted(path.name for path in latest.iterdir())
     assert files == ["recipe_scl.csv", "recipe_scl.html", "recipe_scl.md", "recipe_scl.tex"]
 
 
@@ -179,19 +210,21 @@ def test_run_writes_a_tidy_csv_of_measured_numbers(cli: Cli, world: Any, tmp_pat
         records = list(csv.DictReader(handle))
     assert len(records) == 9 * 4 * 4
     tail = ["std", "low", "high", "n_seeds", "data", "node", "damaged"]
-    assert list(records[0])[-7:] == tail
+    how = ["seeds", "profile", "settings", "cpu", "device", "version"]
+    assert list(records[0])[-13:] == [*tail, *how]
+    assert {(record["seeds"], record["profile"]) for record in records} == {("0", "laptop")}
     assert {record["data"] for record in records} == {
         "synthetic_market1501",
         "synthetic_dukemtmc_reid",
     }
 
 
-def test_words_reach_the_session(cli: Cli, world: Any) -> None:
+def test_words_reach_the_question(cli: Cli, world: Any) -> None:
     cli(
         *("run", "ablation=table6", "rows=baseline", "tasks=market1501", "seeds=3,4"),
         *("workers=2", "executor=inline", "device=cpu", "gan.epochs=2"),
     )
-    request = world.requests[0]
+    request = world.questions[0]
     assert (request.rows, request.tasks, request.seeds) == (("baseline",), ("market1501",), (3, 4))
     assert (request.workers, request.executor, request.device) == (2, "inline", "cpu")
     assert dict(request.overrides) == {"gan.epochs": 2}
@@ -235,12 +268,11 @@ def test_an_interrupted_run_is_exit_130_and_says_how_to_go_on(cli: Cli, world: A
 def test_a_fault_of_ours_shows_a_traceback_and_is_exit_1(
     cli: Cli, world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import sys
 
     def broken(request: object) -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr(sys.modules["gclbench.runtime.session"], "open_session", broken)
+    monkeypatch.setattr("gclbench.study.opened.open_study", broken)
     code, _, err = cli("plan", "ablation=table6")
     assert code == 1
     assert "ZeroDivisionError" in err

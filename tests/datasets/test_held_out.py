@@ -15,7 +15,7 @@ from gclbench.datasets.base import Dataset, ImageTable
 from gclbench.datasets.held_out import HeldOutDataset, fingerprint, hold_out
 from gclbench.datasets.load import dataset_fingerprint, load_dataset
 from gclbench.errors import UsageError
-from gclbench.runtime.worker import RunConfig, load_datasets
+from gclbench.running.worker import RunConfig, load_datasets
 from gclbench.schema import Stage
 from gclbench.schema.settings import DataSettings, EvaluateSettings, Settings, WorldSettings
 

@@ -73,6 +73,10 @@ class Cli:
         out, err = process.communicate(timeout=300)
         return Answer(process.returncode, out, err)
 
+    def latest(self, table: str) -> Path:
+        """The folder of the latest report of a table."""
+        return self.home / "reports" / table / "latest"
+
     def manifests(self) -> dict[str, dict[str, Any]]:
         """The manifests of all finished artifacts by key."""
         paths = (self.home / "artifacts").glob("*/*/manifest.json")
@@ -117,6 +121,10 @@ class Installed:
             timeout=600,
             check=False,
         )
+
+    def latest(self, table: str) -> Path:
+        """The folder of the latest report of a table."""
+        return self.home / "reports" / table / "latest"
 
     @property
     def content(self) -> Path:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gclbench.runtime.session import Request, Session, open_session
+from gclbench.study.opened import OpenStudy, open_study
+from gclbench.study.question import Question
 from gclbench.tracking import RunStore
 
 SETTINGS = {"pretrain.kind": "random"}
@@ -26,19 +27,19 @@ WRONG = ("112.3", "116.4", "108.1")
 BINS = {"viewpoint": 4, "light": 3, "pose": 3, "clothing": 3}
 
 
-def evaluate(session: Session, row: str, seed: int) -> Path:
+def evaluate(opened: OpenStudy, row: str, seed: int) -> Path:
     """Leave a sound evaluation of a cell, with factors, as a finished run would."""
-    cell = next(c for c in session.cells if (c.row.key, c.seed) == (row, seed))
-    node = session.plan.node(session.plan.evaluate_key(cell))
+    cell = next(c for c in opened.cells if (c.row.key, c.seed) == (row, seed))
+    node = opened.plan.node(opened.plan.evaluate_key(cell))
     share = {"baseline": 0.3, "multi": 0.4, "rotation_dmixup": 0.2}[row] + 0.01 * seed
     factors: dict[str, Any] = {f"{name}_ap": np.full((4, n), share) for name, n in BINS.items()}
     factors |= {f"{name}_edges": np.arange(1.0, n) for name, n in BINS.items()}
     scores = {"mAP": 100 * share, "R1": 50.0, "R5": 60.0, "R10": 70.0}
-    with session.artifacts.workspace(node) as workspace:
+    with opened.artifacts.workspace(node) as workspace:
         np.savez(workspace.folder / "per_query.npz", ap=np.full(4, share))
         np.savez(workspace.folder / "invariance.npz", **factors)
         workspace.commit(node.record(metrics=scores))
-    return session.artifacts.path(node)
+    return opened.artifacts.path(node)
 
 
 def spoil(folder: Path, score: float) -> str:
@@ -53,11 +54,11 @@ def spoil(folder: Path, score: float) -> str:
 @pytest.fixture
 def keys(cli: Any) -> dict[str, str]:
     """Three rows over two seeds: the baseline has lost both, multi one; keys of what is lost."""
-    session = open_session(
-        Request(("table6",), cli.home, "smoke", SEEDS, ROWS, ("market1501",), overrides=SETTINGS)
+    opened = open_study(
+        Question(("table6",), cli.home, "smoke", SEEDS, ROWS, ("market1501",), overrides=SETTINGS)
     )
-    folders = {(row, seed): evaluate(session, row, seed) for row in ROWS for seed in SEEDS}
-    store = RunStore(session.store_url)
+    folders = {(row, seed): evaluate(opened, row, seed) for row in ROWS for seed in SEEDS}
+    store = RunStore(opened.store_url)
     asked = {"study": "table6", "profile": "smoke", "overrides": SETTINGS}
     store.remember(
         [
@@ -119,7 +120,7 @@ def test_a_run_that_reuses_them_says_so_too_and_writes_no_such_number(
     assert "Everything was reused: 6 stage runs" in answer.out
     assert "'damaged': stored numbers that cannot be" in answer.out
     files = [
-        path.read_text() for path in (cli.home / "reports").iterdir() if path.suffix != ".png"
+        path.read_text() for path in (cli.latest("table6")).iterdir() if path.suffix != ".png"
     ]
     assert len(files) == 4
     for text in (answer.out, *files):

@@ -39,7 +39,7 @@ def test_the_sweep_prints_a_row_for_every_value(own: Any) -> None:
     labels = ["p 0.3", "p 0.5", "p 0.7", "p 0.9", "p 0.3 + view hinge"]
     for label in labels:
         assert f"Stripes, {label}" in answer.stdout
-    path = installed.home / "reports" / "stripes.csv"
+    path = installed.latest("stripes") / "stripes.csv"
     with path.open(encoding="utf-8", newline="") as handle:
         rows = list(csv.DictReader(handle))
     keys = {"p3", "p5", "p0.7", "p0.9", "p3_hinge", "slow_memory"}

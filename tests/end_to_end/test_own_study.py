@@ -33,7 +33,7 @@ def own(install: Install, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any
 
 
 def rows_of(installed: Any) -> list[dict[str, str]]:
-    with (installed.home / "reports" / "own.csv").open(encoding="utf-8", newline="") as handle:
+    with (installed.latest("own") / "own.csv").open(encoding="utf-8", newline="") as handle:
         return list(csv.DictReader(handle))
 
 

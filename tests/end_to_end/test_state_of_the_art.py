@@ -25,7 +25,7 @@ def done(cli_at: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, An
 
 
 def measured(cli: Any, table: str) -> dict[tuple[str, str, str], str]:
-    with (cli.home / "reports" / f"{table}.csv").open(encoding="utf-8", newline="") as handle:
+    with (cli.latest(table) / f"{table}.csv").open(encoding="utf-8", newline="") as handle:
         return {
             (r["row_key"], r["dataset"], r["metric"]): r["value"] for r in csv.DictReader(handle)
         }

@@ -77,7 +77,7 @@ def test_the_command_ends_well(part: Any) -> None:
 def test_every_asked_cell_of_a_study_has_a_number_and_every_file_is_written(
     part: Any, study: str
 ) -> None:
-    check(part[0].home / "reports", study, PART[study], (TASK[study],))
+    check(part[0].latest(study), study, PART[study], (TASK[study],))
 
 
 def test_what_rows_share_is_trained_once(part: Any) -> None:
@@ -108,8 +108,8 @@ def test_reports_without_new_results_do_not_change_a_byte(part: Any, tmp_path: P
         written.append({path.name: path.read_bytes() for path in out.iterdir()})
     assert set(written[0]) == {f"{study}.{suffix}" for study in PART for suffix in SUFFIXES}
     assert written[0] == written[1]
-    reports = cli.home / "reports"
-    assert written[0] == {name: (reports / name).read_bytes() for name in written[0]}
+    ran = [path for study in PART for path in (cli.latest(study)).iterdir()]
+    assert written[0] == {path.name: path.read_bytes() for path in ran}
 
 
 @pytest.fixture(scope="module")
@@ -125,14 +125,19 @@ def test_all_rows_and_tasks_of_a_study_have_numbers(whole: Any, study: str) -> N
     assert (answer.code, answer.err) == (0, "")
     described = Content(environment={}).study(study)
     rows = tuple(row.key for row in described.rows)
-    check(cli.home / "reports", study, rows, tuple(task.name for task in described.tasks))
+    check(
+        cli.latest(study),
+        study,
+        rows,
+        tuple(task.name for task in described.tasks),
+    )
 
 
 @pytest.mark.slow
 def test_a_second_call_for_all_studies_trains_nothing_and_changes_no_file(whole: Any) -> None:
     cli, _ = whole
     reports = cli.home / "reports"
-    before = {path.name: path.read_bytes() for path in reports.iterdir() if path.is_file()}
+    before = {path.name: path.read_bytes() for path in reports.glob("*/latest/*")}
     again = cli("run", NAMES, "profile=smoke", "executor=inline")
     assert again.code == 0
     assert "nothing was trained." in again.out

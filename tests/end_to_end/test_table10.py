@@ -27,7 +27,7 @@ def whole(cli_at: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, A
 def test_every_row_is_measured_and_printed_beside_the_paper(whole: Any) -> None:
     cli, answer = whole
     assert answer.code == 0, answer.err
-    with (cli.home / "reports" / "table10.csv").open(encoding="utf-8", newline="") as handle:
+    with (cli.latest("table10") / "table10.csv").open(encoding="utf-8", newline="") as handle:
         lines = list(csv.DictReader(handle))
     measured = {(line["row_key"], line["dataset"]) for line in lines}
     assert measured == {(row, task) for row in ROWS for task in TASKS}

@@ -39,7 +39,10 @@ CONTROLS = {
     "Oracle rotation (true renders)": "oracle_rotation",
 }
 TASKS = ("market1501", "dukemtmc-reid", "duke2market", "market2duke")
-ADDED = ["std", "low", "high", "n_seeds", "data", "node", "damaged"]
+ADDED = [
+    *("std", "low", "high", "n_seeds", "data", "node", "damaged"),
+    *("seeds", "profile", "settings", "cpu", "device", "version"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +104,7 @@ def test_rows_are_shown_as_they_finish(whole: Any) -> None:
 
 def test_the_csv_is_tidy_and_complete(whole: Any) -> None:
     cli, _ = whole
-    rows = read_csv(cli.home / "reports" / "table6.csv")
+    rows = read_csv(cli.latest("table6") / "table6.csv")
     published = shipped_folder() / "baselines" / "published" / "table6.csv"
     header = published.read_text(encoding="utf-8").splitlines()[0].split(",")
     assert list(rows[0]) == [*header, *ADDED]
@@ -120,14 +123,14 @@ def test_the_csv_is_tidy_and_complete(whole: Any) -> None:
 def test_the_numbers_of_the_csv_are_those_of_the_artifacts(whole: Any) -> None:
     cli, _ = whole
     manifests = cli.manifests()
-    for row in read_csv(cli.home / "reports" / "table6.csv"):
+    for row in read_csv(cli.latest("table6") / "table6.csv"):
         if row["node"]:
             assert float(row["value"]) == manifests[row["node"]]["metrics"][row["metric"]]
 
 
 def test_markdown_latex_and_html_are_written_too(whole: Any) -> None:
     cli, answer = whole
-    texts = {suffix: (cli.home / "reports" / f"table6.{suffix}").read_text(encoding="utf-8")
+    texts = {suffix: (cli.latest("table6") / f"table6.{suffix}").read_text(encoding="utf-8")
              for suffix in ("md", "tex", "html")}  # fmt: skip
     assert r"\documentclass" in texts["tex"]
     assert r"\toprule" in texts["tex"]
@@ -137,13 +140,13 @@ def test_markdown_latex_and_html_are_written_too(whole: Any) -> None:
 
 def test_a_second_call_reuses_everything_and_prints_the_same_tables(whole: Any) -> None:
     cli, first = whole
-    before = (cli.home / "reports" / "table6.csv").read_bytes()
+    before = (cli.latest("table6") / "table6.csv").read_bytes()
     start = time.monotonic()
     second = cli(*WHOLE)
     assert time.monotonic() - start < 10
     assert (second.code, second.tables) == (0, first.tables)
     assert "Everything was reused: 36 stage runs, nothing was trained." in second.out
-    assert (cli.home / "reports" / "table6.csv").read_bytes() == before
+    assert (cli.latest("table6") / "table6.csv").read_bytes() == before
 
 
 def test_the_plan_says_what_is_cached(whole: Any) -> None:
@@ -159,7 +162,7 @@ def test_a_report_is_made_without_training(whole: Any, tmp_path: Path) -> None:
     answer = cli("report", "table6", "profile=smoke", "format=csv", f"out={tmp_path}")
     assert answer.code == 0
     assert (tmp_path / "table6.csv").read_bytes() == (
-        cli.home / "reports" / "table6.csv"
+        cli.latest("table6") / "table6.csv"
     ).read_bytes()
 
 
@@ -181,7 +184,7 @@ def test_a_part_computed_anew_has_the_same_keys_and_the_same_table_lines(
     assert (part[1].code, part[1].err) == (0, "")
     assert len(part[0].manifests()) == 8
     assert part[0].manifests().keys() <= whole[0].manifests().keys()
-    rows, known = (read_csv(cli.home / "reports" / "table6.csv") for cli in (part[0], whole[0]))
+    rows, known = (read_csv(cli.latest("table6") / "table6.csv") for cli in (part[0], whole[0]))
     measured = [row for row in rows if row["node"]]
     assert len(measured) == 8
     assert all(row in known for row in measured)

@@ -364,6 +364,16 @@ def test_needed_leaves_out_what_only_led_to_finished_nodes() -> None:
     done = {Stage.JOINT}
     left = [node.stage for node in plan.needed(lambda node: node.stage in done)]
     assert left == [Stage.JOINT, Stage.EVALUATE]
+    summary = plan.summary(lambda node: node.stage in done)
+    assert summary["to_run"] == {**dict.fromkeys(summary["to_run"], 0), "evaluate": 1}
+
+
+def test_plan_and_run_count_what_is_cached_alike() -> None:
+    plan = make(rows=["full"], tasks=["market1501"])
+    there = {Stage.PRETRAIN, Stage.JOINT, Stage.EVALUATE}
+    needed = plan.needed(lambda node: node.stage in there)
+    assert [node.stage for node in needed] == [Stage.PRETRAIN, Stage.JOINT, Stage.EVALUATE]
+    assert sum(plan.summary(lambda node: node.stage in there)["cached"].values()) == len(needed)
 
 
 def test_control_rows_need_the_world() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gclbench.plan.outdated import LAST_BEFORE_FIX, made_before_fix
-from gclbench.runtime.catalog import revision
+from gclbench.study.catalog import revision
 
 LAST = {"stages/warmup": 1, "stages/joint": 3}
 

@@ -50,6 +50,7 @@ def test_csv_has_the_published_columns_and_then_ours(measured: Any, content: Any
     assert list(records[0]) == [
         *("table", "row_key", "gan", "multi", "mixup", "setting", "dataset", "metric", "value"),
         *("std", "low", "high", "n_seeds", "data", "node", "damaged"),
+        *("seeds", "profile", "settings", "cpu", "device", "version"),
     ]
     assert len(records) == 16
     first = records[0]

@@ -24,6 +24,8 @@ from gclbench.evaluation.protocol import evaluate
 from gclbench.networks.checkpoints import load_id_checkpoint
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.plan import ArtifactStore, Node
+from gclbench.results.measured import Measured
+from gclbench.running.run import run_study
 from gclbench.runtime.checkpoints.describe import describe, parts
 from gclbench.runtime.checkpoints.embed import embed_images, find_images
 from gclbench.runtime.checkpoints.embedder import Embedder
@@ -305,19 +307,19 @@ def test_images_are_sorted_and_a_bad_one_is_named(home: Path, tmp_path: Path) ->
 
 
 def test_a_study_runs_on_an_exported_file_and_measures_the_same(
-    session: Callable[..., Any], encoder: IdEncoder, tmp_path: Path
+    open_one: Callable[..., Any], encoder: IdEncoder, tmp_path: Path
 ) -> None:
     torch.save({"id": encoder.state_dict()}, tmp_path / "id.pt")
 
     def measured(path: Path) -> tuple[Any, str]:
         overrides = {**SMALL, **WORLD, "warmup.method": "checkpoint"}
         overrides["warmup.checkpoint.path"] = str(path)
-        opened = session(
+        opened = open_one(
             rows=("baseline",), tasks=("market1501",), overrides=overrides, seeds=(0,)
         )
         assert [node.stage for node in opened.plan.nodes] == [Stage.WARMUP, Stage.EVALUATE]
-        assert opened.run(lambda event: None).errors == {}
-        (score,) = opened.scores(opened.studies[0])[("baseline", "market1501")].values()
+        assert run_study(opened, lambda event: None).errors == {}
+        (score,) = Measured(opened).scores(opened.studies[0])[("baseline", "market1501")].values()
         return score.ap, score.node
 
     first, key = measured(tmp_path / "id.pt")

@@ -24,10 +24,10 @@ from gclbench.runtime.figures.inversion import train_decoder
 from gclbench.runtime.figures.registry import Choice
 from gclbench.runtime.figures.trained import Painter, Trained
 from gclbench.runtime.figures.views import MIX_LAMBDAS, views_grid, views_grids
-from gclbench.runtime.session import Session
 from gclbench.schema import Stage
 from gclbench.schema.choice import AugmentationChoice
 from gclbench.seeding import torch_generator
+from gclbench.study.opened import OpenStudy
 
 PEOPLE, EACH = 5, 4
 FIRSTS = [0, EACH, 2 * EACH, 3 * EACH, 4 * EACH]
@@ -61,12 +61,12 @@ def fake() -> SimpleNamespace:
 
 
 @pytest.fixture
-def opened(session: Callable[..., Session]) -> Session:
-    return session(rows=("rotation_dmixup", "multi"), tasks=("market1501",))
+def opened(open_one: Callable[..., OpenStudy]) -> OpenStudy:
+    return open_one(rows=("rotation_dmixup", "multi"), tasks=("market1501",))
 
 
 @pytest.fixture
-def painter(opened: Session) -> Painter:
+def painter(opened: OpenStudy) -> Painter:
     """Networks of the smoke profile, drawn by chance."""
     node = next(node for node in opened.plan.nodes if "joint rotation_dmixup" in node.label)
     settings = node.resolved()
@@ -78,7 +78,7 @@ def painter(opened: Session) -> Painter:
 
 
 @pytest.fixture
-def node(opened: Session, painter: Painter, fake: Any) -> Trained:
+def node(opened: OpenStudy, painter: Painter, fake: Any) -> Trained:
     """What `trained` returns, over the fake people."""
     cell = next(cell for cell in opened.cells if cell.row.key == "rotation_dmixup")
     joint = loading.stages_of(opened, cell)[Stage.JOINT]
@@ -86,8 +86,8 @@ def node(opened: Session, painter: Painter, fake: Any) -> Trained:
 
 
 @pytest.fixture
-def stored(opened: Session, painter: Painter, fake: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A session whose stage 3 is finished: its folder holds the networks of `painter`."""
+def stored(opened: OpenStudy, painter: Painter, fake: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A opened whose stage 3 is finished: its folder holds the networks of `painter`."""
     cell = next(cell for cell in opened.cells if cell.row.key == "rotation_dmixup")
     node = loading.stages_of(opened, cell)[Stage.JOINT]
     with opened.artifacts.workspace(node) as workspace:
@@ -248,9 +248,9 @@ def test_samples_of_several_frames_are_shown_by_their_own_frames(node: Any, fake
 
 
 def test_the_title_of_a_uda_task_names_both_datasets(
-    session: Callable[..., Session], node: Any
+    open_one: Callable[..., OpenStudy], node: Any
 ) -> None:
-    opened = session(rows=("rotation_dmixup",), tasks=("duke2market",))
+    opened = open_one(rows=("rotation_dmixup",), tasks=("duke2market",))
     uda = replace(node, cell=opened.cells[0])
     assert uda.title("Views").startswith("Views. dukemtmc_reid → fake, rotation_dmixup")
 
@@ -303,7 +303,7 @@ def test_gray_guides_are_the_channel_mean_of_the_normalised_image(node: Any, fak
 
 
 def test_how_g_is_guided_is_what_its_stage_was_trained_with(
-    opened: Session, monkeypatch: pytest.MonkeyPatch
+    opened: OpenStudy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @dataclass(frozen=True)
     class Switch:

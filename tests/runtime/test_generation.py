@@ -25,7 +25,7 @@ from gclbench.runtime.generation import (
     mean_ssim,
     novel_views,
 )
-from gclbench.runtime.session import Session
+from gclbench.study.opened import OpenStudy
 
 needs_torchmetrics = pytest.mark.skipif(
     importlib.util.find_spec("torchmetrics") is None, reason="the extra metrics is not installed"
@@ -171,9 +171,9 @@ def test_novel_views_are_turned_or_on_the_partners_structure() -> None:
 
 @needs_torchmetrics
 def test_a_study_without_trained_generators_names_the_command(
-    session: Callable[..., Session],
+    open_one: Callable[..., OpenStudy],
 ) -> None:
-    opened = session(rows=("rotation", "multi"), tasks=("market1501",))
+    opened = open_one(rows=("rotation", "multi"), tasks=("market1501",))
     wanted = "Run: gclbench run ablation=table6 tasks=market1501 seeds=0"
     for tasks in (("market1501",), ()):
         with pytest.raises(DataMissingError, match=wanted):

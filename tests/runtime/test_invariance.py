@@ -11,7 +11,7 @@ import pytest
 
 from gclbench.errors import DamagedResultError, DataMissingError, UsageError
 from gclbench.runtime.invariance import measured_invariance
-from gclbench.runtime.session import Session
+from gclbench.study.opened import OpenStudy
 
 EDGES = {"viewpoint": 3, "light": 2, "pose": 2, "clothing": 2}
 
@@ -21,18 +21,18 @@ def evaluated() -> Callable[..., None]:
     """Leave the finished evaluation of a cell: every AP of every bin is the share given."""
 
     def write(
-        session: Session,
+        opened: OpenStudy,
         row: str,
         share: float | None,
         task: str = "market1501",
         seed: int = 0,
         ap: float = 0.01,
     ) -> None:
-        cell = session.cells[
-            [(c.row.key, c.task.name, c.seed) for c in session.cells].index((row, task, seed))
+        cell = opened.cells[
+            [(c.row.key, c.task.name, c.seed) for c in opened.cells].index((row, task, seed))
         ]
-        node = session.plan.node(session.plan.evaluate_key(cell))
-        with session.artifacts.workspace(node) as workspace:
+        node = opened.plan.node(opened.plan.evaluate_key(cell))
+        with opened.artifacts.workspace(node) as workspace:
             arrays: dict[str, Any] = {}
             for name, edges in EDGES.items():
                 arrays[f"{name}_ap"] = np.full((3, edges + 1), share, dtype=float)
@@ -46,9 +46,9 @@ def evaluated() -> Callable[..., None]:
 
 
 def test_finished_cells_are_shown_in_percent_and_others_left_out(
-    session: Any, evaluated: Callable[..., None]
+    open_one: Any, evaluated: Callable[..., None]
 ) -> None:
-    opened = session(rows=("multi", "baseline", "rotation"))
+    opened = open_one(rows=("multi", "baseline", "rotation"))
     evaluated(opened, "multi", 0.25)
     evaluated(opened, "baseline", 0.5)
     (found,) = measured_invariance(opened, opened.studies[0])
@@ -61,8 +61,8 @@ def test_finished_cells_are_shown_in_percent_and_others_left_out(
     assert found.panels[0].edges == (1.0, 2.0, 3.0)
 
 
-def test_nothing_finished_names_the_command(session: Any) -> None:
-    opened = session(rows=("multi",), seeds=(0, 2), overrides={"joint.epochs": 3})
+def test_nothing_finished_names_the_command(open_one: Any) -> None:
+    opened = open_one(rows=("multi",), seeds=(0, 2), overrides={"joint.epochs": 3})
     with pytest.raises(DataMissingError) as error:
         measured_invariance(opened, opened.studies[0])
     command = "gclbench run ablation=table6 rows=multi seeds=0,2 profile=smoke joint.epochs=3"
@@ -70,18 +70,18 @@ def test_nothing_finished_names_the_command(session: Any) -> None:
 
 
 def test_an_evaluation_without_factors_says_why(
-    session: Any, evaluated: Callable[..., None]
+    open_one: Any, evaluated: Callable[..., None]
 ) -> None:
-    opened = session(rows=("baseline",), tasks=("market1501",))
+    opened = open_one(rows=("baseline",), tasks=("market1501",))
     evaluated(opened, "baseline", None)
     with pytest.raises(DataMissingError, match=r"leave evaluate\.split out"):
         measured_invariance(opened, opened.studies[0])
 
 
 def test_an_evaluation_whose_numbers_cannot_be_has_no_part_in_it(
-    session: Any, evaluated: Callable[..., None]
+    open_one: Any, evaluated: Callable[..., None]
 ) -> None:
-    opened = session(rows=("baseline", "multi", "rotation"), tasks=("market1501",), seeds=(0, 1))
+    opened = open_one(rows=("baseline", "multi", "rotation"), tasks=("market1501",), seeds=(0, 1))
     for row in ("baseline", "multi"):
         evaluated(opened, row, 0.5, seed=0)
     evaluated(opened, "baseline", 0.25, seed=1, ap=0.02)  # not what its manifest says
@@ -98,8 +98,8 @@ def test_an_evaluation_whose_numbers_cannot_be_has_no_part_in_it(
         assert set(rotation.bins) == {rotation.drop, rotation.change} == {None}
 
 
-def test_a_damaged_baseline_is_no_reference(session: Any, evaluated: Callable[..., None]) -> None:
-    opened = session(rows=("baseline", "multi"), tasks=("market1501", "duke2market"))
+def test_a_damaged_baseline_is_no_reference(open_one: Any, evaluated: Callable[..., None]) -> None:
+    opened = open_one(rows=("baseline", "multi"), tasks=("market1501", "duke2market"))
     evaluated(opened, "baseline", 0.5, ap=0.02)
     evaluated(opened, "multi", 0.5)
     evaluated(opened, "multi", 0.5, task="duke2market", ap=2.0)
@@ -110,9 +110,9 @@ def test_a_damaged_baseline_is_no_reference(session: Any, evaluated: Callable[..
 
 
 def test_nothing_sound_is_an_error_with_the_nodes_and_what_to_do(
-    session: Any, evaluated: Callable[..., None]
+    open_one: Any, evaluated: Callable[..., None]
 ) -> None:
-    opened = session(rows=("baseline",), tasks=("market1501",))
+    opened = open_one(rows=("baseline",), tasks=("market1501",))
     evaluated(opened, "baseline", 0.5, ap=2.0)
     node = opened.plan.evaluate_key(opened.cells[0])
     with pytest.raises(DamagedResultError, match=node[:12]) as caught:
@@ -120,8 +120,8 @@ def test_nothing_sound_is_an_error_with_the_nodes_and_what_to_do(
     assert "Delete HOME/artifacts/evaluate/KEY" in caught.value.remedy
 
 
-def test_real_data_is_refused(session: Any) -> None:
-    opened = session(rows=("baseline",), tasks=("market1501",), seeds=(0,))
+def test_real_data_is_refused(open_one: Any) -> None:
+    opened = open_one(rows=("baseline",), tasks=("market1501",), seeds=(0,))
     (cell,) = opened.cells
     data = cell.settings.data.model_copy(update={"root": "reid"})
     opened.cells = (replace(cell, settings=cell.settings.model_copy(update={"data": data})),)

@@ -12,31 +12,32 @@ import pytest
 from gclbench.errors import DataMissingError, UsageError
 from gclbench.executors.events import Outcome
 from gclbench.plan.unpack import Arrival
-from gclbench.runtime.parcel import export_session, import_parcel
-from gclbench.runtime.session import Session, open_session
+from gclbench.results.measured import Measured
+from gclbench.runtime.parcel import export_study, import_parcel
+from gclbench.study.opened import OpenStudy, open_study
 from gclbench.tracking import Reader, RunStore
 
-Open = Callable[..., Session]
+Open = Callable[..., OpenStudy]
 SCORES = {"mAP": 40.0, "R1": 60.0, "R5": 80.0, "R10": 90.0}
 
 
 @pytest.fixture
-def measured(session: Open, commit: Any, stage: Callable[[str, Any], None]) -> Session:
+def measured(open_one: Open, commit: Any, stage: Callable[[str, Any], None]) -> OpenStudy:
     """Two rows of one task; all but the last evaluation are finished."""
-    opened = session(rows=("baseline", "multi"), tasks=("market1501",), executor="inline")
+    opened = open_one(rows=("baseline", "multi"), tasks=("market1501",), executor="inline")
     for node in opened.plan.nodes[:-1]:
         commit(opened, node, SCORES, ap=[0.25, 0.5])
     RunStore(opened.store_url).remember(opened._requests())
     return opened
 
 
-def elsewhere(session: Session, home: Path) -> Session:
-    return open_session(replace(session.request, home=home))
+def elsewhere(opened: OpenStudy, home: Path) -> OpenStudy:
+    return open_study(replace(opened.question, home=home))
 
 
-def test_a_study_is_reused_in_its_new_home(measured: Session, tmp_path: Path) -> None:
+def test_a_study_is_reused_in_its_new_home(measured: OpenStudy, tmp_path: Path) -> None:
     out, home = tmp_path / "parcels" / "p.tar.gz", tmp_path / "new"
-    sent = export_session(measured, out)
+    sent = export_study(measured, out)
     assert (sent.nodes, sent.finished) == (len(measured.plan.nodes), len(measured.plan.nodes) - 1)
     assert sent.size_mb > 0
     there = elsewhere(measured, home)
@@ -44,16 +45,18 @@ def test_a_study_is_reused_in_its_new_home(measured: Session, tmp_path: Path) ->
     assert received.count(Arrival.ADDED) == sent.finished
     assert there.summary() == measured.summary()
     assert there.plan.needed(there.artifacts.has) == measured.plan.needed(measured.artifacts.has)
-    assert set(there.scores(there.studies[0])) == set(measured.scores(measured.studies[0]))
+    assert set(Measured(there).scores(there.studies[0])) == set(
+        Measured(measured).scores(measured.studies[0])
+    )
     again = import_parcel(out, home, there.store_url)
     assert (again.count(Arrival.THERE), again.count(Arrival.ADDED)) == (sent.finished, 0)
 
 
 def test_what_was_asked_for_comes_along_and_nothing_else(
-    measured: Session, session: Open, tmp_path: Path
+    measured: OpenStudy, open_one: Open, tmp_path: Path
 ) -> None:
-    part = session(rows=("baseline", "none"), tasks=("market1501",))
-    export_session(part, tmp_path / "p.tar")
+    part = open_one(rows=("baseline", "none"), tasks=("market1501",))
+    export_study(part, tmp_path / "p.tar")
     url = f"sqlite:///{tmp_path / 'new' / 'store.db'}"
     import_parcel(tmp_path / "p.tar", tmp_path / "new", url)
     asked = RunStore(url).requests("table6", "smoke", {})
@@ -61,7 +64,7 @@ def test_what_was_asked_for_comes_along_and_nothing_else(
 
 
 def test_runs_come_along(
-    small: Session, stage: Callable[[str, Any], None], tmp_path: Path
+    small: OpenStudy, stage: Callable[[str, Any], None], tmp_path: Path
 ) -> None:
     def log(context: Any) -> dict[str, float]:
         context.log("loss", 0.5, 1)
@@ -69,10 +72,10 @@ def test_runs_come_along(
 
     stage("pretrain", log)
     stage("warmup", lambda context: 1 / 0)
-    small = open_session(replace(small.request, executor="inline"))
+    small = open_study(replace(small.question, executor="inline"))
     outcome = small.run(lambda event: None)
     assert outcome.count(Outcome.COMPLETED) == 1
-    export_session(small, tmp_path / "p.tar")
+    export_study(small, tmp_path / "p.tar")
     url = f"sqlite:///{tmp_path / 'new' / 'store.db'}"
     received = import_parcel(tmp_path / "p.tar", tmp_path / "new", url)
     assert received.runs == 1
@@ -81,30 +84,30 @@ def test_runs_come_along(
     assert [point.value for point in Reader(RunStore(url)).metric(run.id, "loss")] == [0.5]
 
 
-def test_exporting_writes_nothing_into_the_home(measured: Session, tmp_path: Path) -> None:
+def test_exporting_writes_nothing_into_the_home(measured: OpenStudy, tmp_path: Path) -> None:
     RunStore(measured.store_url).close()
-    home = measured.request.home
+    home = measured.question.home
 
     def listing() -> dict[str, bytes]:
         return {str(path): path.read_bytes() for path in home.rglob("*") if path.is_file()}
 
     before = listing()
-    export_session(measured, tmp_path / "p.tar")
+    export_study(measured, tmp_path / "p.tar")
     assert listing() == before
 
 
-def test_nothing_finished_is_missing_data(small: Session, tmp_path: Path) -> None:
+def test_nothing_finished_is_missing_data(small: OpenStudy, tmp_path: Path) -> None:
     with pytest.raises(DataMissingError, match="nothing of table6 is finished"):
-        export_session(small, tmp_path / "p.tar")
+        export_study(small, tmp_path / "p.tar")
     with pytest.raises(UsageError, match="not the name of a parcel"):
-        export_session(small, tmp_path / "p.zip")
+        export_study(small, tmp_path / "p.zip")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_store_that_cannot_be_read_is_found_before_artifacts_appear(
-    measured: Session, tmp_path: Path
+    measured: OpenStudy, tmp_path: Path
 ) -> None:
-    export_session(measured, tmp_path / "p.tar")
+    export_study(measured, tmp_path / "p.tar")
     store = tmp_path / "new" / "store.db"
     store.parent.mkdir()
     store.write_bytes(b"no database" * 100)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from gclbench.content import Content
-from gclbench.runtime.session import Request
 from gclbench.schema import Search
 from gclbench.search.board import Board, Goal
 from gclbench.search.trial import Measured
 from gclbench.search.tuning import Tuning, open_board
+from gclbench.study.question import Question
 
 EPS, TEMPERATURE = "joint.pseudo_labels.eps", "joint.temperature"
 Make = Callable[..., Tuning]
@@ -27,7 +27,7 @@ def make(tmp_path: Path) -> Make:
         study = Content().study("dbscan_eps")
         assert study.search is not None
         search = Search.model_validate({**study.search.model_dump(), **changes})
-        request = Request(("dbscan_eps",), tmp_path, profile="smoke", searching=True)
+        request = Question(("dbscan_eps",), tmp_path, profile="smoke", searching=True)
         store = f"sqlite:///{tmp_path}/store.db"
         return Tuning(request, study, search, store, "a-search", Goal(trials, since))
 

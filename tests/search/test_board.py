@@ -26,7 +26,7 @@ Open = Callable[..., Board]
 CLAIMS = """
 import sys
 from gclbench.content import Content
-from gclbench.runtime.session import Request
+from gclbench.study.question import Question
 from gclbench.search.board import Goal
 from gclbench.search.tuning import Tuning
 from gclbench.search.trial import Measured
@@ -34,7 +34,7 @@ from gclbench.search.worker import work
 from pathlib import Path
 home = Path(sys.argv[1])
 study = Content().study("dbscan_eps")
-request = Request(("dbscan_eps",), home, profile="smoke", searching=True)
+request = Question(("dbscan_eps",), home, profile="smoke", searching=True)
 store = f"sqlite:///{home}/store.db"
 tuning = Tuning(request, study, study.search, store, "a-search", Goal(15))
 work(tuning, lambda tuning, values, report: Measured({"mAP": 1.0}), poll_s=0.05)
@@ -98,7 +98,7 @@ def test_threads_that_share_a_search_finish_exactly_what_is_wanted(make: Make) -
 
 def test_processes_that_share_a_search_finish_exactly_what_is_wanted(make: Make) -> None:
     tuning = make(trials=15)
-    command = [sys.executable, "-c", CLAIMS, str(tuning.request.home)]
+    command = [sys.executable, "-c", CLAIMS, str(tuning.question.home)]
     workers = [subprocess.Popen(command) for _ in range(2)]
     assert [worker.wait(timeout=120) for worker in workers] == [0, 0]
     trials = open_board(tuning).trials()

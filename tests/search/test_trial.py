@@ -13,12 +13,12 @@ import torch
 from gclbench.errors import DamagedResultError, TrainingError
 from gclbench.executors.events import NodeStopped
 from gclbench.registry import REGISTRY, Entry
-from gclbench.runtime import worker
-from gclbench.runtime.catalog import load_catalog
-from gclbench.runtime.session import Request
+from gclbench.running import worker
 from gclbench.schema import RunStatus
 from gclbench.search.trial import Measured, run_trial
 from gclbench.search.tuning import Tuning, open_tuning
+from gclbench.study.catalog import load_catalog
+from gclbench.study.question import Question
 from gclbench.tracking import Reader, RunStore
 
 EPS = "joint.pseudo_labels.eps"
@@ -63,7 +63,7 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
 
 @pytest.fixture
 def tuning(tmp_path: Path) -> Callable[..., Tuning]:
-    return lambda study="dbscan_eps": open_tuning(Request((study,), tmp_path, profile="smoke"))
+    return lambda study="dbscan_eps": open_tuning(Question((study,), tmp_path, profile="smoke"))
 
 
 def never(epoch: int, score: float) -> bool:
@@ -163,8 +163,8 @@ def test_a_stored_evaluation_whose_numbers_cannot_be_is_no_objective(
 ) -> None:
     made = tuning()
     run(made, {EPS: 0.45})
-    session = made.open({EPS: 0.45})
-    node = session.plan.node(session.plan.evaluate_key(session.cells[0]))
-    np.savez(session.artifacts.path(node) / "per_query.npz", ap=np.full(1, 0.9))
+    opened = made.open({EPS: 0.45})
+    node = opened.plan.node(opened.plan.evaluate_key(opened.cells[0]))
+    np.savez(opened.artifacts.path(node) / "per_query.npz", ap=np.full(1, 0.9))
     with pytest.raises(DamagedResultError, match=r"the mean AP of the queries is 90\.0"):
         run(made, {EPS: 0.45})

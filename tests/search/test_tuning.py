@@ -10,16 +10,17 @@ import pytest
 
 from gclbench.content import Content
 from gclbench.errors import OverrideError, UsageError
-from gclbench.runtime.session import Request, open_session
 from gclbench.search.tuning import Tuning, open_board, open_tuning, start, trial_settings
+from gclbench.study.opened import open_study
+from gclbench.study.question import Question
 
 EPS = "joint.pseudo_labels.eps"
 
 
 @pytest.fixture
 def request_of(tmp_path: Path) -> Any:
-    def make(study: str = "dbscan_eps", **fields: Any) -> Request:
-        return replace(Request((study,), tmp_path, profile="smoke"), **fields)
+    def make(study: str = "dbscan_eps", **fields: Any) -> Question:
+        return replace(Question((study,), tmp_path, profile="smoke"), **fields)
 
     return make
 
@@ -112,7 +113,7 @@ def test_a_table_is_not_searched_and_a_search_is_not_run(request_of: Any) -> Non
     with pytest.raises(UsageError, match="gclbench run ablation=table6"):
         open_tuning(request_of("table6"))
     with pytest.raises(UsageError, match="gclbench tune study=dbscan_eps"):
-        open_session(request_of())
+        open_study(request_of())
 
 
 def test_a_grid_is_no_longer_than_its_points(request_of: Any, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def good(tuning, values, report):
     return Measured({"mAP": 1.0}, {"worker": os.getpid()})
 
 def deadly_once(tuning, values, report):
-    flag = tuning.request.home / "died"
+    flag = tuning.question.home / "died"
     if not flag.exists():
         flag.touch()
         os.kill(os.getpid(), signal.SIGKILL)

@@ -15,7 +15,6 @@ from gclbench.datasets.base import ImageTable
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.plan import Checkpoints
 from gclbench.registry import REGISTRY
-from gclbench.runtime.catalog import load_catalog
 from gclbench.schema import Settings
 from gclbench.schema.overrides import nest
 from gclbench.seeding import numpy_generator, torch_generator
@@ -25,6 +24,7 @@ from gclbench.stages.loop import scalars, train
 from gclbench.stages.pretrain import load_encoder
 from gclbench.stages.supervised import new_classifier
 from gclbench.stages.warmup import warmup
+from gclbench.study.catalog import load_catalog
 
 HEIGHT_PX, WIDTH_PX = 64, 32
 TINY: dict[str, Any] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gclbench.registry import Entry
-from gclbench.runtime.catalog import load_catalog
+from gclbench.study.catalog import load_catalog
 from gclbench.testing.parameters import ParametersContract
 
 

@@ -16,7 +16,7 @@ import torch
 from gclbench.content import Content, resolve_settings
 from gclbench.errors import GclbenchError
 from gclbench.registry import REGISTRY
-from gclbench.runtime.catalog import load_catalog
+from gclbench.study.catalog import load_catalog
 from gclbench.testing.tiny_set import tiny_settings
 from gclbench.testing.warmups import WarmupCase, WarmupContract, start, whole
 

@@ -2,7 +2,9 @@
 
 After these come std, low, high (95 % interval), n_seeds, data (what it was measured on), node
 (artifact keys) and damaged (keys of evaluations whose stored numbers cannot be: they have no part
-in the number). Numbers keep full precision; one that was not measured, or is damaged, is empty.
+in the number); then how it was measured: seeds, profile, settings (what was set for every row, as
+words), cpu, device and version of gclbench. Numbers keep full precision; one that was not
+measured, or is damaged, is empty.
 """
 
 from __future__ import annotations
@@ -13,9 +15,12 @@ import math
 from collections.abc import Iterator, Sequence
 
 from gclbench.errors import UsageError
+from gclbench.reporting.computed import joined
 from gclbench.reporting.table import Entry, Line, TableData
+from gclbench.schema.overrides import write_overrides
 
 MEASURED = ("std", "low", "high", "n_seeds", "data", "node", "damaged")
+HOW = ("seeds", "profile", "settings", "cpu", "device", "version")
 
 
 def render(tables: Sequence[TableData]) -> str:
@@ -27,7 +32,7 @@ def render(tables: Sequence[TableData]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
-        ["table", "row_key", *names, "setting", "dataset", "metric", "value", *MEASURED]
+        ["table", "row_key", *names, "setting", "dataset", "metric", "value", *MEASURED, *HOW]
     )
     for table in tables:
         writer.writerows(_records(table))
@@ -39,12 +44,14 @@ def _lines(tables: Sequence[TableData]) -> Iterator[Line]:
 
 
 def _records(table: TableData) -> Iterator[list[str]]:
+    settings = " ".join(write_overrides(table.settings))
     for panel in table.panels:
         for line in panel.lines:
             flags = [value for _, value in line.flags]
             for column, entry in zip(panel.columns, line.entries, strict=True):
                 name = [column.setting, column.task, column.metric]
-                yield [table.report, line.key, *flags, *name, *_measured(entry)]
+                how = _how(entry, table.profile, settings)
+                yield [table.report, line.key, *flags, *name, *_measured(entry), *how]
 
 
 def _measured(entry: Entry) -> list[str]:
@@ -53,6 +60,15 @@ def _measured(entry: Entry) -> list[str]:
         return ["", "", "", "", "0", "", "", damaged]
     numbers = [_number(value) for value in (cell.mean, cell.std, cell.low, cell.high)]
     return [*numbers, str(cell.n_seeds), cell.data, cell.node, damaged]
+
+
+def _how(entry: Entry, profile: str, settings: str) -> list[str]:
+    cell = entry.cell
+    if cell is None:
+        return ["", profile, settings, "", "", ""]
+    seeds = ";".join(map(str, cell.seeds))
+    where = [joined(cell.computed, name) for name in ("cpu", "device", "gclbench")]
+    return [seeds, profile, settings, *where]
 
 
 def _number(value: float | None) -> str:

@@ -23,10 +23,10 @@ from gclbench.networks.discriminator import Discriminator
 from gclbench.networks.generator import Generator
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.networks.layouts import DISCRIMINATOR, GENERATOR, sizes_of
-from gclbench.runtime.catalog import at_hand
 from gclbench.runtime.checkpoints.sidecar import read_sidecar
 from gclbench.runtime.checkpoints.sizes import Sizes
 from gclbench.schema import Settings
+from gclbench.study.catalog import at_hand
 
 Verdict = Literal["fits", "differs", "unused"]
 VERDICTS: tuple[Verdict, ...] = ("fits", "differs", "unused")

@@ -14,8 +14,8 @@ from gclbench.networks.build import build_id_encoder
 from gclbench.networks.checkpoints import UNREADABLE
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.plan import ArtifactStore
-from gclbench.runtime.catalog import at_hand
 from gclbench.schema import NodeRecord, Settings, Stage
+from gclbench.study.catalog import at_hand
 
 ENCODER = "encoder.pt"
 _KEY = re.compile(r"[0-9a-f]{6,64}")

@@ -16,11 +16,11 @@ from gclbench.evaluation.features import extract_features
 from gclbench.networks.build import build_id_encoder
 from gclbench.networks.checkpoints import is_torchscript, load_id_checkpoint, read_checkpoint
 from gclbench.networks.id_encoder import IdEncoder
-from gclbench.runtime.catalog import at_hand
 from gclbench.runtime.checkpoints.find import find_node, names_a_node
 from gclbench.runtime.checkpoints.sidecar import read_sidecar
 from gclbench.runtime.checkpoints.sizes import Sizes
 from gclbench.schema.settings import IdEncoderSettings
+from gclbench.study.catalog import at_hand
 
 Embed = Callable[[Bytes], Tensor]
 

@@ -8,14 +8,14 @@ from gclbench.reporting.grid import ImageGrid
 from gclbench.runtime.figures.people import images_by_camera
 from gclbench.runtime.figures.registry import Choice
 from gclbench.runtime.figures.trained import STEP_DEG, Trained, gray, trained
-from gclbench.runtime.session import Session
 from gclbench.schema import Stage
+from gclbench.study.opened import OpenStudy
 
 PEOPLE, INPUTS = 2, 3
 ANGLES = (0, 1, 2, 3, 4, 5, 6, 7)
 
 
-def contrast_grids(session: Session, choice: Choice) -> list[ImageGrid]:
+def contrast_grids(opened: OpenStudy, choice: Choice) -> list[ImageGrid]:
     """A grid for each task: views of the stage-2 node above those of the joint node.
 
     People: evenly spaced among the training identities that the most cameras saw (as many as
@@ -24,7 +24,7 @@ def contrast_grids(session: Session, choice: Choice) -> list[ImageGrid]:
     same generator before any contrastive loss reached it or E_id.
     """
     pairs = [
-        [trained(session, choice.rows[0], task, choice.seed, stage) for stage in _STAGES]
+        [trained(opened, choice.rows[0], task, choice.seed, stage) for stage in _STAGES]
         for task in choice.tasks
     ]
     return [contrast_grid(before, after) for before, after in pairs]

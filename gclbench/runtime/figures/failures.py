@@ -11,7 +11,7 @@ from gclbench.reporting.grid import ImageGrid
 from gclbench.runtime.figures.people import Rows, largest_by_person, spaced_people
 from gclbench.runtime.figures.registry import Choice
 from gclbench.runtime.figures.trained import Painter, Trained, gray, trained
-from gclbench.runtime.session import Session
+from gclbench.study.opened import OpenStudy
 
 PEOPLE = 8
 BACK = 4  # the view turned by 180 degrees
@@ -20,7 +20,7 @@ _AT_ONCE = 64
 _BODY = 250  # projections are gray bodies on white
 
 
-def failure_grids(session: Session, choice: Choice) -> list[ImageGrid]:
+def failure_grids(opened: OpenStudy, choice: Choice) -> list[ImageGrid]:
     """A grid for each task: input, generated view at 180 degrees and, where known, the truth.
 
     World: among training images that show the front or the back (within 30 degrees) of somebody
@@ -29,7 +29,7 @@ def failure_grids(session: Session, choice: Choice) -> list[ImageGrid]:
     degrees, over the pixels of both bodies. Real data: those whose generated
     180-degree view lies farthest from the input in E_id's features (cosine), one image each.
     """
-    nodes = [trained(session, choice.rows[0], task, choice.seed) for task in choice.tasks]
+    nodes = [trained(opened, choice.rows[0], task, choice.seed) for task in choice.tasks]
     return [_true_failures(n) if n.dataset.synthetic else _far_failures(n) for n in nodes]
 
 

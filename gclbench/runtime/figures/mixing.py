@@ -12,21 +12,21 @@ from gclbench.runtime.figures.people import spaced_people
 from gclbench.runtime.figures.registry import Choice
 from gclbench.runtime.figures.trained import Painter, Trained, trained
 from gclbench.runtime.figures.views import MIX_LAMBDAS, identity_mixes
-from gclbench.runtime.session import Session
 from gclbench.seeding import torch_generator
+from gclbench.study.opened import OpenStudy
 
 STEPS = 8
 PAIRS = 5
 
 
-def interpolation_grids(session: Session, choice: Choice) -> list[ImageGrid]:
+def interpolation_grids(opened: OpenStudy, choice: Choice) -> list[ImageGrid]:
     """Fig. 3, a grid for each task: f_id of two people interpolated in 8 steps.
 
     G draws on the left person's own structure, so only identity moves. Pairs: neighbours among
     evenly spaced training identities.
     """
     return [
-        interpolation_grid(trained(session, choice.rows[0], task, choice.seed))
+        interpolation_grid(trained(opened, choice.rows[0], task, choice.seed))
         for task in choice.tasks
     ]
 
@@ -41,7 +41,7 @@ def interpolation_grid(node: Trained) -> ImageGrid:
     return ImageGrid(tiles, ("P1", *shares, "P2"), title)
 
 
-def mixing_grids(session: Session, choice: Choice) -> list[ImageGrid]:
+def mixing_grids(opened: OpenStudy, choice: Choice) -> list[ImageGrid]:
     """Table 2, a grid for each task: Mixup, F-Mixup and D-Mixup of two people at five weights.
 
     Pairs: neighbours among evenly spaced training identities; P1 gives D-Mixup's structure.
@@ -50,7 +50,7 @@ def mixing_grids(session: Session, choice: Choice) -> list[ImageGrid]:
     say what f holds, and are blurred.
     """
     return [
-        mixing_grid(trained(session, choice.rows[0], task, choice.seed)) for task in choice.tasks
+        mixing_grid(trained(opened, choice.rows[0], task, choice.seed)) for task in choice.tasks
     ]
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from gclbench.errors import DataMissingError, OverrideError, UnknownNameError
 
 if TYPE_CHECKING:
-    from gclbench.runtime.session import Session
     from gclbench.schema import Study
+    from gclbench.study.opened import OpenStudy
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 class Figure:
     """What `gclbench figure NAME` draws.
 
-    `source` is module:function, called with a session and a `Choice`: grids, or where `table` is
+    `source` is module:function, called with a opened and a `Choice`: grids, or where `table` is
     True a `GenerationTable`. `rows`: what is shown by default; one row allows one row, none means
     all of the study. `targets`: roles whose usl task (else first task) is shown; none means all
     tasks.
@@ -40,7 +40,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Choice:
-    """What is shown: rows and tasks of the session's study (none: all), and one seed."""
+    """What is shown: rows and tasks of the opened's study (none: all), and one seed."""
 
     rows: tuple[str, ...]
     tasks: tuple[str, ...]
@@ -154,17 +154,17 @@ def choose(
     return Choice(shown, learnt, _one(tuple(seeds or (0,)), "seeds"))
 
 
-def make(figure: Figure, session: Session, choice: Choice) -> Any:
+def make(figure: Figure, opened: OpenStudy, choice: Choice) -> Any:
     """Draw a figure: grids (a list of ImageGrid), or a GenerationTable.
 
     Work runs on the profile's number of threads: sums in another order would round other pixels.
     """
     import torch
 
-    torch.set_num_threads(session.profile.threads)
+    torch.set_num_threads(opened.profile.threads)
     module, _, name = figure.source.partition(":")
-    draw: Callable[[Session, Choice], Any] = getattr(importlib.import_module(module), name)
-    return draw(session, choice)
+    draw: Callable[[OpenStudy, Choice], Any] = getattr(importlib.import_module(module), name)
+    return draw(opened, choice)
 
 
 def _tasks(figure: Figure, study: Study) -> tuple[str, ...]:

@@ -8,19 +8,19 @@ from gclbench.reporting.grid import ImageGrid
 from gclbench.runtime.figures.people import spaced_people
 from gclbench.runtime.figures.registry import Choice
 from gclbench.runtime.figures.trained import Trained, gray, trained
-from gclbench.runtime.session import Session
+from gclbench.study.opened import OpenStudy
 
 PEOPLE = 8
 ANGLES = tuple(range(1, 8))
 
 
-def rotation_grids(session: Session, choice: Choice) -> list[ImageGrid]:
+def rotation_grids(opened: OpenStudy, choice: Choice) -> list[ImageGrid]:
     """A grid for each task: input, projections and generated views at 45 ... 315 degrees.
 
     People: the first image of evenly spaced training identities.
     """
     return [
-        rotation_grid(trained(session, choice.rows[0], task, choice.seed)) for task in choice.tasks
+        rotation_grid(trained(opened, choice.rows[0], task, choice.seed)) for task in choice.tasks
     ]
 
 

@@ -13,7 +13,7 @@ from gclbench.reporting.grid import ImageGrid
 from gclbench.runtime.figures.people import spaced_people
 from gclbench.runtime.figures.registry import Choice
 from gclbench.runtime.figures.trained import STEP_DEG, Painter, Trained, gray, trained
-from gclbench.runtime.session import Session
+from gclbench.study.opened import OpenStudy
 
 PEOPLE = 6
 ANGLES = (2, 4, 6)
@@ -27,7 +27,7 @@ class Block:
     headings: tuple[str, ...]
 
 
-def structure_grids(session: Session, choice: Choice) -> list[ImageGrid]:
+def structure_grids(opened: OpenStudy, choice: Choice) -> list[ImageGrid]:
     """A grid for each task: for every row, what guides G, and what its generator draws.
 
     People: the first image of evenly spaced training identities; the other person is the next
@@ -35,7 +35,7 @@ def structure_grids(session: Session, choice: Choice) -> list[ImageGrid]:
     """
     grids = []
     for task in choice.tasks:
-        nodes = [trained(session, row, task, choice.seed) for row in choice.rows]
+        nodes = [trained(opened, row, task, choice.seed) for row in choice.rows]
         grids.append(structure_grid(nodes))
     return grids
 

@@ -8,14 +8,14 @@ from gclbench.reporting.grid import ImageGrid
 from gclbench.runtime.figures.people import longest_tracklets, tracklets
 from gclbench.runtime.figures.registry import Choice
 from gclbench.runtime.figures.trained import STEP_DEG, Trained, gray, trained
-from gclbench.runtime.session import Session
+from gclbench.study.opened import OpenStudy
 
 PEOPLE, LENGTH = 6, 8
 # One angle for a whole tracklet: front, side and back take turns.
 ANGLES = (2, 4, 6)
 
 
-def tracklet_grids(session: Session, choice: Choice) -> list[ImageGrid]:
+def tracklet_grids(opened: OpenStudy, choice: Choice) -> list[ImageGrid]:
     """A grid for each task; a row for each tracklet: its frames, turned meshes, generated frames.
 
     People: evenly spaced training identities, each in the camera with most images of it.
@@ -24,7 +24,7 @@ def tracklet_grids(session: Session, choice: Choice) -> list[ImageGrid]:
     images of one visit.
     """
     return [
-        tracklet_grid(trained(session, choice.rows[0], task, choice.seed)) for task in choice.tasks
+        tracklet_grid(trained(opened, choice.rows[0], task, choice.seed)) for task in choice.tasks
     ]
 
 

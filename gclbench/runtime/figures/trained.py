@@ -23,10 +23,11 @@ from gclbench.networks.id_encoder import IdEncoder, IdOutput
 from gclbench.plan import Cell, Node
 from gclbench.registry import REGISTRY
 from gclbench.reporting.origin import data_heading
-from gclbench.runtime.session import Session
-from gclbench.runtime.worker import choose_device, load_datasets
+from gclbench.running.run import run_config
+from gclbench.running.worker import choose_device, load_datasets
 from gclbench.schema import Settings, Stage
-from gclbench.schema.choice_words import write_choice
+from gclbench.schema.overrides import write_overrides
+from gclbench.study.opened import OpenStudy
 
 STEP_DEG = 45
 
@@ -105,43 +106,43 @@ class Trained:
 
 
 def trained(
-    session: Session, row: str, task: str, seed: int, stage: Stage = Stage.JOINT
+    opened: OpenStudy, row: str, task: str, seed: int, stage: Stage = Stage.JOINT
 ) -> Trained:
     """Load the node of a cell's `stage`.
 
-    Raises UnknownNameError for a cell that the session has not, or a stage that its row has not;
+    Raises UnknownNameError for a cell that the opened has not, or a stage that its row has not;
     UsageError for a row without a generator; DataMissingError naming the command when it is not
     trained; CheckpointError for a damaged file.
     """
-    cell = find_cell(session, row, task, seed)
-    node = find_node(session, cell, stage)
-    device = choose_device(session.request.device)
+    cell = find_cell(opened, row, task, seed)
+    node = find_node(opened, cell, stage)
+    device = choose_device(opened.question.device)
     view = view_of(cell.settings, stage)
     painter = load_painter(
-        node.resolved(), session.artifacts.path(node), getattr(view, "guide", "mesh"), device
+        node.resolved(), opened.artifacts.path(node), getattr(view, "guide", "mesh"), device
     )
-    dataset = load_datasets(session.run_config(), node)["target"]
+    dataset = load_datasets(run_config(opened), node)["target"]
     return Trained(cell, node, dataset, painter, view)
 
 
-def find_cell(session: Session, row: str, task: str, seed: int) -> Cell:
-    """Return a cell of the session. Raises UnknownNameError."""
-    for cell in session.cells:
+def find_cell(opened: OpenStudy, row: str, task: str, seed: int) -> Cell:
+    """Return a cell of the opened. Raises UnknownNameError."""
+    for cell in opened.cells:
         if (cell.row.key, cell.task.name, cell.seed) == (row, task, seed):
             return cell
-    known = [f"{cell.row.key}/{cell.task.name}/{cell.seed}" for cell in session.cells]
+    known = [f"{cell.row.key}/{cell.task.name}/{cell.seed}" for cell in opened.cells]
     raise UnknownNameError("cell", f"{row}/{task}/{seed}", known)
 
 
-def stages_of(session: Session, cell: Cell) -> dict[Stage, Node]:
+def stages_of(opened: OpenStudy, cell: Cell) -> dict[Stage, Node]:
     """The nodes of a cell by stage."""
-    chain = [session.plan.node(key) for key in session.plan.chain(cell)]
+    chain = [opened.plan.node(key) for key in opened.plan.chain(cell)]
     return {node.stage: node for node in chain}
 
 
-def find_node(session: Session, cell: Cell, stage: Stage) -> Node:
+def find_node(opened: OpenStudy, cell: Cell, stage: Stage) -> Node:
     """Return the finished node of a cell's stage that holds a generator (see `trained`)."""
-    stages = stages_of(session, cell)
+    stages = stages_of(opened, cell)
     if Stage.GAN not in stages:
         raise UsageError(
             f"row '{cell.row.key}' of {cell.study} trains no generator, so it draws nothing.",
@@ -149,11 +150,11 @@ def find_node(session: Session, cell: Cell, stage: Stage) -> Node:
         )
     if stage not in stages:
         raise UnknownNameError(f"stage of row {cell.row.key}", stage, stages)
-    if not session.artifacts.has(stages[stage]):
+    if not opened.artifacts.has(stages[stage]):
         raise DataMissingError(
             f"{stages[stage].label} is not trained yet.",
             f"Run: gclbench run ablation={cell.study} rows={cell.row.key} "
-            f"tasks={cell.task.name} seeds={cell.seed}{settings_words(session)}",
+            f"tasks={cell.task.name} seeds={cell.seed}{settings_words(opened)}",
         )
     return stages[stage]
 
@@ -194,15 +195,12 @@ def _weights(path: Path) -> Mapping[str, Any]:
     return state
 
 
-def settings_words(session: Session) -> str:
+def settings_words(opened: OpenStudy) -> str:
     """Words of a command line that ask for the same settings: profile and overrides.
 
     The default profile goes unsaid.
     """
-    request = session.request
-    words = [] if request.profile == "laptop" else [f"profile={request.profile}"]
-    words += [
-        shlex.quote(f"{key}={write_choice(value)}")
-        for key, value in sorted(request.overrides.items())
-    ]
+    question = opened.question
+    words = [] if question.profile == "laptop" else [f"profile={question.profile}"]
+    words += map(shlex.quote, write_overrides(question.overrides))
     return "".join(f" {word}" for word in words)

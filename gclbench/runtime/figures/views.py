@@ -8,21 +8,21 @@ from gclbench.reporting.grid import ImageGrid
 from gclbench.runtime.figures.people import spaced_people
 from gclbench.runtime.figures.registry import Choice
 from gclbench.runtime.figures.trained import Painter, Trained, gray, trained
-from gclbench.runtime.session import Session
+from gclbench.study.opened import OpenStudy
 
 PEOPLE = 8
 ANGLES = tuple(range(8))
 MIX_LAMBDAS = (1.0, 0.75, 0.5, 0.25, 0.0)
 
 
-def views_grids(session: Session, choice: Choice) -> list[ImageGrid]:
+def views_grids(opened: OpenStudy, choice: Choice) -> list[ImageGrid]:
     """A grid for each task: inputs, views at 0 ... 315 degrees, identity mixes of two people.
 
     The people are the first image of evenly spaced training identities: a rule, not a choice.
     Row i mixes person i with person i + 1, keeping person i's structure (GCL+ Eq. 4).
     """
     return [
-        views_grid(trained(session, choice.rows[0], task, choice.seed)) for task in choice.tasks
+        views_grid(trained(opened, choice.rows[0], task, choice.seed)) for task in choice.tasks
     ]
 
 

@@ -11,19 +11,19 @@ from gclbench.reporting.grid import ImageGrid
 from gclbench.runtime.figures.people import spaced_people
 from gclbench.runtime.figures.registry import Choice
 from gclbench.runtime.figures.trained import gray
-from gclbench.runtime.session import Session
+from gclbench.study.opened import OpenStudy
 
 PEOPLE, VIEWS = 6, 8
 
 
-def world_grids(session: Session, choice: Choice) -> list[ImageGrid]:
-    """One grid for each dataset that the session's tasks name: people, meshes, true renders.
+def world_grids(opened: OpenStudy, choice: Choice) -> list[ImageGrid]:
+    """One grid for each dataset that the opened's tasks name: people, meshes, true renders.
 
     Real data has no true renders, and meshes only where `data.mesh` says where they are.
     """
-    roles = sorted({cell.task.target for cell in session.cells})
-    settings = session.cells[0].settings
-    cache = session.request.home / "cache"
+    roles = sorted({cell.task.target for cell in opened.cells})
+    settings = opened.cells[0].settings
+    cache = opened.question.home / "cache"
     return [world_grid(load_dataset(role, settings.data, cache)) for role in roles]
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import event, select
 from gclbench.datasets import load
 from gclbench.errors import TrainingError, UsageError
 from gclbench.executors.events import (
+    Found,
     NodeFailed,
     NodeMetric,
     NodeProgress,
@@ -26,8 +27,8 @@ from gclbench.executors.events import (
 from gclbench.executors.inline import InlineExecutor
 from gclbench.plan import Node
 from gclbench.plan.node import node_key
-from gclbench.runtime.session import Session
-from gclbench.runtime.worker import (
+from gclbench.running.run import engine_of, run_config
+from gclbench.running.worker import (
     RunConfig,
     choose_device,
     device_name,
@@ -35,7 +36,8 @@ from gclbench.runtime.worker import (
     parent_folders,
     run_node,
 )
-from gclbench.schema import Conditions, NodeRecord, Settings, Stage
+from gclbench.schema import Conditions, Settings, Stage
+from gclbench.study.opened import OpenStudy
 from gclbench.tracking.engines import open_engine
 from gclbench.tracking.environment import git_state
 from gclbench.tracking.machine import cpu_model, instruction_set
@@ -45,20 +47,20 @@ from gclbench.tracking.tables import METRICS, RUNS
 Put = Callable[[str, Any], None]
 
 
-def node_of(session: Session, stage: str) -> Node:
-    return next(node for node in session.plan.nodes if node.stage == stage)
+def node_of(opened: OpenStudy, stage: str) -> Node:
+    return next(node for node in opened.plan.nodes if node.stage == stage)
 
 
-def run(session: Session, node: Node, sink: Any = lambda event: None) -> NodeRecord:
-    return run_node(session.run_config(), node, sink)
+def run(opened: OpenStudy, node: Node, sink: Any = lambda event: None) -> Any:
+    return run_node(run_config(opened), node, sink)
 
 
-def stored(session: Session, *columns: Any) -> list[tuple[Any, ...]]:
-    with RunStore(session.store_url).transaction() as connection:
+def stored(opened: OpenStudy, *columns: Any) -> list[tuple[Any, ...]]:
+    with RunStore(opened.store_url).transaction() as connection:
         return [tuple(row) for row in connection.execute(select(*columns))]
 
 
-def test_a_node_becomes_an_artifact_and_a_stored_run(small: Session) -> None:
+def test_a_node_becomes_an_artifact_and_a_stored_run(small: OpenStudy) -> None:
     node = node_of(small, "pretrain")
     record = run(small, node)
     assert sorted(record.files) == ["encoder.pt"]
@@ -71,25 +73,25 @@ def test_a_node_becomes_an_artifact_and_a_stored_run(small: Session) -> None:
     assert rows == [(node.key, "pretrain", "COMPLETED", 0)]
 
 
-def test_a_manifest_says_on_what_the_node_ran(small: Session, stage: Put) -> None:
+def test_a_manifest_says_on_what_the_node_ran(small: OpenStudy, stage: Put) -> None:
     stage("pretrain", lambda context: {})
     node = node_of(small, "pretrain")
     record = run(small, node)
     assert (record.cpu_model, record.instruction_set) == (cpu_model(), instruction_set())
     device = device_name("auto")
     assert (record.threads, record.device, record.host) == (1, device, platform.node())
-    assert (record.engine, record.attempt, record.git) == (small.engine, 1, git_state())
+    assert (record.engine, record.attempt, record.git) == (engine_of(small), 1, git_state())
     assert record.peak_memory_mb is not None
     assert record.seconds > 0
     row = stored(small, RUNS.c.cpu_model, RUNS.c.threads, RUNS.c.device, RUNS.c.engine)
-    assert row == [(record.cpu_model, 1, device, small.engine)]
+    assert row == [(record.cpu_model, 1, device, engine_of(small))]
     key = node_key(
         node.stage, node.seed, node.settings, node.parents, node.fingerprints, node.components
     )
     assert key == node.key
 
 
-def test_a_manifest_of_before_says_less_and_reads(small: Session, stage: Put) -> None:
+def test_a_manifest_of_before_says_less_and_reads(small: OpenStudy, stage: Put) -> None:
     stage("pretrain", lambda context: {})
     node = node_of(small, "pretrain")
     run(small, node)
@@ -104,9 +106,9 @@ def test_a_manifest_of_before_says_less_and_reads(small: Session, stage: Put) ->
     )  # fmt: skip
 
 
-def test_nodes_leave_no_connection_behind(session: Any, stage: Put) -> None:
+def test_nodes_leave_no_connection_behind(open_one: Any, stage: Put) -> None:
     stage("pretrain", lambda context: {})
-    opened = session(rows=("baseline",), tasks=("market1501",), seeds=(0, 1, 2))
+    opened = open_one(rows=("baseline",), tasks=("market1501",), seeds=(0, 1, 2))
     made: list[Any] = []
     engine = open_engine(opened.store_url)
     event.listen(engine, "connect", lambda connection, record: made.append(connection))
@@ -118,23 +120,23 @@ def test_nodes_leave_no_connection_behind(session: Any, stage: Put) -> None:
     assert open_engine(opened.store_url) is engine
 
 
-def test_the_same_node_twice_gives_the_same_bytes(small: Session, session: Any) -> None:
+def test_the_same_node_twice_gives_the_same_bytes(small: OpenStudy, open_one: Any) -> None:
     node = node_of(small, "pretrain")
     first = run(small, node)
-    home = small.request.home.with_name("another")
+    home = small.question.home.with_name("another")
     second = run_node(RunConfig(home, f"sqlite:///{home / 'store.db'}"), node, lambda event: None)
     assert first.files == second.files
 
 
-def test_a_finished_node_is_not_run_again(small: Session, stage: Put) -> None:
+def test_a_finished_node_is_not_run_again(small: OpenStudy, stage: Put) -> None:
     node = node_of(small, "pretrain")
     record = run(small, node)
     stage("pretrain", lambda context: 1 / 0)
-    assert run(small, node) == record
+    assert run(small, node) == Found(record)
     assert len(stored(small, RUNS.c.id)) == 1
 
 
-def test_the_stage_sees_its_nodes_settings_seed_and_parents(small: Session, stage: Put) -> None:
+def test_the_stage_sees_its_nodes_settings_seed_and_parents(small: OpenStudy, stage: Put) -> None:
     seen: dict[str, Any] = {}
 
     def look(context: Any) -> dict[str, float]:
@@ -153,7 +155,7 @@ def test_the_stage_sees_its_nodes_settings_seed_and_parents(small: Session, stag
     assert (small.artifacts.path(node) / "result.txt").read_text() == "done"
 
 
-def test_progress_counts_epochs_from_one(small: Session, stage: Put) -> None:
+def test_progress_counts_epochs_from_one(small: OpenStudy, stage: Put) -> None:
     def report(context: Any) -> dict[str, float]:
         context.progress(0, 3, 1, 12, {"loss": 0.5})
         return {}
@@ -165,7 +167,7 @@ def test_progress_counts_epochs_from_one(small: Session, stage: Put) -> None:
     assert events == [NodeProgress(node.key, 1, 3, 1, 12, {"loss": 0.5})]
 
 
-def test_logged_metrics_reach_the_store_and_the_sink(small: Session, stage: Put) -> None:
+def test_logged_metrics_reach_the_store_and_the_sink(small: OpenStudy, stage: Put) -> None:
     def log(context: Any) -> dict[str, float]:
         for epoch in (1, 2):
             context.log("loss", 1.0 / epoch, epoch)
@@ -189,7 +191,7 @@ def test_logged_metrics_reach_the_store_and_the_sink(small: Session, stage: Put)
     ],
 )
 def test_a_retry_finds_the_checkpoints_of_the_try_before(
-    small: Session, stage: Put, error: BaseException, status: str
+    small: OpenStudy, stage: Put, error: BaseException, status: str
 ) -> None:
     found: list[Any] = []
 
@@ -216,14 +218,14 @@ def test_a_retry_finds_the_checkpoints_of_the_try_before(
 
 
 def test_numbers_that_cannot_be_make_the_node_fail_and_the_same_run_tries_again(
-    small: Session, stage: Put, monkeypatch: pytest.MonkeyPatch
+    small: OpenStudy, stage: Put, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = node_of(small, "evaluate")
     seen: list[Any] = []
     stage("evaluate", lambda context: {"mAP": 112.3, "R1": 60.0})
-    monkeypatch.setattr("gclbench.runtime.worker.load_datasets", lambda config, node: {})
+    monkeypatch.setattr("gclbench.running.worker.load_datasets", lambda config, node: {})
     outcomes = InlineExecutor().execute(
-        [node], small.artifacts.has, partial(run_node, small.run_config()), seen.append
+        [node], small.artifacts.has, partial(run_node, run_config(small)), seen.append
     )
     assert outcomes == {node.key: Outcome.FAILED}
     (failure,) = [event for event in seen if isinstance(event, NodeFailed)]
@@ -236,7 +238,7 @@ def test_numbers_that_cannot_be_make_the_node_fail_and_the_same_run_tries_again(
     assert stored(small, RUNS.c.status) == [("FAILED",), ("COMPLETED",)]
 
 
-def test_parents_are_found_by_stage_and_key(small: Session) -> None:
+def test_parents_are_found_by_stage_and_key(small: OpenStudy) -> None:
     warmup = node_of(small, "warmup")
     key = node_of(small, "pretrain").key
     folders = parent_folders(Path("home"), warmup)
@@ -244,16 +246,16 @@ def test_parents_are_found_by_stage_and_key(small: Session) -> None:
 
 
 def test_pretraining_reads_the_rendered_set_or_nothing(
-    small: Session, session: Any, monkeypatch: pytest.MonkeyPatch
+    small: OpenStudy, open_one: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
     monkeypatch.setattr(
         load, "load_pretrain_set", lambda data, people, each, cache: asked.append((people, each))
     )
-    assert load_datasets(small.run_config(), node_of(small, "pretrain")) == {}
+    assert load_datasets(run_config(small), node_of(small, "pretrain")) == {}
     assert asked == []
-    rendered = session(overrides={"pretrain.people": 30, "pretrain.images_per_person": 5})
-    load_datasets(rendered.run_config(), node_of(rendered, "pretrain"))
+    rendered = open_one(overrides={"pretrain.people": 30, "pretrain.images_per_person": 5})
+    load_datasets(run_config(rendered), node_of(rendered, "pretrain"))
     assert asked == [(30, 5)]
 
 
@@ -268,11 +270,11 @@ def test_pretraining_reads_the_rendered_set_or_nothing(
     ],
 )
 def test_a_stage_is_given_the_datasets_of_its_task(
-    session: Any, monkeypatch: pytest.MonkeyPatch, stage_name: str, expected: dict[str, str]
+    open_one: Any, monkeypatch: pytest.MonkeyPatch, stage_name: str, expected: dict[str, str]
 ) -> None:
     monkeypatch.setattr(load, "load_dataset", lambda role, data, cache: role)
-    opened = session(rows=("rotation",), tasks=("duke2market",))
-    assert load_datasets(opened.run_config(), node_of(opened, stage_name)) == expected
+    opened = open_one(rows=("rotation",), tasks=("duke2market",))
+    assert load_datasets(run_config(opened), node_of(opened, stage_name)) == expected
 
 
 def test_the_device_is_a_gpu_only_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,7 +300,7 @@ def test_a_device_that_is_not_there_is_a_usage_error(
 
 
 def test_the_threads_of_the_profile_are_set(
-    small: Session, stage: Put, monkeypatch: pytest.MonkeyPatch
+    small: OpenStudy, stage: Put, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", asked.append)
@@ -307,7 +309,7 @@ def test_the_threads_of_the_profile_are_set(
     assert asked == [small.profile.threads]
 
 
-def test_a_node_of_another_stage_is_looked_up_by_its_name(small: Session, stage: Put) -> None:
+def test_a_node_of_another_stage_is_looked_up_by_its_name(small: OpenStudy, stage: Put) -> None:
     run(small, node_of(small, "pretrain"))
     warmup = node_of(small, "warmup")
     seen: list[Any] = []

@@ -8,8 +8,9 @@ import pytest
 
 from gclbench.content import Content
 from gclbench.reporting import build_published_table, printed_rows, rows_of
-from gclbench.runtime.session import Request, Session, open_session
 from gclbench.schema.overrides import flatten
+from gclbench.study.opened import OpenStudy, open_study
+from gclbench.study.question import Question
 
 # Tables that print other papers' systems too, of which some are no rows of ours.
 WITH_LITERATURE = ("table8", "table9", "table10")
@@ -34,26 +35,26 @@ SAME_AS_FULL = (
 
 
 @pytest.fixture(scope="module")
-def every(tmp_path_factory: pytest.TempPathFactory) -> Session:
+def every(tmp_path_factory: pytest.TempPathFactory) -> OpenStudy:
     """All studies in one plan, at laptop sizes; nothing runs."""
     home = tmp_path_factory.mktemp("plan") / "results"
-    return open_session(Request(STUDIES, home, profile="laptop"))
+    return open_study(Question(STUDIES, home, profile="laptop"))
 
 
-def chain(session: Session, study: str, row: str, task: str) -> tuple[str, ...]:
-    return session.plan.chains[f"{study}/{row}/{task}/0"]
+def chain(opened: OpenStudy, study: str, row: str, task: str) -> tuple[str, ...]:
+    return opened.plan.chains[f"{study}/{row}/{task}/0"]
 
 
 @pytest.mark.parametrize("study, row, tasks", SAME_AS_FULL)
 def test_the_papers_choice_in_every_study_is_table_6s_last_row(
-    every: Session, study: str, row: str, tasks: tuple[str, ...]
+    every: OpenStudy, study: str, row: str, tasks: tuple[str, ...]
 ) -> None:
     for task in tasks:
         assert chain(every, study, row, task) == chain(every, "table6", "rotation_dmixup", task)
 
 
 @pytest.mark.parametrize("task", BOTH)
-def test_table_7s_third_row_is_table_6s_rotation(every: Session, task: str) -> None:
+def test_table_7s_third_row_is_table_6s_rotation(every: OpenStudy, task: str) -> None:
     ours = chain(every, "table7", "vi_vi1_vi2", task)
     assert ours == chain(every, "table6", "rotation", task)
 
@@ -61,12 +62,12 @@ def test_table_7s_third_row_is_table_6s_rotation(every: Session, task: str) -> N
 @pytest.mark.parametrize(
     "row, other", [("trad", "multi"), ("rot", "rotation"), ("full", "rotation_dmixup")]
 )
-def test_figure_8s_rows_are_table_6s_on_market(every: Session, row: str, other: str) -> None:
+def test_figure_8s_rows_are_table_6s_on_market(every: OpenStudy, row: str, other: str) -> None:
     ours = chain(every, "fig8", row, "market1501")
     assert ours == chain(every, "table6", other, "market1501")
 
 
-def test_rows_share_a_run_only_where_they_mean_the_same(every: Session) -> None:
+def test_rows_share_a_run_only_where_they_mean_the_same(every: OpenStudy) -> None:
     groups: dict[str, set[tuple[str, str]]] = {}
     for cell in every.cells:
         groups.setdefault(every.plan.evaluate_key(cell), set()).add((cell.study, cell.row.key))
@@ -80,14 +81,14 @@ def test_rows_share_a_run_only_where_they_mean_the_same(every: Session) -> None:
     }
 
 
-def test_sharing_leaves_about_a_third_of_the_stage_runs(every: Session) -> None:
+def test_sharing_leaves_about_a_third_of_the_stage_runs(every: OpenStudy) -> None:
     unique, requested = every.plan.unique, every.plan.requested
     assert (sum(unique.values()), sum(requested.values())) == (204, 626)
     assert sum(unique.values()) / sum(requested.values()) <= 0.55
     assert (unique["pretrain"], unique["source"], unique["warmup"]) == (1, 2, 4)
 
 
-def test_figure_5_and_table_5_train_no_generator_of_their_own(every: Session) -> None:
+def test_figure_5_and_table_5_train_no_generator_of_their_own(every: OpenStudy) -> None:
     gans = {study: set() for study in STUDIES}
     by_key = {node.key: node for node in every.plan.nodes}
     for cell in every.cells:
@@ -97,7 +98,7 @@ def test_figure_5_and_table_5_train_no_generator_of_their_own(every: Session) ->
     assert len(gans["table4"] - gans["table6"]) == 4  # two switches, two tasks
 
 
-def test_every_deviation_is_one_setting_away_from_the_default(every: Session) -> None:
+def test_every_deviation_is_one_setting_away_from_the_default(every: OpenStudy) -> None:
     cells = {cell.row.key: cell for cell in every.cells if cell.study == "deviations"}
     default = cells.pop("default")
     before = flatten(default.settings.model_dump(mode="json"))
@@ -110,7 +111,7 @@ def test_every_deviation_is_one_setting_away_from_the_default(every: Session) ->
     assert len(cells) == 14
 
 
-def test_no_two_deviations_are_the_same_run(every: Session) -> None:
+def test_no_two_deviations_are_the_same_run(every: OpenStudy) -> None:
     keys = [every.plan.evaluate_key(c) for c in every.cells if c.study == "deviations"]
     assert len(set(keys)) == len(keys) == 15
 
@@ -128,20 +129,20 @@ STATE_OF_THE_ART = (
 
 
 @pytest.fixture(scope="module")
-def compared(tmp_path_factory: pytest.TempPathFactory) -> Session:
+def compared(tmp_path_factory: pytest.TempPathFactory) -> OpenStudy:
     """Tables 8 and 9 beside the studies that they share rows with."""
     home = tmp_path_factory.mktemp("plan") / "results"
-    return open_session(Request(("table6", "table8", "table9", "msmt17"), home, seeds=(0,)))
+    return open_study(Question(("table6", "table8", "table9", "msmt17"), home, seeds=(0,)))
 
 
 @pytest.mark.parametrize("study, row, task, other, its_row", STATE_OF_THE_ART)
 def test_tables_8_and_9_take_their_rows_from_other_studies(
-    compared: Session, study: str, row: str, task: str, other: str, its_row: str
+    compared: OpenStudy, study: str, row: str, task: str, other: str, its_row: str
 ) -> None:
     assert chain(compared, study, row, task) == chain(compared, other, its_row, task)
 
 
-def test_a_plus_behind_jvtc_is_another_evaluation_of_the_same_encoder(compared: Session) -> None:
+def test_a_plus_behind_jvtc_is_another_evaluation_of_the_same_encoder(compared: OpenStudy) -> None:
     plain = {"jvtc_plus": "jvtc", "gcl_jvtc_plus": "gcl_jvtc", "gclplus_jvtc_plus": "gclplus_jvtc"}
     timed = [cell for cell in compared.cells if cell.row.key in plain]
     assert len(timed) == 3 * (3 + 4)

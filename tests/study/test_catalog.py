@@ -9,8 +9,8 @@ import pytest
 
 from gclbench.errors import UnknownNameError
 from gclbench.registry import REGISTRY
-from gclbench.runtime import catalog
-from gclbench.runtime.catalog import load_catalog, revision, space
+from gclbench.study import catalog
+from gclbench.study.catalog import load_catalog, revision, space
 
 KINDS = {
     "augmentations": {"multi", "rotation", "mixup", "f_mixup", "d_mixup"},

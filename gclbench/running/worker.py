@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gclbench.errors import UsageError
-from gclbench.executors.events import EventSink, NodeMetric, NodeNotice, NodeProgress
+from gclbench.executors.events import EventSink, Found, NodeMetric, NodeNotice, NodeProgress
 from gclbench.plan import ArtifactStore, Node, Workspace
 from gclbench.schema import NodeRecord, Stage
 from gclbench.tracking.environment import conditions, package_versions
@@ -35,17 +35,20 @@ class RunConfig:
     engine: str = "inline"
 
 
-def run_node(config: RunConfig, node: Node, sink: EventSink) -> NodeRecord:
-    """Run a node, tracked by Sacred; picks up where a killed run stopped."""
+def run_node(config: RunConfig, node: Node, sink: EventSink) -> NodeRecord | Found:
+    """Run a node, tracked by Sacred; picks up where a killed run stopped.
+
+    Found is returned where another process finished it while this one waited for the lock.
+    """
     store = ArtifactStore(config.home)
     with store.workspace(node) as workspace:
-        if workspace.finished:  # another process finished it while this one waited for the lock
-            return store.read(node)
+        if workspace.finished:
+            return Found(store.read(node))
         return _tracked(config, node, sink, workspace)
 
 
 def _tracked(config: RunConfig, node: Node, sink: EventSink, workspace: Workspace) -> NodeRecord:
-    from gclbench.runtime.catalog import ENTRY_POINTS
+    from gclbench.study.catalog import ENTRY_POINTS
     from gclbench.tracking.experiment import new_run_id, tracked_run
     from gclbench.tracking.observer import RunObserver, observer_from_url
     from gclbench.tracking.store import RunStore
@@ -94,8 +97,8 @@ def _run_stage(
 ) -> dict[str, float]:
     import torch
 
-    from gclbench.runtime.catalog import load_catalog
     from gclbench.stages.context import StageContext
+    from gclbench.study.catalog import load_catalog
 
     torch.set_num_threads(config.threads)
     registry = load_catalog()

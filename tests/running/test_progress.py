@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from gclbench.cli.progress import LINE_SECONDS, Board, Display, PlainDisplay, duration, watch
 from gclbench.executors.events import (
     NodeFailed,
     NodeFinished,
@@ -17,6 +16,7 @@ from gclbench.executors.events import (
     NodeStarted,
 )
 from gclbench.plan import Node
+from gclbench.running.progress import LINE_SECONDS, Board, Display, PlainDisplay, duration, watch
 from gclbench.schema import Stage
 
 

@@ -18,7 +18,7 @@ import pytest
 from gclbench.content import Content
 from gclbench.digest import canonical_json, digest
 from gclbench.plan import Node, build_cells, build_plan
-from gclbench.runtime.catalog import space
+from gclbench.study.catalog import space
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "table6_keys.json"
 TASKS = ("market1501", "duke2market")

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from gclbench.runtime.session import Request, open_session
 from gclbench.schema import Stage
+from gclbench.study.opened import open_study
+from gclbench.study.question import Question
 
 Keys = dict[tuple[str, ...], str]
 
@@ -18,12 +19,12 @@ def keys(tmp_path: Path) -> Any:
     def of(study: str, **overrides: Any) -> Keys:
         """Stage, row and task -> key, of the whole chain of each cell."""
         words = {name.replace("__", "."): value for name, value in overrides.items()}
-        request = Request((study,), tmp_path / "home", profile="laptop", overrides=words)
-        session = open_session(request)
+        request = Question((study,), tmp_path / "home", profile="laptop", overrides=words)
+        opened = open_study(request)
         return {
-            (session.plan.node(key).stage.value, cell.row.key, cell.task.name): key
-            for cell in session.cells
-            for key in session.plan.chain(cell)
+            (opened.plan.node(key).stage.value, cell.row.key, cell.task.name): key
+            for cell in opened.cells
+            for key in opened.plan.chain(cell)
         }
 
     return of

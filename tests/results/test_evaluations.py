@@ -12,9 +12,10 @@ import pytest
 
 from gclbench.errors import DamagedResultError
 from gclbench.plan import Node
-from gclbench.runtime.evaluations import read_epochs, read_evaluation
-from gclbench.runtime.session import Session
+from gclbench.results.measured import Measured
+from gclbench.results.evaluations import read_epochs, read_evaluation
 from gclbench.schema import Stage
+from gclbench.study.opened import OpenStudy
 
 SCORES = {"mAP": 40.0, "R1": 60.0, "R5": 80.0, "R10": 90.0}
 Damage = Callable[[Path], None]
@@ -60,12 +61,12 @@ WAYS = {
 
 
 @pytest.fixture
-def finished(commit: Any) -> Callable[[Session, int], Node]:
-    """Leave a sound evaluation of a session's cell by its place."""
+def finished(commit: Any) -> Callable[[OpenStudy, int], Node]:
+    """Leave a sound evaluation of a opened's cell by its place."""
 
-    def write(session: Session, place: int = 0) -> Node:
-        node = session.plan.node(session.plan.evaluate_key(session.cells[place]))
-        commit(session, node, SCORES, ap=[0.3, np.nan, 0.5])
+    def write(opened: OpenStudy, place: int = 0) -> Node:
+        node = opened.plan.node(opened.plan.evaluate_key(opened.cells[place]))
+        commit(opened, node, SCORES, ap=[0.3, np.nan, 0.5])
         return node
 
     return write
@@ -73,7 +74,7 @@ def finished(commit: Any) -> Callable[[Session, int], Node]:
 
 @pytest.mark.parametrize("problem", WAYS)
 def test_an_evaluation_that_cannot_be_is_named_with_its_folder(
-    small: Session, finished: Any, problem: str
+    small: OpenStudy, finished: Any, problem: str
 ) -> None:
     node = finished(small)
     assert read_evaluation(small.artifacts, node).ap.tolist()[::2] == [0.3, 0.5]
@@ -87,20 +88,20 @@ def test_an_evaluation_that_cannot_be_is_named_with_its_folder(
 
 @pytest.mark.parametrize("problem", WAYS)
 def test_a_session_gives_no_score_for_it_and_says_which_it_is(
-    session: Any, finished: Any, problem: str
+    open_one: Any, finished: Any, problem: str
 ) -> None:
-    opened = session(rows=("baseline", "multi"), tasks=("market1501",), seeds=(0, 1))
+    opened = open_one(rows=("baseline", "multi"), tasks=("market1501",), seeds=(0, 1))
     nodes = [finished(opened, place) for place in range(4)]
     (study,) = opened.studies
-    assert opened.damaged(study) == []
+    assert Measured(opened).damaged(study) == []
     WAYS[problem](opened.artifacts.path(nodes[1]))
-    (damaged,) = opened.damaged(study)
+    (damaged,) = Measured(opened).damaged(study)
     spoilt = opened.cells[1]
     assert (damaged.row, damaged.task, damaged.seed) == (
         spoilt.row.key, spoilt.task.name, spoilt.seed,
     )  # fmt: skip
     assert (damaged.stage, damaged.node) == ("evaluate", nodes[1].key)
-    seeds = {row: sorted(by_seed) for (row, _), by_seed in opened.scores(study).items()}
+    seeds = {row: sorted(by_seed) for (row, _), by_seed in Measured(opened).scores(study).items()}
     expected: dict[str, list[int]] = {"baseline": [0, 1], "multi": [0, 1]}
     expected[spoilt.row.key].remove(spoilt.seed)
     assert seeds == expected
@@ -119,19 +120,19 @@ EPOCHS = [{"epoch": 1, "loss": -2.0, "mAP": 30.0, "R1": 40.0, "nmi": 0.5, "clust
     ],
 )
 def test_a_curve_with_an_epoch_that_cannot_be_is_left_out_and_named(
-    session: Any, epochs: Any, problem: str
+    open_one: Any, epochs: Any, problem: str
 ) -> None:
-    opened = session(rows=("multi",), tasks=("market1501",))
+    opened = open_one(rows=("multi",), tasks=("market1501",))
     (study,) = opened.studies
     (node,) = [node for node in opened.plan.nodes if node.stage is Stage.JOINT]
     path = opened.artifacts.path(node) / "epochs.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(EPOCHS))
-    assert opened.curves(study) == {("multi", "market1501"): {0: EPOCHS}}
-    assert opened.damaged_curves(study) == []
+    assert Measured(opened).curves(study) == {("multi", "market1501"): {0: EPOCHS}}
+    assert Measured(opened).damaged_curves(study) == []
     path.write_text(json.dumps(epochs))
-    assert opened.curves(study) == {}
-    (damaged,) = opened.damaged_curves(study)
+    assert Measured(opened).curves(study) == {}
+    (damaged,) = Measured(opened).damaged_curves(study)
     assert (damaged.row, damaged.stage, damaged.node) == ("multi", "joint", node.key)
     with pytest.raises(DamagedResultError, match=problem):
         read_epochs(opened.artifacts, node)

@@ -1,0 +1,1 @@
+"""Finished nodes become numbers: scores, frames, tables and plots; nothing is planned or run."""

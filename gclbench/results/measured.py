@@ -1,0 +1,136 @@
+"""What is finished of an open study: scores, curves, records; and what cannot be, by name."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gclbench.errors import DamagedResultError, GclbenchError
+from gclbench.plan import Cell, Node
+from gclbench.reporting.damaged import Damaged
+from gclbench.results.evaluations import (
+    EPOCHS,
+    METRICS,
+    damage_of,
+    read_epochs,
+    read_evaluation,
+)
+from gclbench.schema import NodeRecord, Stage, Study
+from gclbench.study.opened import OpenStudy
+
+
+@dataclass(frozen=True)
+class Score:
+    """One evaluated cell: metrics, the AP of every query (NaN: skipped), its node.
+
+    mAP, ranks, AP and NMI in percent; N, the number of clusters, and NMI only after stage 3.
+    `records` are those of the cell's stages, its evaluation last; of earlier ones those that are
+    there and readable.
+    """
+
+    metrics: Mapping[str, float]
+    ap: np.ndarray
+    node: str
+    records: tuple[NodeRecord, ...] = ()
+
+
+Scores = dict[tuple[str, str], dict[int, Score]]
+Curves = dict[tuple[str, str], dict[int, list[dict[str, float]]]]
+
+
+class Measured:
+    """The finished cells of an open study, as they are when they are first asked for.
+
+    It reads artifacts, and never plans or runs.
+    """
+
+    def __init__(self, opened: OpenStudy) -> None:
+        self.opened = opened
+        self._artifacts = opened.artifacts
+        self._known: dict[str, tuple[Scores, list[Damaged]]] = {}
+
+    def scores(self, study: Study) -> Scores:
+        """Finished cells of a study: (row key, task name) -> seed -> score; see `damaged`."""
+        return self._read(study.study)[0]
+
+    def damaged(self, study: Study) -> list[Damaged]:
+        """Finished evaluations of a study whose numbers cannot be: `scores` leaves them out."""
+        return self._read(study.study)[1]
+
+    def _read(self, study: str) -> tuple[Scores, list[Damaged]]:
+        if study not in self._known:
+            self._known[study] = self._sorted(study)
+        return self._known[study]
+
+    def _sorted(self, study: str) -> tuple[Scores, list[Damaged]]:
+        scores: Scores = {}
+        damaged = []
+        for cell, node in self._evaluated(study):
+            try:
+                score = replace(self._score(node), records=self._records(cell))
+            except DamagedResultError:
+                damaged.append(damage_of(cell, node))
+            else:
+                scores.setdefault((cell.row.key, cell.task.name), {})[cell.seed] = score
+        return scores, damaged
+
+    def _evaluated(self, study: str) -> Iterator[tuple[Cell, Node]]:
+        plan = self.opened.plan
+        for cell in self.opened.cells_of(study):
+            node = plan.node(plan.evaluate_key(cell))
+            if self._artifacts.has(node):
+                yield cell, node
+
+    def _score(self, node: Node) -> Score:
+        found = read_evaluation(self._artifacts, node)
+        known = found.record.metrics
+        metrics = {name: known[name] for name in METRICS}
+        if {"clusters", "nmi"} <= known.keys():  # stages that end with labels of their own
+            metrics |= {"N": known["clusters"], "NMI": 100.0 * known["nmi"]}
+        return Score(metrics, 100.0 * found.ap, node.key)
+
+    def _records(self, cell: Cell) -> tuple[NodeRecord, ...]:
+        found = []
+        for node in map(self.opened.plan.node, self.opened.plan.chain(cell)):
+            with suppress(GclbenchError):  # one that is not there, or damaged, has nothing to say
+                found.append(self._artifacts.read(node))
+        return tuple(found)
+
+    def curves(self, study: Study) -> Curves:
+        """Metrics of each epoch of stage 3: (row key, task name) -> seed -> epochs.
+
+        `damaged_curves` are left out.
+        """
+        found: Curves = {}
+        for cell, node in self._trained(study):
+            with suppress(DamagedResultError):
+                epochs = read_epochs(self._artifacts, node)
+                found.setdefault((cell.row.key, cell.task.name), {})[cell.seed] = epochs
+        return found
+
+    def damaged_curves(self, study: Study) -> list[Damaged]:
+        """Stages 3 of a study of which an epoch's numbers cannot be."""
+        return [
+            damage_of(cell, node)
+            for cell, node in self._trained(study)
+            if _refused(functools.partial(read_epochs, self._artifacts, node))
+        ]
+
+    def _trained(self, study: Study) -> Iterator[tuple[Cell, Node]]:
+        for cell in self.opened.cells_of(study.study):
+            for node in map(self.opened.plan.node, self.opened.plan.chain(cell)):
+                if node.stage is Stage.JOINT and (self._artifacts.path(node) / EPOCHS).is_file():
+                    yield cell, node
+
+
+def _refused(read: Callable[[], object]) -> bool:
+    """Whether reading raises DamagedResultError."""
+    try:
+        read()
+    except DamagedResultError:
+        return True
+    return False

@@ -1,0 +1,1 @@
+"""A study becomes finished nodes: executor, events, and what one node does."""

@@ -30,6 +30,7 @@ from gclbench.schema.overrides import (
 from gclbench.schema.recipe_study import recipe_layout, recipe_of, recipe_study
 
 __all__ = [
+    "DEFAULT_PROFILE",
     "FOLDERS",
     "Content",
     "check_overrides",
@@ -45,6 +46,8 @@ __all__ = [
 ]
 
 M = TypeVar("M", bound=BaseModel)
+
+DEFAULT_PROFILE = "laptop"
 
 FOLDERS = {
     "ablations": "ablations/*.yaml",

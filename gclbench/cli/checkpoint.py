@@ -108,19 +108,14 @@ def export(
 def sizes_from(words: Sequence[str], allowed: Sequence[str], content: Sequence[Path]) -> Sizes:
     """The settings of `profile=` and dotted words, and those of every profile there is."""
     from gclbench.content import Content as Folders
-    from gclbench.content import parse_overrides, resolve_settings
-    from gclbench.runtime.checkpoints.sizes import Sizes
+    from gclbench.content import parse_overrides
+    from gclbench.runtime.checkpoints.sizes import sizes_for
 
     parsed = parse_words(words, allowed, content=content)
-    folders = Folders(parsed.content_dirs)
-    overrides = parse_overrides(list(parsed.overrides))
-    profiles = {
-        name: resolve_settings(folders.profile(name), None, None, None)
-        for name in folders.names("profiles")
-    }
-    settings = resolve_settings(folders.profile(parsed.profile), None, None, None, overrides)
     named = any(word.startswith("profile=") for word in words)
-    return Sizes(settings, profiles, given=named or bool(overrides))
+    profile = parsed.profile if named else None
+    overrides = parse_overrides(list(parsed.overrides))
+    return sizes_for(Folders(parsed.content_dirs), profile, overrides)
 
 
 def _print(console: Console, found: Description, every_tensor: bool) -> None:

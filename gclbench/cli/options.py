@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gclbench.content import DEFAULT_PROFILE
 from gclbench.errors import OverrideError, UnknownNameError, UsageError, suggestion
 
 if TYPE_CHECKING:
     from gclbench.study.question import Question
 
-DEFAULT_PROFILE = "laptop"
 PLAN_WORDS = (
     "ablation",
     "data",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,6 @@ from PIL import Image
 from gclbench.datasets.cache import cached_array
 from gclbench.errors import DataMissingError, UsageError
 from gclbench.meshes.pictures import open_rgb
-
-if TYPE_CHECKING:
-    from gclbench.datasets.counts import Difference
 
 Split = Literal["train", "query", "gallery"]
 Progress = Callable[[str, int, int], None]
@@ -50,6 +47,14 @@ class ImageTable:
     def spans(self) -> NDArray[np.int64]:
         """Return where each sample's images begin and the last one's end: int64 (N + 1,)."""
         return np.arange(len(self) + 1, dtype=np.int64) if self.starts is None else self.starts
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs from the published sizes; `firm` where these are beyond doubt."""
+
+    text: str
+    firm: bool
 
 
 @dataclass(frozen=True)

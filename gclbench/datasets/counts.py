@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gclbench.datasets.base import ImageTable
+from gclbench.datasets.base import Difference, ImageTable
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,6 @@ class Counts:
     identities: int
     tracklets: int | None
     cameras: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What differs from the published sizes; `firm` where these are beyond doubt."""
-
-    text: str
-    firm: bool
 
 
 def count(table: ImageTable) -> Counts:

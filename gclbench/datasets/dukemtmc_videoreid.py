@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from gclbench.datasets.counts import Difference, Expected, differences
+from gclbench.datasets.base import Difference
+from gclbench.datasets.counts import Expected, differences
 from gclbench.datasets.layout import Layout, Rules
 from gclbench.datasets.reader import Tables
 from gclbench.datasets.tracklet_folders import Frame, scan, table_of, tracklet_folders

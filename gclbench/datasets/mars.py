@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gclbench.datasets.counts import Difference, Expected, differences
+from gclbench.datasets.base import Difference
+from gclbench.datasets.counts import Expected, differences
 from gclbench.datasets.layout import Layout, Rules
 from gclbench.datasets.reader import Tables
 from gclbench.datasets.tracklet_folders import Frame, Tracklet, is_number, scan, table_of

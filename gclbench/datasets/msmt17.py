@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gclbench.datasets.base import ImageTable
-from gclbench.datasets.counts import Difference, Expected, differences
+from gclbench.datasets.base import Difference, ImageTable
+from gclbench.datasets.counts import Expected, differences
 from gclbench.datasets.layout import Layout, Rules
 from gclbench.datasets.reader import FOLDERS, ImageReader, Parsed, Tables
 from gclbench.errors import DataMissingError

@@ -10,8 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
-from gclbench.datasets.base import ImageTable
-from gclbench.datasets.counts import Difference, Expected, differences
+from gclbench.datasets.base import Difference, ImageTable
+from gclbench.datasets.counts import Expected, differences
 from gclbench.datasets.layout import Layout, Rules
 from gclbench.errors import DataMissingError
 

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from gclbench.evaluation.features import extract_features
 from gclbench.evaluation.invariance import FactorScores, factor_scores
-from gclbench.kernels.ranking import RankingResult, evaluate_ranking
+from gclbench.kernels.ranking import evaluate_ranking
+from gclbench.kernels.ranking_result import RankingResult
 from gclbench.schema.settings import EvaluateSettings
 
 PROTOCOL = "market1501_single_query"

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gclbench.errors import UsageError
-from gclbench.kernels.jaccard import SparseDistances
 from gclbench.kernels.jit import jit
 from gclbench.kernels.plausible import check_labels
+from gclbench.kernels.sparse import SparseDistances
 
 Ints = NDArray[np.int64]
 OUTLIER = -1

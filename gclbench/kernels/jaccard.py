@@ -11,14 +11,13 @@ Memory    A row of V holds about a hundred weights, and two rows that share none
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from gclbench.errors import ShapeError, UsageError
+from gclbench.errors import UsageError
 from gclbench.kernels.jit import jit, over_rows, results_over_rows
 from gclbench.kernels.similarity import (
     dot,
@@ -26,6 +25,7 @@ from gclbench.kernels.similarity import (
     finite_rows,
     nearest_of,
 )
+from gclbench.kernels.sparse import Columns, Floats, Ints, SparseDistances, SparseRows, offsets_of
 from gclbench.kernels.spot_checks import (
     check_expansion,
     check_jaccard,
@@ -36,53 +36,6 @@ from gclbench.kernels.spot_checks import (
 Neighbours = Literal["faiss", "classic"]
 _FARTHEST = 600.0  # exp(-600) is far from 0 and from any weight that counts
 ZERO_BELOW = 1e-6  # rounding leaves 1e-8 where J is zero; the rho rule must not see that
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Columns = NDArray[np.int32]
-
-
-@dataclass(frozen=True)
-class SparseDistances:
-    """A symmetric distance matrix, zero diagonal, most pairs at distance 1.
-
-    The strict upper triangle as CSR: row i has the columns j > i whose distance is below 1 (zeros
-    included), in no particular order: `indices[indptr[i]:indptr[i + 1]]` int32, `values` float32,
-    `indptr` int64. A pair that is not stored has distance exactly 1.
-    """
-
-    indptr: Ints
-    indices: Columns
-    values: NDArray[np.float32]
-    n: int
-
-    def dense(self) -> NDArray[np.float32]:
-        """Return the (n, n) matrix; meant for small n."""
-        matrix = np.ones((self.n, self.n), dtype=np.float32)
-        rows = np.repeat(np.arange(self.n), np.diff(self.indptr))
-        matrix[rows, self.indices] = self.values
-        matrix[self.indices, rows] = self.values
-        np.fill_diagonal(matrix, 0)
-        return matrix
-
-    @classmethod
-    def from_dense(cls, matrix: Any) -> SparseDistances:
-        """Keep the strict upper triangle's entries below 1 of a symmetric (n, n) matrix."""
-        full = np.asarray(matrix, dtype=np.float32)
-        if full.ndim != 2 or full.shape[0] != full.shape[1]:
-            raise ShapeError(f"distances have shape {full.shape}, not (N, N).")
-        rows, columns = np.nonzero(np.triu(full < 1, k=1))
-        counts = np.bincount(rows, minlength=len(full))
-        return cls(_offsets(counts), columns.astype(np.int32), full[rows, columns], len(full))
-
-
-@dataclass(frozen=True)
-class SparseRows:
-    """Sparse rows (CSR); columns stand in the order in which the points were met."""
-
-    indptr: Ints
-    indices: Columns
-    values: Floats
 
 
 def jaccard_distances(
@@ -133,10 +86,6 @@ def check_neighbourhood(k1: int, k2: int, neighbours: str) -> None:
         raise UsageError(f"neighbours is '{neighbours}'.", "Allowed: classic, faiss.")
 
 
-def _offsets(counts: Ints) -> Ints:
-    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-
-
 def _joined(parts: Iterator[tuple[NDArray[Any], ...]]) -> list[NDArray[Any]]:
     """Put the arrays of consecutive chunks together as they come: none is held twice."""
     whole = [array.copy() for array in next(parts)]
@@ -153,7 +102,7 @@ def expanded_sets(table: Ints, k1: int) -> tuple[Ints, Columns]:
     half = min(round(k1 / 2) + 1, table.shape[1])  # Python rounds halves to even, as the rule asks
     full_sets, half_sets = _reciprocal_sets(table, table.shape[1]), _reciprocal_sets(table, half)
     counts, columns = _joined(results_over_rows(_expand, len(table), *full_sets, *half_sets))
-    offsets = _offsets(counts)
+    offsets = offsets_of(counts)
     check_sets(table, half, offsets, columns)
     return offsets, columns
 
@@ -181,7 +130,7 @@ def _query_expansion(weights: SparseRows, table: Ints) -> SparseRows:
         return weights
     arrays = weights.indptr, weights.indices, weights.values, np.ascontiguousarray(table)
     counts, columns, values = _joined(results_over_rows(_average_rows, len(table), *arrays))
-    expanded = SparseRows(_offsets(counts), columns, values)
+    expanded = SparseRows(offsets_of(counts), columns, values)
     check_expansion(weights, table, expanded)
     return expanded
 
@@ -206,7 +155,7 @@ def _sparse_jaccard(weights: SparseRows) -> SparseDistances:
         columns[used:end], values[used:end] = column, value
         counts.append(count)
         used = end
-    offsets = _offsets(np.concatenate(counts))
+    offsets = offsets_of(np.concatenate(counts))
     found = SparseDistances(offsets, columns[:used], values[:used], n)
     check_jaccard(weights, found)
     return found

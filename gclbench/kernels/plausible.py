@@ -6,15 +6,11 @@ computed again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from gclbench.errors import ImpossibleResultError
-
-if TYPE_CHECKING:
-    from gclbench.kernels.ranking import RankingResult
+from gclbench.kernels.ranking_result import RankingResult
 
 _ROUNDING = 1e-9
 

@@ -23,47 +23,15 @@ from gclbench.kernels.jit import over_rows
 from gclbench.kernels.plausible import check_ranking
 from gclbench.kernels.products import products
 from gclbench.kernels.ranked_lists import NOT_FINITE, NOT_RISING, score_lists
+from gclbench.kernels.ranking_result import RankingResult
 
 AveragePrecision = Literal["step", "trapezoid"]
 JUNK_PID = -1
-RANKS = (1, 5, 10)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _BLOCK_BYTES = 1 << 28
 _QUERIES_PER_TASK = 32
-
-
-@dataclass(frozen=True)
-class RankingResult:
-    """What a retrieval list is worth; per-query arrays keep the order of the queries.
-
-    `cmc[r - 1]` is the share of valid queries whose first match is among the first r kept items,
-    for r = 1 .. min(max_rank, gallery size). `ap`, `inp` are NaN and `first_match` is 0 for a
-    skipped query. `nearest` (Q, T) holds the first T kept gallery rows of each query, in order,
-    and `nearest_distances` how far they are; behind a list's end stand -1 and infinity.
-    """
-
-    mAP: float
-    mINP: float
-    cmc: Floats
-    ap: Floats
-    inp: Floats
-    first_match: Ints
-    valid: NDArray[np.bool_]
-    nearest: Ints
-    nearest_distances: Floats
-
-    def rank(self, r: int) -> float:
-        """CMC at rank r (1-based); a gallery shorter than r answers with its last value."""
-        if r < 1:
-            raise UsageError(f"rank {r} is not a rank.", "Ranks start at 1.")
-        return float(self.cmc[min(r, len(self.cmc)) - 1])
-
-    def percentages(self) -> dict[str, float]:
-        """Return mAP, R1, R5, R10 and mINP, 0-100, by the names that tables use."""
-        ranks = {f"R{r}": 100 * self.rank(r) for r in RANKS}
-        return {"mAP": 100 * self.mAP, **ranks, "mINP": 100 * self.mINP}
 
 
 def evaluate_ranking(

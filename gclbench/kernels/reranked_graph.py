@@ -20,15 +20,11 @@ from torch import Tensor
 
 from gclbench.errors import UsageError
 from gclbench.kernels.dbscan import OUTLIER, rho_count
-from gclbench.kernels.jaccard import (
-    SparseDistances,
-    check_neighbourhood,
-    expanded_sets,
-    jaccard_of_sets,
-)
+from gclbench.kernels.jaccard import check_neighbourhood, expanded_sets, jaccard_of_sets
 from gclbench.kernels.jit import jit
 from gclbench.kernels.plausible import check_labels
 from gclbench.kernels.similarity import smallest
+from gclbench.kernels.sparse import SparseDistances
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]

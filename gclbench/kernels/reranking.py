@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gclbench.errors import ShapeError, UsageError
-from gclbench.kernels.jaccard import SparseDistances, jaccard_distances
+from gclbench.kernels.jaccard import jaccard_distances
 from gclbench.kernels.products import products
 from gclbench.kernels.similarity import finite_rows
+from gclbench.kernels.sparse import SparseDistances
 
 Floats = NDArray[np.float32]
 _BLOCK_BYTES = 1 << 27

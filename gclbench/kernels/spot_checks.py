@@ -6,7 +6,7 @@ what is checked and decides no result: each check returns nothing, or raises Imp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gclbench.errors import ImpossibleResultError
-
-if TYPE_CHECKING:
-    from gclbench.kernels.jaccard import SparseDistances, SparseRows
+from gclbench.kernels.sparse import SparseDistances, SparseRows
 
 Ints = NDArray[np.int64]
 _ROWS = 4

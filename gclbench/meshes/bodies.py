@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gclbench.errors import ShapeError
+from gclbench.kernels.threads import one_thread
 from gclbench.meshes.standin import standin_model
 
 _BATCH = 64
@@ -62,7 +63,8 @@ class Body:
     ) -> NDArray[np.float32]:
         """Pose N bodies: pose (N, 72) axis-angle radians, betas (N, 10) -> (N, V, 3) metres.
 
-        Joint 0 of the pose turns the whole body about its pelvis. Raises ShapeError.
+        Joint 0 of the pose turns the whole body about its pelvis. The same bytes for any number
+        of threads. Raises ShapeError.
         """
         import torch
 
@@ -71,7 +73,7 @@ class Body:
         if betas.shape != (len(pose), 10):
             raise ShapeError(f"betas must be ({len(pose)}, 10), not {betas.shape}.")
         out = np.empty((len(pose), len(self.template), 3), dtype=np.float32)
-        with torch.no_grad():
+        with torch.no_grad(), one_thread():
             for first in range(0, len(pose), _BATCH):
                 part = slice(first, first + _BATCH)
                 turn = torch.from_numpy(np.ascontiguousarray(pose[part], dtype=np.float32))

@@ -19,6 +19,7 @@ from gclbench.meshes.rasteriser import (
     CAMERA,
     Camera,
     draw_smooth,
+    gray_levels,
     samples_for,
     vertex_normals,
 )
@@ -35,13 +36,6 @@ def turned(
     cos, sin = np.cos(radians), np.sin(radians)
     turn = np.array([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]])
     return ((vertices - pivot) @ turn.T + pivot).astype(np.float32)
-
-
-def gray_levels(normals: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """Light-gray shade (V, 1), 0-255, of unit normals (V, 3) lit from the camera's side."""
-    light = np.array([0.25, 0.45, 0.86])
-    facing = np.clip(normals @ (light / np.linalg.norm(light)), 0, 1)
-    return (90.0 + 125.0 * facing)[:, None].astype(np.float32)
 
 
 def project(

@@ -106,8 +106,7 @@ def draw_gray(
     renderer = _renderer()
     import pyrender
 
-    from gclbench.meshes.projections import gray_levels
-    from gclbench.meshes.rasteriser import samples_for, vertex_normals
+    from gclbench.meshes.rasteriser import gray_levels, samples_for, vertex_normals
 
     samples = samples_for(height_px)
     height, width = height_px * samples, width_px * samples

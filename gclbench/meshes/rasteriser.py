@@ -35,6 +35,13 @@ def vertex_normals(vertices: NDArray[np.float32], faces: NDArray[np.int64]) -> N
     return out
 
 
+def gray_levels(normals: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Light-gray shade (V, 1), 0-255, of unit normals (V, 3) lit from the camera's side."""
+    light = np.array([0.25, 0.45, 0.86])
+    facing = np.clip(normals @ (light / np.linalg.norm(light)), 0, 1)
+    return (90.0 + 125.0 * facing)[:, None].astype(np.float32)
+
+
 def to_screen(
     vertices: NDArray[np.floating[Any]], camera: Camera, height_px: int, width_px: int
 ) -> NDArray[np.float64]:

@@ -20,9 +20,10 @@ from torch import Tensor
 
 from gclbench.errors import ShapeError, UsageError
 from gclbench.kernels.dbscan import OUTLIER, dbscan, rho_count
-from gclbench.kernels.jaccard import SparseDistances, jaccard_distances
+from gclbench.kernels.jaccard import jaccard_distances
 from gclbench.kernels.products import products
 from gclbench.kernels.similarity import finite_rows, pair_products
+from gclbench.kernels.sparse import SparseDistances
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]

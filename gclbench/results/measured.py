@@ -15,7 +15,9 @@ from gclbench.reporting.damaged import Damaged
 from gclbench.results.evaluations import (
     EPOCHS,
     METRICS,
+    PER_QUERY,
     damage_of,
+    read_arrays,
     read_epochs,
     read_evaluation,
 )
@@ -99,6 +101,11 @@ class Measured:
             with suppress(GclbenchError):  # one that is not there, or damaged, has nothing to say
                 found.append(self._artifacts.read(node))
         return tuple(found)
+
+    def arrays(self, key: str) -> Mapping[str, np.ndarray]:
+        """What an evaluation kept of each query. Raises DamagedResultError."""
+        node = self.opened.plan.node(key)
+        return read_arrays(node, self._artifacts.path(node) / PER_QUERY)
 
     def curves(self, study: Study) -> Curves:
         """Metrics of each epoch of stage 3: (row key, task name) -> seed -> epochs.

@@ -41,7 +41,7 @@ def run_study(opened: OpenStudy, on_event: EventSink) -> RunOutcome:
 
     executor = _executor(opened)
     store = RunStore(opened.store_url)
-    store.remember(_asked(opened))
+    store.remember(asked_for(opened))
     store.close()
     run = functools.partial(run_node, run_config(opened))
     nodes = opened.plan.needed(opened.artifacts.has)
@@ -75,7 +75,7 @@ def _executor(opened: OpenStudy) -> InlineExecutor | LocalExecutor:
     raise UnknownNameError("executor", engine, ["inline", "local"])
 
 
-def _asked(opened: OpenStudy) -> list[dict[str, Any]]:
+def asked_for(opened: OpenStudy) -> list[dict[str, Any]]:
     """What the store remembers of a question: reports are made of what was asked for."""
     return [
         {

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gclbench.content import Content
+from gclbench.content import DEFAULT_PROFILE, Content
 from gclbench.datasets.base import Dataset
 from gclbench.datasets.load import load_dataset
 from gclbench.datasets.mesh_sources import estimate_bodies
@@ -39,7 +39,7 @@ class MeshRequest:
 
     role: str
     home: Path
-    profile: str = "laptop"
+    profile: str = DEFAULT_PROFILE
     overrides: Mapping[str, Any] = field(default_factory=dict)
     device: str = "auto"
     content_dirs: tuple[Path, ...] = ()

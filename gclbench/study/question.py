@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gclbench.content import DEFAULT_PROFILE
+
 
 @dataclass(frozen=True)
 class Question:
@@ -17,7 +19,7 @@ class Question:
 
     studies: tuple[str, ...]
     home: Path
-    profile: str = "laptop"
+    profile: str = DEFAULT_PROFILE
     seeds: tuple[int, ...] | None = None
     rows: tuple[str, ...] | None = None
     tasks: tuple[str, ...] | None = None

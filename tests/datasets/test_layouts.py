@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gclbench.datasets.counts import Counts, Difference, Expected, count, differences
+from gclbench.datasets.base import Difference
+from gclbench.datasets.counts import Counts, Expected, count, differences
 from gclbench.datasets.load import dataset_fingerprint, load_dataset, reader_of
 from gclbench.datasets.msmt17 import SLOT_FRAMES, msmt17
 from gclbench.errors import DataMissingError

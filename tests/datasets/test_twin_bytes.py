@@ -9,9 +9,11 @@ variables of docs/world.md). Where one changes on purpose, `WORLD_REVISION` (or
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from gclbench.datasets.load import load_dataset
 from gclbench.schema.settings import DataSettings
@@ -54,6 +56,15 @@ def digest(role: str, cache: Path) -> tuple[str, str]:
     return pictures.hexdigest()[:16], projections.hexdigest()[:16]
 
 
+@pytest.fixture(params=[1, 3])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """What a worker has, and what a figure in the user's own process may have."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("role", DIGESTS)
-def test_a_twin_is_drawn_as_it_was(role: str, tmp_path: Path) -> None:
+def test_a_twin_is_drawn_as_it_was(role: str, threads: int, tmp_path: Path) -> None:
     assert digest(role, tmp_path) in DIGESTS[role].values()

@@ -6,7 +6,8 @@ from sklearn.cluster import DBSCAN
 
 from gclbench.errors import UsageError
 from gclbench.kernels.dbscan import dbscan, rho_count, rho_eps
-from gclbench.kernels.jaccard import SparseDistances, jaccard_distances
+from gclbench.kernels.jaccard import jaccard_distances
+from gclbench.kernels.sparse import SparseDistances
 
 
 def unit_vectors(*degrees):

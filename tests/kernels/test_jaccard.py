@@ -8,7 +8,8 @@ import torch
 
 from gclbench.errors import ShapeError, UsageError
 from gclbench.kernels import jaccard
-from gclbench.kernels.jaccard import SparseDistances, jaccard_distances
+from gclbench.kernels.jaccard import jaccard_distances
+from gclbench.kernels.sparse import SparseDistances
 
 J1_DEGREES = (0, 12, 31, 75, 90, 111)
 J2_DEGREES = (0, 10, 50, 89, 91, 106, 116)

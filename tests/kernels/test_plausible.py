@@ -10,9 +10,10 @@ import torch
 
 from gclbench.errors import ImpossibleResultError
 from gclbench.kernels import jaccard, ranking, spot_checks
-from gclbench.kernels.jaccard import SparseDistances, SparseRows, jaccard_distances
+from gclbench.kernels.jaccard import jaccard_distances
 from gclbench.kernels.plausible import check_labels, check_ranking
 from gclbench.kernels.similarity import nearest
+from gclbench.kernels.sparse import SparseDistances, SparseRows
 
 RNG = np.random.default_rng(5)
 FEATURES = RNG.standard_normal((120, 8)).astype(np.float32)

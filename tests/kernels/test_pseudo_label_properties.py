@@ -13,7 +13,8 @@ from sklearn.cluster import DBSCAN
 
 from gclbench.errors import UsageError
 from gclbench.kernels.dbscan import dbscan, rho_eps
-from gclbench.kernels.jaccard import SparseDistances, jaccard_distances
+from gclbench.kernels.jaccard import jaccard_distances
+from gclbench.kernels.sparse import SparseDistances
 
 DTYPES = (np.float16, np.float32, np.float64)
 GRIDS = arrays(

@@ -13,6 +13,7 @@ from gclbench.errors import DataMissingError, UsageError
 from gclbench.executors.events import Outcome
 from gclbench.plan.unpack import Arrival
 from gclbench.results.measured import Measured
+from gclbench.running.run import asked_for, run_study
 from gclbench.runtime.parcel import export_study, import_parcel
 from gclbench.study.opened import OpenStudy, open_study
 from gclbench.tracking import Reader, RunStore
@@ -27,7 +28,7 @@ def measured(open_one: Open, commit: Any, stage: Callable[[str, Any], None]) -> 
     opened = open_one(rows=("baseline", "multi"), tasks=("market1501",), executor="inline")
     for node in opened.plan.nodes[:-1]:
         commit(opened, node, SCORES, ap=[0.25, 0.5])
-    RunStore(opened.store_url).remember(opened._requests())
+    RunStore(opened.store_url).remember(asked_for(opened))
     return opened
 
 
@@ -73,7 +74,7 @@ def test_runs_come_along(
     stage("pretrain", log)
     stage("warmup", lambda context: 1 / 0)
     small = open_study(replace(small.question, executor="inline"))
-    outcome = small.run(lambda event: None)
+    outcome = run_study(small, lambda event: None)
     assert outcome.count(Outcome.COMPLETED) == 1
     export_study(small, tmp_path / "p.tar")
     url = f"sqlite:///{tmp_path / 'new' / 'store.db'}"

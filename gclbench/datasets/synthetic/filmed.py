@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gclbench.datasets.synthetic.gait import facing, walking_pose
+from gclbench.datasets.synthetic.shot import Shot
 from gclbench.datasets.synthetic.spec import TrackletSpec
 from gclbench.schema.settings import WorldSettings
 from gclbench.seeding import derive_seed
-
-if TYPE_CHECKING:
-    from gclbench.datasets.synthetic.shots import Shot
 
 _LEAST_PEOPLE = 4
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from gclbench.datasets.msmt17 import LISTS, NAME, VERSIONS
 from gclbench.datasets.reader import FOLDERS
-from gclbench.datasets.synthetic.shots import Shot, World
+from gclbench.datasets.synthetic.shot import Shot
+from gclbench.datasets.synthetic.shots import World
 from gclbench.datasets.synthetic.spec import SlottedSpec
 from gclbench.datasets.synthetic.tracklet_names import (
     MARS_FOLDERS,

@@ -11,7 +11,8 @@ from scipy.spatial.transform import Rotation
 
 from gclbench.datasets.synthetic.appearance import paint, visible_faces
 from gclbench.datasets.synthetic.cameras import SceneCamera, background
-from gclbench.datasets.synthetic.shots import Shot, World
+from gclbench.datasets.synthetic.shot import Shot
+from gclbench.datasets.synthetic.shots import World
 from gclbench.meshes.bodies import Body, load_body
 from gclbench.meshes.rasteriser import CAMERA, draw_smooth, vertex_normals
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from gclbench.datasets.synthetic.cameras import SceneCamera, make_cameras
 from gclbench.datasets.synthetic.filmed import film, scaled
 from gclbench.datasets.synthetic.gait import facing, walking_pose
 from gclbench.datasets.synthetic.people import Person, make_people
+from gclbench.datasets.synthetic.shot import Shot
 from gclbench.datasets.synthetic.slots import lit, slots_of_visits
 from gclbench.datasets.synthetic.spec import SlottedSpec, TrackletSpec, TwinSpec
 from gclbench.datasets.synthetic.walk import Visit, travel_times, walk
@@ -20,35 +21,6 @@ from gclbench.seeding import derive_seed, numpy_generator
 
 Floats = NDArray[np.float64]
 _DISTRACTOR_IMAGES = 5
-
-
-@dataclass(frozen=True)
-class Shot:
-    """One image to draw. Angles degrees, framing in image heights; pid -1 junk, 0 distractor.
-
-    Only in the grammar "msmt" is 0 an identity like any other, and `slot` an index of slots; only
-    in twins of tracklets are several shots one tracklet.
-    """
-
-    split: str
-    pid: int
-    person: int
-    camera: int
-    frame: int
-    yaw_deg: float
-    phase: float
-    pose: Floats = field(repr=False)
-    fill: float
-    shift_right: float
-    shift_up: float
-    exposure: float
-    scene_offset: float
-    scene_lift: float
-    noise_seed: int
-    empty: bool = False  # a bad box without a person
-    slot: int = 0
-    tracklet: int = 0  # of this person, counted from 0
-    box: int = 0  # place in the tracklet, as its name counts
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import numpy as np
 
 from gclbench.datasets.dukemtmc_videoreid import parse_frame as parse_duke
 from gclbench.datasets.mars import parse_frame as parse_mars
-from gclbench.datasets.synthetic.shots import Shot, World
+from gclbench.datasets.synthetic.shot import Shot
+from gclbench.datasets.synthetic.shots import World
 from gclbench.errors import UsageError
 
 Named = list[tuple[str, Shot]]

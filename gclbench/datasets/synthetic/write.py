@@ -12,7 +12,8 @@ from PIL import Image
 
 from gclbench.datasets.synthetic.naming import folder_of, named_shots, path_of, write_lists
 from gclbench.datasets.synthetic.render import Renderer, parameters
-from gclbench.datasets.synthetic.shots import Shot, World
+from gclbench.datasets.synthetic.shot import Shot
+from gclbench.datasets.synthetic.shots import World
 
 Progress = Callable[[str, int, int], None]
 SPLITS = ("train", "query", "gallery")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gclbench.content import DEFAULT_PROFILE, Content, resolve_settings
 from gclbench.errors import CheckpointError
 from gclbench.networks.checkpoints import Contents
 from gclbench.networks.layouts import sizes_of
@@ -42,6 +43,20 @@ class Sizes:
                 f"{file} holds {_title(wanted)}, the settings say {_title(own)}.",
                 f"Add: {self.words_for(wanted)}",
             )
+
+
+def sizes_for(content: Content, profile: str | None, overrides: Mapping[str, Any]) -> Sizes:
+    """The sizes of a profile and settings (dotted names), and those of every profile there is.
+
+    Raises UnknownNameError, OverrideError.
+    """
+    profiles = {
+        name: resolve_settings(content.profile(name), None, None, None)
+        for name in content.names("profiles")
+    }
+    chosen = content.profile(profile or DEFAULT_PROFILE)
+    settings = resolve_settings(chosen, None, None, None, overrides)
+    return Sizes(settings, profiles, given=profile is not None or bool(overrides))
 
 
 def differences(wanted: IdEncoderSettings, own: IdEncoderSettings) -> dict[str, Any]:

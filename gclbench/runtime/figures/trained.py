@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gclbench.content import DEFAULT_PROFILE
 from gclbench.datasets.base import Bytes, Dataset, ImageTable
 from gclbench.datasets.tracklets import by_image
 from gclbench.errors import CheckpointError, DataMissingError, UnknownNameError, UsageError
@@ -201,6 +202,6 @@ def settings_words(opened: OpenStudy) -> str:
     The default profile goes unsaid.
     """
     question = opened.question
-    words = [] if question.profile == "laptop" else [f"profile={question.profile}"]
+    words = [] if question.profile == DEFAULT_PROFILE else [f"profile={question.profile}"]
     words += map(shlex.quote, write_overrides(question.overrides))
     return "".join(f" {word}" for word in words)

@@ -12,7 +12,8 @@ from gclbench.datasets.base import Dataset
 from gclbench.datasets.load import load_dataset
 from gclbench.datasets.synthetic.naming import named_shots
 from gclbench.datasets.synthetic.render import Renderer
-from gclbench.datasets.synthetic.shots import Shot, World, plan_world
+from gclbench.datasets.synthetic.shot import Shot
+from gclbench.datasets.synthetic.shots import World, plan_world
 from gclbench.datasets.synthetic.sides import train_appearances
 from gclbench.datasets.synthetic.slots import slots_of_visits
 from gclbench.datasets.synthetic.spec import SlottedSpec, TwinSpec, world_spec

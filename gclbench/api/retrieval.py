@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from gclbench.kernels.jaccard import SparseDistances
-    from gclbench.kernels.ranking import RankingResult
+    from gclbench.kernels.ranking_result import RankingResult
+    from gclbench.kernels.sparse import SparseDistances
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def dbscan(distance: Any, *, eps: float, min_samples: int = 4) -> NDArray[np.int
     """
     from gclbench.errors import UsageError
     from gclbench.kernels.dbscan import dbscan as cluster
-    from gclbench.kernels.jaccard import SparseDistances
+    from gclbench.kernels.sparse import SparseDistances
 
     if isinstance(distance, SparseDistances):
         return cluster(distance, eps, min_samples)

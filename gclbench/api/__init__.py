@@ -1,0 +1,1 @@
+"""What `import gclbench` gives: studies, results as frames and tables, kernels, data, features."""

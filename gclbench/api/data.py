@@ -1,0 +1,74 @@
+"""`gclbench.load_dataset` and `gclbench.embed`: datasets and features by the bench's readers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from gclbench.datasets.base import Dataset
+
+_BATCH = 64
+
+
+def load_dataset(
+    name: str,
+    root: str | Path | None = None,
+    *,
+    home: str | Path = "results",
+    settings: Mapping[str, Any] | None = None,
+) -> Dataset:
+    """Return a dataset: the real one under `root`, else its twin of the built-in world.
+
+    `name` is one of `gclbench list datasets`; `home` is the results folder, whose cache keeps what
+    is rendered; `settings` are those of the section `data`, such as {"data.height_px": 128}.
+    Raises UnknownNameError, OverrideError, and DataMissingError where `root` does not hold it.
+    """
+    from gclbench.content import resolve_settings
+    from gclbench.datasets import load
+    from gclbench.schema.overrides import check_overrides
+
+    given = dict(settings or {})
+    if root is not None:
+        given["data.root"] = str(Path(root).expanduser())
+    check_overrides(given)
+    data = resolve_settings(None, None, None, None, given).data
+    return load.load_dataset(name, data, Path(home).expanduser() / "cache")
+
+
+def embed(
+    checkpoint: str | Path,
+    images: str | Path | Sequence[str | Path],
+    *,
+    home: str | Path = "results",
+    store: str | None = None,
+    profile: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    device: str = "auto",
+    batch_size: int = _BATCH,
+) -> NDArray[np.float32]:
+    """Return unit features (N, D) of images, by a checkpoint or a finished node of `home`.
+
+    `images` is a sequence of files, whose order is kept, or a folder or glob (sorted by path).
+    Sizes are those that the checkpoint is known to have, else those of `profile` and `settings`
+    (by dotted name). Raises CheckpointError, DataMissingError naming an image that cannot be
+    read, UsageError for a device that is not there.
+    """
+    from gclbench.content import Content
+    from gclbench.running.worker import choose_device
+    from gclbench.runtime.checkpoints.embed import embed_images, find_images
+    from gclbench.runtime.checkpoints.sizes import sizes_for
+    from gclbench.runtime.checkpoints.source import open_source
+
+    if isinstance(images, str | Path):
+        paths = find_images(str(images))
+    else:
+        paths = [Path(each).expanduser() for each in images]
+    sizes = sizes_for(Content(), profile, settings or {})
+    place = Path(home).expanduser()
+    source = open_source(str(checkpoint), place, store, sizes, choose_device(device))
+    return embed_images(source, paths, batch_size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 import gclbench
 from gclbench.errors import DataMissingError, OverrideError, TrainingError, UnknownNameError
 from gclbench.plan import ArtifactStore, Node
+from gclbench.study.opened import open_study
 from gclbench.study.question import Question
 
 SCORES = {"mAP": 40.0, "R1": 60.0, "R5": 80.0, "R10": 90.0}
@@ -194,7 +196,7 @@ def test_runs_are_a_frame(small: Any, stage: Callable[[str, Any], None]) -> None
     stage("evaluate", evaluated)
     with pytest.raises(DataMissingError, match="no run is recorded"):
         gclbench.runs(small.question.home)
-    run_study(small, lambda event: None)
+    run_study(open_study(replace(small.question, executor="inline")), lambda event: None)
     frame = gclbench.runs(small.question.home)
     assert frame["stage"].tolist() == ["pretrain", "warmup", "evaluate"]
     assert set(frame["status"]) == {"COMPLETED"}

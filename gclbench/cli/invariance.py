@@ -7,15 +7,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues
-from gclbench.cli.options import (
-    INVARIANCE_WORDS,
-    Words,
-    parse_words,
-    require_study,
-    with_all_seeds,
-)
-from gclbench.errors import OverrideError
+from gclbench.cli.arguments import AsJson, ContentFolders, NamedKeyValues, read_words
+from gclbench.cli.request import with_all_seeds
+from gclbench.words.groups import require_study
+from gclbench.words.verbs import InvarianceWords
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def invariance(
-    words: KeyValues = None,
+    words: NamedKeyValues = None,
     as_json: AsJson = False,
     content: ContentFolders = None,
 ) -> None:
@@ -37,27 +32,13 @@ def invariance(
     Built-in world only: nobody knows the factors of real images.
 
     \b
-    Words:
-      ablation=NAME          what was run
-      profile=NAME           sizes: smoke, laptop (default), paper
-      seeds=0,1,2            default: all seeds that were run
-      rows=a,b  tasks=a,b    only a part of the study
-      home=DIR  store=URL    results folder and database (default: $GCLBENCH_HOME or results/)
-      format=markdown,latex,csv,html  out=DIR   which tables, and where (default: HOME/reports)
-      section.setting=VALUE  settings as in the run
-
-    \b
     Examples:
       gclbench invariance ablation=table6
       gclbench invariance ablation=table6 rows=baseline,multi,rotation tasks=market1501 out=paper/
       gclbench invariance ablation=table6 --json
     """
-    parsed = parse_words(words or (), INVARIANCE_WORDS, content=content or ())
-    require_study(parsed, "invariance")
-    if len(parsed.studies) > 1:
-        raise OverrideError(
-            f"{len(parsed.studies)} ablations are named.", "Name one: each has files of its own."
-        )
+    parsed = read_words(InvarianceWords, words, content)
+    require_study(parsed)
     from rich.console import Console
 
     from gclbench.reporting.invariance import to_object
@@ -76,7 +57,11 @@ def invariance(
 
 
 def _show(
-    console: Console, session: Session, study: Study, tasks: list[TaskInvariance], parsed: Words
+    console: Console,
+    session: Session,
+    study: Study,
+    tasks: list[TaskInvariance],
+    parsed: InvarianceWords,
 ) -> None:
     from gclbench.cli import output
     from gclbench.reporting.ink import FORMATS
@@ -88,7 +73,7 @@ def _show(
     tables = to_tables(name, study.title, tasks, session.request.profile)
     output.print_tables(console, tables)
     out = parsed.out or session.request.home / "reports"
-    formats = parsed.formats or output.FILES
+    formats = parsed.format or output.FILES
     out.mkdir(parents=True, exist_ok=True)
     texts = [each for each in formats if each in SUFFIXES and each != "csv"]
     written = output.write_tables(tables, texts, out, session.content.folders)

@@ -10,18 +10,20 @@ from typing import Any
 
 import typer
 
-from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues
-from gclbench.cli.options import PLAN_WORDS, RECIPE_WORDS, parse_words, require_study, to_request
+from gclbench.cli.arguments import AsJson, ContentFolders, NamedKeyValues, read_words
+from gclbench.cli.request import to_request
+from gclbench.words.groups import require_study
+from gclbench.words.verbs import PlanWords
 
 
 def plan(
-    words: KeyValues = None,
+    words: NamedKeyValues = None,
     as_json: AsJson = False,
     content: ContentFolders = None,
 ) -> None:
     """Show cells, stage runs asked for, stage runs left after sharing, and what is cached.
 
-    Takes the words of `gclbench run`, without format and out. Says too how many artifacts in the
+    Says too how many artifacts in the
     results folder are from before the kernel fix: they are never reused.
 
     \b
@@ -31,8 +33,8 @@ def plan(
       gclbench plan ablation=table6 joint.pseudo_labels.eps=0.45
       gclbench plan recipe=scl task=market1501
     """
-    parsed = parse_words(words or (), (*PLAN_WORDS, *RECIPE_WORDS), content=content or ())
-    require_study(parsed, "plan")
+    parsed = read_words(PlanWords, words, content)
+    require_study(parsed)
     from gclbench.runtime.session import open_session
 
     summary = open_session(to_request(parsed)).summary()

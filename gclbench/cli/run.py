@@ -6,36 +6,21 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from gclbench.cli.arguments import ContentFolders, KeyValues
+from gclbench.cli.arguments import ContentFolders, NamedKeyValues, read_words
 from gclbench.cli.exit import ExitCode, code_of_kinds, describe
-from gclbench.cli.options import parse_words, require_study, to_request
+from gclbench.cli.request import to_request
+from gclbench.words.groups import require_study
+from gclbench.words.verbs import RunWords
 
 if TYPE_CHECKING:
     from gclbench.runtime.session import RunOutcome
 
 
 def run(
-    words: KeyValues = None,
+    words: NamedKeyValues = None,
     content: ContentFolders = None,
 ) -> None:
     """Run ablations, or recipes by themselves, and print their tables; finished work is reused.
-
-    \b
-    Words:
-      ablation=NAME[,NAME]   what to run (gclbench list ablations)
-      recipe=NAME[,NAME]     instead: a recipe by itself (gclbench list baselines), on ...
-      task=NAME[,NAME]       ... market1501, dukemtmc-reid, duke2market, ... (one must be named)
-      profile=NAME           sizes: smoke, laptop (default), paper
-      seeds=0,1,2            default: as the study says
-      rows=a,b  tasks=a,b    only a part of the study
-      workers=N              processes (default: as the profile says)
-      executor=inline|local  in this process, or in workers
-      device=auto|cpu|cuda   where networks run
-      data.root=DIR          real datasets instead of the built-in world
-      home=DIR  store=URL    results folder and database (default: $GCLBENCH_HOME or results/)
-      observers=URL,URL      more Sacred observers: mongo://..., file://...
-      format=markdown,latex,csv,html,pdf,png,svg  out=DIR   which report files, and where
-      section.setting=VALUE  any setting, such as joint.pseudo_labels.eps=0.45
 
     \b
     Examples:
@@ -46,8 +31,8 @@ def run(
       gclbench run ablation=table6 data.root=/data/reid profile=paper
       gclbench run recipe=scl task=market1501 seeds=0,1,2
     """
-    parsed = parse_words(words or (), content=content or ())
-    require_study(parsed, "run")
+    parsed = read_words(RunWords, words, content)
+    require_study(parsed)
     from rich.console import Console
 
     from gclbench.cli import output
@@ -68,7 +53,7 @@ def run(
     for study in session.studies:
         tables = output.tables_of(session, study)
         output.print_tables(console, tables)
-        formats = parsed.formats or output.FILES
+        formats = parsed.format or output.FILES
         for path in output.write_report(session, study, tables, formats, out):
             console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)
     typer.echo(counts(outcome))

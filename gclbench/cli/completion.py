@@ -34,6 +34,9 @@ def completion(
       gclbench run table6 rows=<TAB>
       gclbench plan table6 joint.tem<TAB>
     """
+    from gclbench.words.values import prepare
+
+    prepare()
     typer.echo(script(shell), nl=False)
 
 

@@ -3,45 +3,44 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from gclbench.cli.verbs import find_verb
+from gclbench.cli.verbs import Place, find_verb
 from gclbench.words.sort import spellings
 
 
 def undashed(typed: Sequence[str]) -> str | None:
     """The line that says how a word typed with dashes is written; None where none was."""
     place = find_verb(typed)
-    if place.verb is None or place.verb.model is None:
-        return None
-    declared = place.verb.model.declared()
-    known = spellings(declared)
-    former = {old for word in declared.values() for old in word.old}
-    options = (*place.verb.options, "--help")
     for index, word in enumerate(place.given):
-        option, equals, text = word.partition("=")
-        if not word.startswith("--") or option in options:
-            continue
-        name = _meant(option, known, options, settings="settings" in declared)
-        if name is None:
-            continue
-        name = known[name] if name in former else name
-        after = place.given[index + 1 : index + 2]
-        value = text if equals else "".join(after)
-        if not value or value.startswith("-"):
-            value = declared[known[name]].shows if name in known else "VALUE"
-        return f"error: {option} is no option: words have no dashes. Write {name}={value}"
+        option, _, text = word.partition("=")
+        name = _meant(place, option) if option.startswith("--") else None
+        if name is not None:
+            value = text or _value(place, name, place.given[index + 1 : index + 2])
+            return f"error: {option} is no option: words have no dashes. Write {name}={value}"
     return None
 
 
-def _meant(
-    option: str, known: Mapping[str, str], options: Sequence[str], *, settings: bool
-) -> str | None:
-    """The word that was meant, if it is nearer than any option."""
-    name = option[2:].replace("-", "_")
+def _meant(place: Place, option: str) -> str | None:
+    """The word that was meant, if it is nearer than any option of the verb."""
+    if place.verb is None or place.verb.model is None or option in place.verb.options:
+        return None
+    declared, name = place.verb.model.declared(), option[2:].replace("-", "_")
     if "." in name:
-        return name if settings else None
-    if name in known:
-        return name
-    near = difflib.get_close_matches(name, [*known, *(each[2:] for each in options)], 1, 0.75)
-    return near[0] if near and near[0] in known else None
+        return name if "settings" in declared else None
+    known = spellings(declared)
+    options = ["help", *(each[2:] for each in place.verb.options)]
+    near = difflib.get_close_matches(name, [*known, *options], 1, 0.75)
+    if not near or near[0] not in known:
+        return None
+    meant = known[near[0]]
+    return meant if near[0] in declared[meant].old else near[0]
+
+
+def _value(place: Place, name: str, after: Sequence[str]) -> str:
+    """The word that came next, unless it is an option; else what stands for a value in help."""
+    if after and not after[0].startswith("-"):
+        return after[0]
+    declared = place.verb.model.declared() if place.verb and place.verb.model else {}
+    known = spellings(declared)
+    return declared[known[name]].shows if name in known else "VALUE"

@@ -64,17 +64,18 @@ class Words:
         """
         declared = cls.declared()
         names = {also: name for name, each in declared.items() for also in (name, *each.also)}
-        values: dict[str, Any] = {}
         spelled: dict[str, str] = {}
         for key, given in words.items():
             if key not in names:
                 raise unknown_word(key, names)
-            name = names[key]
-            if given is None:
-                continue
-            if name in values:
-                raise OverrideError(f"'{spelled[name]}' and '{key}' are both given.", "Give one.")
-            values[name], spelled[name] = declared[name].kind.value(name, given), key
+            other = spelled.get(names[key])
+            if other is not None and given is not None:
+                raise OverrideError(f"'{other}' and '{key}' are both given.", "Give one.")
+            if given is not None:
+                spelled[names[key]] = key
+        values = {
+            name: declared[name].kind.value(name, words[key]) for name, key in spelled.items()
+        }
         return cls._made(values, spelled)
 
     @classmethod

@@ -94,6 +94,12 @@ def component_kinds() -> list[str]:
     return sorted({kind for kind, _ in _registered()})
 
 
+def prepare() -> None:
+    """Find what every completion of settings and tasks asks for, so that the first is fast too."""
+    settings()
+    tasks(Typed())
+
+
 def settings() -> dict[str, dict[str, Any]]:
     """Dotted key -> the values that it can have, if they can be listed, and whether many."""
     found: dict[str, dict[str, Any]] = _remembered("settings", [], _settings)
@@ -123,18 +129,24 @@ def _facts(typed: Typed) -> Iterator[dict[str, list[str]]]:
     wanted = typed.names("study")
     for name, path in _study_files(typed) if wanted else ():
         if name in wanted:
-            with suppress(GclbenchError, OSError):
+            # A file that is being written may be wrong in any way.
+            with suppress(GclbenchError, OSError, LookupError, TypeError):
                 crc = zlib.crc32(str(path).encode())
                 yield _remembered(f"{name}-{crc:08x}", [path], lambda path=path: _study(path))
 
 
 def _study(path: Path) -> dict[str, list[str]]:
-    from gclbench.content import load_study
+    """The names of rows and tasks; only sweeps, which make rows, take the time of the schema."""
+    from gclbench.plain_yaml import read_yaml
 
-    study = load_study(path)
+    study, _ = read_yaml(path)
+    if "sweeps" in study:
+        from gclbench.content import load_study
+
+        study = load_study(path).model_dump(include={"rows", "tasks"})
     return {
-        "rows": [row.key for row in study.rows],
-        "tasks": [task.name for task in study.tasks],
+        "rows": [str(row["key"]) for row in study["rows"]],
+        "tasks": [str(task["name"]) for task in study["tasks"]],
     }
 
 

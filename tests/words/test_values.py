@@ -49,9 +49,10 @@ def test_names_of_content_are_those_that_content_has() -> None:
     assert sorted([*values.studies(NOTHING), *searched]) == content.names("ablations")
 
 
-def test_rows_and_tasks_are_those_of_the_study_named() -> None:
-    study = Content().study("table5")
-    typed = Typed({"study": "table5"})
+@pytest.mark.parametrize("name", ["table6", "table5"])  # listed rows, and rows of a sweep
+def test_rows_and_tasks_are_those_of_the_study_named(name: str) -> None:
+    study = Content().study(name)
+    typed = Typed({"study": name})
     for _ in range(2):  # the second answer is a kept one
         assert list(values.rows(typed)) == [row.key for row in study.rows]
         assert list(values.tasks(typed)) == [task.name for task in study.tasks]
@@ -73,8 +74,9 @@ def test_a_study_of_ones_own_is_found_and_its_change_seen(tmp_path: Path) -> Non
     assert list(values.rows(typed)) == ["first"]
     (folder / "own.yaml").write_text(text + "  - {key: two, label: Two}\n", encoding="utf-8")
     assert list(values.rows(typed)) == ["first", "two"]
-    (folder / "own.yaml").write_text("rows: [", encoding="utf-8")
-    assert list(values.rows(typed)) == []
+    for broken in ("rows: [", "a: b", "rows: 3\ntasks: x", "- a", ""):
+        (folder / "own.yaml").write_text(broken, encoding="utf-8")
+        assert list(values.rows(typed)) == []
 
 
 def test_every_setting_is_there_with_the_values_that_can_be_listed() -> None:

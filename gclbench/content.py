@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import csv
 import functools
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from gclbench.errors import ContentError, DataMissingError, UnknownNameError, suggestion
+from gclbench.content_folders import (
+    FOLDERS,
+    PUBLISHED,
+    content_files,
+    content_folders,
+    csv_header,
+    shipped_folder,
+)
+from gclbench.errors import ContentError, UnknownNameError, suggestion
 from gclbench.plain_yaml import Place, dotted, read_yaml
 from gclbench.schema import Layout, Profile, PublishedNumber, Recipe, Study
 from gclbench.schema.choice import Components
@@ -30,7 +37,6 @@ from gclbench.schema.overrides import (
 from gclbench.schema.recipe_study import recipe_layout, recipe_of, recipe_study
 
 __all__ = [
-    "DEFAULT_PROFILE",
     "FOLDERS",
     "Content",
     "check_overrides",
@@ -47,30 +53,13 @@ __all__ = [
 
 M = TypeVar("M", bound=BaseModel)
 
-DEFAULT_PROFILE = "laptop"
-
-FOLDERS = {
-    "ablations": "ablations/*.yaml",
-    "baselines": "baselines/*.yaml",
-    "profiles": "baselines/profiles/*.yaml",
-    "published": "baselines/published/*.csv",
-    "reports": "reports/*.yaml",
-}
 _WORDS = {
     "ablations": "ablation",
-    "baselines": "baseline",
+    "baselines": "recipe",
     "profiles": "profile",
     "published": "published table",
     "reports": "report",
 }
-_PUBLISHED = ("table", "row_key", "setting", "dataset", "metric", "value")
-
-
-def shipped_folder() -> Path:
-    """Return the wheel's content folder, or the checkout root for an editable install."""
-    package = Path(__file__).resolve().parent
-    packed = package / "_content"
-    return packed if packed.is_dir() else package.parent
 
 
 class Content:
@@ -90,17 +79,7 @@ class Content:
         shipped: Path | None = None,
     ) -> None:
         self.components = components
-        values = os.environ if environment is None else environment
-        named = [*dirs, *(d for d in values.get("GCLBENCH_CONTENT", "").split(os.pathsep) if d)]
-        folders = [Path(folder).expanduser().resolve() for folder in named]
-        for folder in folders:
-            if not folder.is_dir():
-                raise DataMissingError(
-                    f"the content folder {folder} does not exist.",
-                    "Check --content and $GCLBENCH_CONTENT.",
-                )
-        # The same folder named twice is one folder, not a clash of every name with itself.
-        self.folders = tuple(dict.fromkeys([*folders, (shipped or shipped_folder()).resolve()]))
+        self.folders = content_folders(dirs, environment, shipped)
 
     def names(self, kind: str) -> list[str]:
         """Return the sorted names of a kind (a key of `FOLDERS`)."""
@@ -163,15 +142,7 @@ class Content:
         return found
 
     def _files(self, kind: str) -> dict[str, list[Path]]:
-        if kind not in FOLDERS:
-            raise UnknownNameError("kind of content", kind, FOLDERS)
-        found: dict[str, list[Path]] = {}
-        for folder in self.folders:
-            for path in sorted(folder.glob(FOLDERS[kind])):
-                # The folder also holds lists of claims, which are not tables of numbers.
-                if kind != "published" or set(_PUBLISHED) <= set(_header(path)):
-                    found.setdefault(path.stem, []).append(path)
-        return found
+        return content_files(self.folders, kind)
 
 
 def load_study(path: Path, components: Components | None = None) -> Study:
@@ -244,7 +215,7 @@ def load_layout(path: Path) -> Layout:
 
 def load_published(path: Path) -> list[PublishedNumber]:
     """Read published numbers; an empty or '-' value stays None and is printed '-'."""
-    missing = [name for name in _PUBLISHED if name not in _header(path)]
+    missing = [name for name in PUBLISHED if name not in csv_header(path)]
     if missing:
         raise ContentError(str(path), 1, missing[0], "this column is missing")
     numbers = []
@@ -266,16 +237,11 @@ def _published_number(path: Path, line: int, row: Mapping[str, Any]) -> Publishe
     except ValueError:
         raise ContentError(str(path), line, "value", f"'{printed}' is not a number") from None
     return PublishedNumber(
-        **{name: row[name] for name in _PUBLISHED[:-1]},
+        **{name: row[name] for name in PUBLISHED[:-1]},
         value=value,
         printed=printed,
-        columns={name: text for name, text in row.items() if name not in _PUBLISHED},
+        columns={name: text for name, text in row.items() if name not in PUBLISHED},
     )
-
-
-def _header(path: Path) -> list[str]:
-    with path.open(newline="", encoding="utf-8") as handle:
-        return next(csv.reader(handle), [])
 
 
 def _load(path: Path, model: type[M], name_key: str) -> tuple[M, dict[Place, int]]:

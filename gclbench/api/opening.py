@@ -7,46 +7,37 @@ from pathlib import Path
 from typing import Any
 
 from gclbench.api.study import Study
-from gclbench.content import DEFAULT_PROFILE
-from gclbench.study.question import Question
+from gclbench.study.asking import question_of
+from gclbench.words.groups import require_study
+from gclbench.words.verbs import OpenWords
+
+Names = str | Sequence[str]
 
 
 def open(
-    study: str | Sequence[str],
+    study: Names | None = None,
     *,
-    profile: str = DEFAULT_PROFILE,
-    seeds: Sequence[int] | None = None,
-    rows: Sequence[str] | None = None,
-    tasks: Sequence[str] | None = None,
+    recipe: Names | None = None,
+    rows: Names | None = None,
+    tasks: Names | None = None,
+    seeds: int | Sequence[int] | str | None = None,
+    profile: str | None = None,
+    data: str | None = None,
     settings: Mapping[str, Any] | None = None,
-    home: str | Path = "results",
+    home: str | Path | None = None,
     store: str | None = None,
     executor: str | None = None,
     workers: int | None = None,
-    device: str = "auto",
-    content: Sequence[str | Path] = (),
-    observers: Sequence[str] = (),
+    device: str | None = None,
+    observers: Names | None = None,
+    content: str | Path | Sequence[str | Path] | None = None,
 ) -> Study:
-    """Open one study or several; nothing runs yet.
+    """Open one study or several, or recipes by themselves on `tasks`; nothing runs yet.
 
-    The words are those of `gclbench run`; `settings` are by dotted name, such as
-    {"joint.temperature": 0.05}. Raises UnknownNameError, OverrideError, ContentError for a wrong
-    question, DataMissingError where `data.root` lacks a dataset.
+    The words and their defaults are those of `gclbench run` (docs/words.md); `settings` are by
+    dotted name, such as {"joint.temperature": 0.05}. Raises UnknownNameError, OverrideError,
+    ContentError for a wrong question, DataMissingError where `data.root` lacks a dataset.
     """
-    return Study(
-        Question(
-            studies=(study,) if isinstance(study, str) else tuple(study),
-            home=Path(home).expanduser(),
-            profile=profile,
-            seeds=None if seeds is None else tuple(seeds),
-            rows=None if rows is None else tuple(rows),
-            tasks=None if tasks is None else tuple(tasks),
-            overrides=dict(settings or {}),
-            executor=executor,
-            workers=workers,
-            store=store,
-            device=device,
-            content_dirs=tuple(Path(folder) for folder in content),
-            observers=tuple(observers),
-        )
-    )
+    words = OpenWords.of(**locals())
+    require_study(words, 'study="table6"')
+    return Study(question_of(words))

@@ -11,13 +11,16 @@ from typing import Annotated
 import typer
 
 from gclbench import __version__
+from gclbench.cli.arguments import worded
 from gclbench.cli.checkpoint import checkpoint
+from gclbench.cli.completion import completion
+from gclbench.cli.dashes import undashed
 from gclbench.cli.data import data
 from gclbench.cli.doctor import doctor
 from gclbench.cli.embed import embed
 from gclbench.cli.exit import ExitCode, code_of, describe, foreseen
 from gclbench.cli.export import export
-from gclbench.cli.figure import figure, help_text
+from gclbench.cli.figure import figure
 from gclbench.cli.import_ import import_
 from gclbench.cli.invariance import invariance
 from gclbench.cli.list import list_names
@@ -27,29 +30,43 @@ from gclbench.cli.report import report
 from gclbench.cli.run import run
 from gclbench.cli.show import show
 from gclbench.cli.tune import tune
+from gclbench.words.verbs import (
+    DoctorWords,
+    EmbedWords,
+    ExportWords,
+    FigureWords,
+    ImportWords,
+    InvarianceWords,
+    PlanWords,
+    ReportWords,
+    RunWords,
+    TuneWords,
+)
 
 app = typer.Typer(
     name="gclbench",
     no_args_is_help=True,
+    add_completion=False,  # `gclbench completion` has words and settings too
     rich_markup_mode=None,  # plain help: \b blocks keep the examples' lines
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("run")(run)
-app.command("plan")(plan)
-app.command("tune")(tune)
-app.command("report")(report)
-app.command("export")(export)
-app.command("import")(import_)
-app.command("figure", help=help_text())(figure)
-app.command("invariance")(invariance)
+worded(app, RunWords)(run)
+worded(app, PlanWords)(plan)
+worded(app, TuneWords)(tune)
+worded(app, ReportWords)(report)
+worded(app, ExportWords)(export)
+worded(app, ImportWords)(import_)
+worded(app, FigureWords)(figure)
+worded(app, InvarianceWords)(invariance)
 app.add_typer(checkpoint, name="checkpoint")
-app.command("embed")(embed)
+worded(app, EmbedWords)(embed)
 app.add_typer(mesh, name="mesh")
 app.command("list")(list_names)
 app.command("show")(show)
 app.add_typer(data, name="data")
-app.command("doctor")(doctor)
+worded(app, DoctorWords)(doctor)
+app.command("completion")(completion)
 
 # typer raises its own copy of click's usage errors, older releases click's: find it either way.
 _PARSE_ERROR: type[Exception] = next(
@@ -87,15 +104,16 @@ def about(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    typed = sys.argv[1:] if argv is None else list(argv)
     try:
-        code = app(args=None if argv is None else list(argv), standalone_mode=False)
+        code = app(args=typed, standalone_mode=False)
         sys.stdout.flush()
         return int(code or ExitCode.OK)
     except _PARSE_ERROR as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help itself
             typer.echo(error.format_message())  # type: ignore[attr-defined]
             return int(ExitCode.USAGE)
-        return _fail(_one_line(error), ExitCode.USAGE)
+        return _fail(undashed(typed) or _one_line(error), ExitCode.USAGE)
     except typer.Abort:
         return _fail(describe(KeyboardInterrupt()), ExitCode.INTERRUPTED)
     except BrokenPipeError:

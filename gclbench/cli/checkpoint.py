@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues
-from gclbench.cli.options import parse_words, split_words
-from gclbench.errors import OverrideError
+from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues, read_words, worded
+from gclbench.words.groups import SizesWords
+from gclbench.words.verbs import ExportCheckpointWords, ShowCheckpointWords
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from gclbench.runtime.checkpoints.describe import Description
     from gclbench.runtime.checkpoints.sizes import Sizes
-
-SIZE_WORDS = ("profile",)
-EXPORT_WORDS = ("home", "store")
 
 checkpoint = typer.Typer(
     help="Look at a file of weights, or export E_id of a finished run.",
@@ -29,7 +25,7 @@ checkpoint = typer.Typer(
 )
 
 
-@checkpoint.command("show")
+@worded(checkpoint, ShowCheckpointWords)
 def show(
     file: Annotated[Path, typer.Argument(metavar="FILE")],
     words: KeyValues = None,
@@ -43,11 +39,6 @@ def show(
     of gclbench. Nothing in a file is run.
 
     \b
-    Words:
-      profile=NAME           sizes: smoke, laptop (default), paper; or as `export` wrote beside it
-      network.SETTING=VALUE  other sizes
-
-    \b
     Examples:
       gclbench checkpoint show resnet50_market075_epoch00045.pth profile=paper
       gclbench checkpoint show mmcl.pth profile=paper network.id_encoder.embedding_dim=2048
@@ -55,7 +46,9 @@ def show(
     """
     from gclbench.runtime.checkpoints.describe import describe
 
-    found = describe(file.expanduser(), sizes_from(words or (), SIZE_WORDS, content or ()))
+    found = describe(
+        file.expanduser(), sizes_from(read_words(ShowCheckpointWords, words, content))
+    )
     if as_json:
         typer.echo(json.dumps(found.as_object(), indent=2))
         return
@@ -64,7 +57,7 @@ def show(
     _print(Console(), found, tensors)
 
 
-@checkpoint.command("export")
+@worded(checkpoint, ExportCheckpointWords)
 def export(
     node: Annotated[str, typer.Argument(metavar="RUN_OR_KEY")],
     words: Annotated[list[str] | None, typer.Argument(metavar="out=FILE [KEY=VALUE...]")] = None,
@@ -76,27 +69,22 @@ def export(
     folder's name in HOME/artifacts/STAGE); an evaluation stands for what it evaluated.
 
     \b
-    Words:
-      out=FILE               where to
-      format=state_dict      torchvision's names plus feat and feat_bn (default)
-      format=torchscript     a program: uint8 pictures (N, H, W, 3) to unit features (N, E)
-      format=onnx            the same for ONNX; needs gclbench[onnx]
-      home=DIR  store=URL    results folder and database (default: $GCLBENCH_HOME or results/)
+    Formats:
+      state_dict   torchvision's names plus feat and feat_bn
+      torchscript  a program: uint8 pictures (N, H, W, 3) to unit features (N, E)
+      onnx         the same for ONNX; needs gclbench[onnx]
 
     \b
     Examples:
       gclbench checkpoint export 3fb0c1d2 out=e_id.pth
       gclbench checkpoint export 3fb0c1d2 out=e_id.ts format=torchscript home=/scratch/results
     """
-    own, rest = split_words(words or (), ("out", "format"), EXPORT_WORDS)
-    if "out" not in own:
-        raise OverrideError("no file to write is named.", "Add out=FILE.")
-    parsed = parse_words(rest, EXPORT_WORDS)
+    parsed = read_words(ExportCheckpointWords, words)
     from gclbench.runtime.checkpoints.export import export as write
     from gclbench.runtime.checkpoints.find import find_node
 
     found = find_node(parsed.home, parsed.store, node)
-    written = write(found, Path(own["out"]).expanduser(), own.get("format", "state_dict"))
+    written = write(found, parsed.out, parsed.format)
     if as_json:
         typer.echo(json.dumps({"node": found.record.key, "files": list(map(str, written))}))
         return
@@ -105,17 +93,13 @@ def export(
         typer.echo(f"wrote {path}")
 
 
-def sizes_from(words: Sequence[str], allowed: Sequence[str], content: Sequence[Path]) -> Sizes:
+def sizes_from(words: SizesWords) -> Sizes:
     """The settings of `profile=` and dotted words, and those of every profile there is."""
     from gclbench.content import Content as Folders
-    from gclbench.content import parse_overrides
     from gclbench.runtime.checkpoints.sizes import sizes_for
 
-    parsed = parse_words(words, allowed, content=content)
-    named = any(word.startswith("profile=") for word in words)
-    profile = parsed.profile if named else None
-    overrides = parse_overrides(list(parsed.overrides))
-    return sizes_for(Folders(parsed.content_dirs), profile, overrides)
+    profile = words.profile if "profile" in words.given else None
+    return sizes_for(Folders(words.content), profile, words.settings)
 
 
 def _print(console: Console, found: Description, every_tensor: bool) -> None:

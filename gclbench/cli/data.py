@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues
+from gclbench.cli.arguments import AsJson, ContentFolders, NamedKeyValues, read_words, worded
 from gclbench.cli.exit import ExitCode
-from gclbench.cli.options import CHECK_WORDS, MAKE_WORDS, Words, parse_words
 from gclbench.errors import UsageError
+from gclbench.words.groups import SizesWords
+from gclbench.words.verbs import CheckDataWords, MakeDataWords
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,10 +30,9 @@ data = typer.Typer(
 )
 
 
-@data.command("check")
+@worded(data, CheckDataWords)
 def check(
-    role: Annotated[str, typer.Argument(metavar="ROLE", help="As in `gclbench list datasets`.")],
-    words: KeyValues = None,
+    words: NamedKeyValues = None,
     deep: Annotated[bool, typer.Option("--deep", help="Decode every image.")] = False,
     as_json: AsJson = False,
     content: ContentFolders = None,
@@ -43,26 +43,19 @@ def check(
     image is decoded. Also: its terms, and which studies it takes part in. Exit code 1 on faults.
 
     \b
-    Words:
-      data.root=DIR          where the real dataset lies (default: the rendered twin)
-      deep=true              decode every image, as --deep
-      profile=NAME           sizes of the twin: smoke, laptop (default), paper
-      home=DIR               results folder (default: $GCLBENCH_HOME or results/)
-      data.setting=VALUE     for example data.video.mars_gallery=without_queries
-
-    \b
     Examples:
       gclbench data check market1501 data.root=/data/reid
       gclbench data check mars data.root=/data/mars --deep --json
       gclbench data check dukemtmc_videoreid
     """
-    parsed = parse_words(words or (), CHECK_WORDS, content=content or ())
+    parsed = read_words(CheckDataWords, words, content)
     from rich.console import Console
 
     from gclbench.content import Content
     from gclbench.runtime.data import check_data, terms_of, unlocked
 
-    folders = Content(parsed.content_dirs)
+    role = parsed.dataset
+    folders = Content(parsed.content)
     terms = terms_of(role)
     with _progress(as_json) as report:
         settings = _settings(parsed, folders)
@@ -76,9 +69,10 @@ def check(
     raise typer.Exit(ExitCode.OK if facts["ok"] else ExitCode.FAILED)
 
 
-@data.command("make")
+@worded(data, MakeDataWords)
 def make(
-    words: KeyValues = None,
+    words: NamedKeyValues = None,
+    content: ContentFolders = None,
 ) -> None:
     """Render a twin into a folder of its own, in the real layout of the dataset whose role it has.
 
@@ -86,35 +80,25 @@ def make(
     synthetic.
 
     \b
-    Words:
-      role=NAME              which dataset it plays (`gclbench list datasets`)
-      out=FOLDER             where to (default: HOME/data/synthetic_ROLE); must be new or empty
-      profile=NAME           sizes: smoke, laptop (default), paper
-      home=DIR               results folder (default: $GCLBENCH_HOME or results/)
-      data.world.X=VALUE     seed, people_train, people_test, images_per_person, distractor_people
-
-    \b
     Examples:
-      gclbench data make role=mars
-      gclbench data make role=market1501 out=/data/toy data.world.people_train=20
+      gclbench data make mars
+      gclbench data make market1501 out=/data/toy data.world.people_train=20
     """
-    parsed = parse_words(words or (), MAKE_WORDS)
-    if not parsed.role:
-        raise UsageError("no role is named.", "For example: gclbench data make role=mars")
+    parsed = read_words(MakeDataWords, words, content)
     from rich.console import Console
 
     from gclbench.content import Content
     from gclbench.runtime.data import make_data
 
-    out = parsed.out or parsed.home / "data" / f"synthetic_{parsed.role}"
-    settings = _settings(parsed, Content(parsed.content_dirs))
+    out = parsed.out or parsed.home / "data" / f"synthetic_{parsed.dataset}"
+    settings = _settings(parsed, Content(parsed.content))
     if settings.root is not None:
         raise UsageError(
             "data.root= says where real images lie, and this renders a twin.",
             "Name the folder to write to: out=FOLDER.",
         )
     with _progress(quiet=False) as report:
-        world = make_data(parsed.role, settings, out, report)
+        world = make_data(parsed.dataset, settings, out, report)
     console = Console()
     _say(console, f"wrote {world.spec.name} to {out}: {len(world.shots)} images")
     _say(console, f"read it with data.root={out}")
@@ -206,11 +190,11 @@ def _described(found: dict[str, Any]) -> str:
     return f"{found['text']}: {', '.join(found['examples'])}{rest}"
 
 
-def _settings(parsed: Words, content: Content) -> DataSettings:
-    from gclbench.content import parse_overrides, resolve_settings
+def _settings(parsed: SizesWords, content: Content) -> DataSettings:
+    from gclbench.content import resolve_settings
 
-    overrides = parse_overrides(list(parsed.overrides))
-    return resolve_settings(content.profile(parsed.profile), None, None, None, overrides).data
+    profile = content.profile(parsed.profile)
+    return resolve_settings(profile, None, None, None, parsed.settings).data
 
 
 @contextmanager

@@ -21,8 +21,9 @@ from typing import Annotated, Literal
 import typer
 
 from gclbench import __version__
+from gclbench.cli.arguments import read_words
 from gclbench.cli.exit import ExitCode
-from gclbench.cli.options import parse_words
+from gclbench.words.verbs import DoctorWords
 
 Status = Literal["ok", "warn", "fail"]
 PACKAGES = ("torch", "numpy", "numba", "scipy", "scikit-learn", "pandas", "sacred", "sqlalchemy",
@@ -71,7 +72,7 @@ def doctor(
       gclbench doctor home=/scratch/results --json
       gclbench doctor --sweep old
     """
-    home = parse_words(words or (), ("home",)).home
+    home = read_words(DoctorWords, words).home
     if sweep is not None:
         _sweep(sweep)
     findings = examine(home)

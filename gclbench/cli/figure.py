@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gclbench.cli.arguments import ContentFolders, KeyValues
-from gclbench.cli.options import PLAN_WORDS, Words, parse_words, to_request
+from gclbench.cli.arguments import ContentFolders, KeyValues, read_words
 from gclbench.errors import OverrideError
 from gclbench.runtime.figures.registry import FIGURES, Choice, Figure, choose, find_figure, make
+from gclbench.study.asking import question_of
+from gclbench.words.verbs import FigureWords
 
 if TYPE_CHECKING:
     from gclbench.reporting.generation import GenerationTable
     from gclbench.reporting.grid import ImageGrid
 
-FIGURE_WORDS = (*PLAN_WORDS, "out")
 PICTURES = (".png", ".pdf", ".svg")
 TABLES = (".md", ".csv")
 
@@ -29,39 +29,37 @@ def figure(
     content: ContentFolders = None,
 ) -> None:
     shown = find_figure(name)
-    parsed = parse_words(words or (), FIGURE_WORDS, content=content or ())
+    parsed = read_words(FigureWords, words, content)
     out = parsed.out or Path(f"{name}{TABLES[0] if shown.table else PICTURES[0]}")
     _check_suffix(shown, out)
     parsed, choice = _chosen(shown, parsed)
     from gclbench.study.opened import open_study
 
-    made = make(shown, open_study(to_request(parsed)), choice)
+    made = make(shown, open_study(question_of(parsed)), choice)
     for path, data in (_tables(made, out) if shown.table else _picture(made, out)).items():
         _write(data, path)
         typer.echo(f"wrote {path}")
 
 
-def help_text() -> str:
-    """The help of the verb: every figure with its line."""
-    width = max(map(len, FIGURES))
-    lines = [f"{each.name:<{width}}  {each.summary}" for each in FIGURES.values()]
-    # \b keeps typer from joining the lines that follow.
-    return "\n".join(["Draw a picture.", "", "\b", *lines, "", *_EXAMPLES])
+_LINES = "\n".join(f"{each.name:<11}  {each.summary}" for each in FIGURES.values())
+# \b keeps typer from joining the lines that follow.
+figure.__doc__ = f"""Draw a picture.
 
+\b
+{_LINES}
 
-_EXAMPLES = (
-    "\b",
-    "Default: the full method (rotation_dmixup) of table6, seed 0; fig2: three rows of table4,",
-    "table12: the study msmt17.",
-    "Docs: docs/figures.md says who is shown, and where a figure departs from the paper's.",
-    "",
-    "\b",
-    "Examples:",
-    "  gclbench figure world out=docs/world.png",
-    "  gclbench figure table3 out=table3.pdf",
-    "  gclbench figure views ablation=table6 rows=rotation tasks=duke2market seeds=1",
-    "  gclbench figure generation out=generation.md",
-)
+\b
+Default: the full method (rotation_dmixup) of table6, seed 0; fig2: three rows of table4,
+table12: the study msmt17.
+Docs: docs/figures.md says who is shown, and where a figure departs from the paper's.
+
+\b
+Examples:
+  gclbench figure world out=docs/world.png
+  gclbench figure table3 out=table3.pdf
+  gclbench figure views ablation=table6 rows=rotation tasks=duke2market seeds=1
+  gclbench figure generation out=generation.md
+"""
 
 
 def _check_suffix(shown: Figure, out: Path) -> None:
@@ -73,21 +71,17 @@ def _check_suffix(shown: Figure, out: Path) -> None:
         )
 
 
-def _chosen(shown: Figure, parsed: Words) -> tuple[Words, Choice]:
+def _chosen(shown: Figure, parsed: FigureWords) -> tuple[FigureWords, Choice]:
     """Fill in the study, rows, tasks and seed that the figure shows by default."""
     from gclbench.content import Content
 
-    if len(parsed.studies) > 1:
-        raise OverrideError(
-            f"a figure shows one ablation, not {len(parsed.studies)}.", "Name one."
-        )
-    name = parsed.studies[0] if parsed.studies else shown.study
-    study = Content(parsed.content_dirs).study(name)
+    name = parsed.study[0] if parsed.study else shown.study
+    study = Content(parsed.content).study(name)
     choice = choose(shown, study, parsed.rows, parsed.tasks, parsed.seeds)
     # Only what is shown is opened: data of other tasks need not be there.
     rows, tasks = choice.rows or None, choice.tasks or None
     seeds = (choice.seed,)
-    return replace(parsed, studies=(name,), rows=rows, tasks=tasks, seeds=seeds), choice
+    return replace(parsed, study=(name,), rows=rows, tasks=tasks, seeds=seeds), choice
 
 
 def _picture(grids: list[ImageGrid], out: Path) -> dict[Path, bytes]:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gclbench.cli.arguments import read_words
 from gclbench.cli.exit import ExitCode
-from gclbench.cli.options import parse_words
-from gclbench.errors import UsageError
+from gclbench.words.verbs import ImportWords
 
 if TYPE_CHECKING:
     from gclbench.runtime.parcel import Received
 
 
 def import_(
-    words: Annotated[
-        list[str] | None, typer.Argument(metavar="FILE [home=DIR] [store=URL]")
-    ] = None,
+    words: Annotated[list[str] | None, typer.Argument(metavar="FILE|KEY=VALUE")] = None,
 ) -> None:
     """Take the artifacts and runs of an exported file into a results folder.
 
@@ -32,17 +29,12 @@ def import_(
       gclbench import table6.tar.gz
       gclbench import table6.tar.gz home=/scratch/results
     """
-    files = [word for word in words or () if "=" not in word]
-    parsed = parse_words([word for word in words or () if "=" in word], ("home", "store"))
-    if len(files) != 1:
-        raise UsageError(
-            "one file is imported at a time.", "For example: gclbench import table6.tar.gz"
-        )
+    parsed = read_words(ImportWords, words)
     from gclbench.runtime.parcel import import_parcel
     from gclbench.tracking.engines import store_url
 
     url = store_url(parsed.home, parsed.store)
-    received = import_parcel(Path(files[0]).expanduser(), parsed.home, url)
+    received = import_parcel(parsed.file, parsed.home, url)
     raise typer.Exit(told(received))
 
 

@@ -7,15 +7,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues
-from gclbench.cli.options import (
-    INVARIANCE_WORDS,
-    Words,
-    parse_words,
-    require_study,
-    with_all_seeds,
-)
-from gclbench.errors import OverrideError
+from gclbench.cli.arguments import AsJson, ContentFolders, NamedKeyValues, read_words
+from gclbench.study.asking import with_all_seeds
+from gclbench.words.groups import require_study
+from gclbench.words.verbs import InvarianceWords
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def invariance(
-    words: KeyValues = None,
+    words: NamedKeyValues = None,
     as_json: AsJson = False,
     content: ContentFolders = None,
 ) -> None:
@@ -37,46 +32,36 @@ def invariance(
     Built-in world only: nobody knows the factors of real images.
 
     \b
-    Words:
-      ablation=NAME          what was run
-      profile=NAME           sizes: smoke, laptop (default), paper
-      seeds=0,1,2            default: all seeds that were run
-      rows=a,b  tasks=a,b    only a part of the study
-      home=DIR  store=URL    results folder and database (default: $GCLBENCH_HOME or results/)
-      format=markdown,latex,csv,html  out=DIR   which tables, and where (default: HOME/reports)
-      section.setting=VALUE  settings as in the run
-
-    \b
     Examples:
       gclbench invariance ablation=table6
       gclbench invariance ablation=table6 rows=baseline,multi,rotation tasks=market1501 out=paper/
       gclbench invariance ablation=table6 --json
     """
-    parsed = parse_words(words or (), INVARIANCE_WORDS, content=content or ())
-    require_study(parsed, "invariance")
-    if len(parsed.studies) > 1:
-        raise OverrideError(
-            f"{len(parsed.studies)} ablations are named.", "Name one: each has files of its own."
-        )
+    parsed = read_words(InvarianceWords, words, content)
+    require_study(parsed)
     from rich.console import Console
 
     from gclbench.reporting.invariance import to_object
     from gclbench.runtime.invariance import measured_invariance, refuse_real
     from gclbench.study.opened import open_study
 
-    request = with_all_seeds(parsed)
-    refuse_real(request.overrides.get("data.root"))  # before its folders are looked for
-    opened = open_study(request)
+    question = with_all_seeds(parsed)
+    refuse_real(question.overrides.get("data.root"))  # before its folders are looked for
+    opened = open_study(question)
     (study,) = opened.studies
     tasks = measured_invariance(opened, study)
     _show(Console(quiet=as_json), opened, study, tasks, parsed)
     if as_json:
-        found = to_object(study.study, request.profile, tasks)
+        found = to_object(study.study, question.profile, tasks)
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
 
 
 def _show(
-    console: Console, opened: OpenStudy, study: Study, tasks: list[TaskInvariance], parsed: Words
+    console: Console,
+    opened: OpenStudy,
+    study: Study,
+    tasks: list[TaskInvariance],
+    parsed: InvarianceWords,
 ) -> None:
     from gclbench.cli.output import print_tables
     from gclbench.reporting.ink import FORMATS
@@ -89,7 +74,7 @@ def _show(
     tables = to_tables(name, study.title, tasks, opened.question.profile)
     print_tables(console, tables)
     out = parsed.out or opened.question.home / "reports"
-    formats = parsed.formats or FILES
+    formats = parsed.format or FILES
     out.mkdir(parents=True, exist_ok=True)
     texts = [each for each in formats if each in SUFFIXES and each != "csv"]
     written = write_tables(tables, texts, out, opened.content.folders)

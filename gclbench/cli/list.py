@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gclbench.cli.arguments import ContentFolders
+from gclbench.cli.verbs import KINDS
 from gclbench.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def kinds() -> list[dict[str, Any]]:
 
 def describe_kind(kind: str, content: list[Path] | tuple[Path, ...]) -> list[dict[str, Any]]:
     """Return one plain dict per name, sorted. Raises UnknownNameError for a kind nobody has."""
+    kind = KINDS.get(kind, kind)
     if kind in CONTENT_KINDS:
         from gclbench.content import Content
 

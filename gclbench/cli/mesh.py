@@ -5,23 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import typer
 
-from gclbench.cli.arguments import ContentFolders, KeyValues
-from gclbench.cli.options import Words, parse_words
-from gclbench.errors import OverrideError
+from gclbench.cli.arguments import ContentFolders, NamedKeyValues, read_words, worded
 from gclbench.running.progress import LINE_SECONDS
+from gclbench.words.verbs import EstimateWords, ImportMeshWords, MeshWords, RenderWords
 
 if TYPE_CHECKING:
     from gclbench.runtime.meshes import MeshRequest, Missing
 
-RENDER_WORDS = ("data", "dataset", "device", "home", "out", "profile")
-IMPORT_WORDS = ("archive", *RENDER_WORDS)
-ESTIMATE_WORDS = ("weights", *RENDER_WORDS)
 SHOWN = 10
-T = TypeVar("T")
 
 mesh = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -34,40 +29,30 @@ def about() -> None:
 
     \b
     Examples:
-      gclbench mesh estimate dataset=market1501 data.root=/data/reid weights=spin.pt
-      gclbench mesh import dataset=market1501 data.root=/data/reid archive=market.zip
-      gclbench mesh render dataset=market1501 out=renders
+      gclbench mesh estimate market1501 data.root=/data/reid weights=spin.pt
+      gclbench mesh import market1501 data.root=/data/reid archive=market.zip
+      gclbench mesh render market1501 out=renders
     """
 
 
-@mesh.command()
-def estimate(words: KeyValues = None, content: ContentFolders = None) -> None:
+@worded(mesh, EstimateWords)
+def estimate(words: NamedKeyValues = None, content: ContentFolders = None) -> None:
     """Estimate the body on every training image with HMR, as a file that source=params reads.
 
     A killed call continues where it stopped. Translations belong to the body model that is set.
 
     \b
-    Words:
-      dataset=NAME           market1501, dukemtmc_reid, msmt17, ...
-      weights=FILE           SPIN's model_checkpoint.pt, or a file in its layout
-      data.root=DIR          where the dataset lies (default: the built-in world)
-      data.mesh.body_model=FILE   SMPL's .npz or .pkl (default: the built-in stand-in)
-      out=FILE               default: HOME/meshes/NAME.npz
-      device=auto|cpu|cuda   home=DIR   profile=NAME
-
-    \b
     Examples:
-      gclbench mesh estimate dataset=market1501 data.root=/data/reid weights=spin.pt
-      gclbench mesh estimate dataset=msmt17 data.root=/data/reid weights=spin.pt out=params.npz \\
+      gclbench mesh estimate market1501 data.root=/data/reid weights=spin.pt
+      gclbench mesh estimate msmt17 data.root=/data/reid weights=spin.pt out=params.npz \\
           data.mesh.body_model=SMPL_NEUTRAL.npz
     """
     from gclbench.runtime.meshes import estimate_parameters
 
-    parsed = parse_words(words or (), ESTIMATE_WORDS, content=content or ())
-    weights = _needed(parsed.weights, "weights", "estimate", "weights=spin.pt")
-    request = _request(parsed, "estimate")
+    parsed = read_words(EstimateWords, words, content)
+    request = _request(parsed)
     with _shown() as progress:
-        file, count = estimate_parameters(request, weights, parsed.out, progress)
+        file, count = estimate_parameters(request, parsed.weights, parsed.out, progress)
     typer.echo(f"wrote {file}: the bodies of {count} images")
     body = request.settings().data.mesh.body_model
     if body is None:
@@ -76,32 +61,23 @@ def estimate(words: KeyValues = None, content: ContentFolders = None) -> None:
     typer.echo(f"Use it: data.mesh.source=params data.mesh.root={file}{model}")
 
 
-@mesh.command("import")
-def import_(words: KeyValues = None, content: ContentFolders = None) -> None:
+@worded(mesh, ImportMeshWords)
+def import_(words: NamedKeyValues = None, content: ContentFolders = None) -> None:
     """Check rendered bodies in GCL's layout, and unpack them for source=archive.
 
     Takes a folder, a zip or a tar. Nothing is unpacked before everything was checked, and only
     files that the dataset names are.
 
     \b
-    Words:
-      dataset=NAME           market1501, dukemtmc_reid, msmt17, ...
-      archive=PATH           folder, .zip, .tar, .tar.gz, .tar.bz2 or .tar.xz
-      data.root=DIR          where the dataset lies (default: the built-in world)
-      out=DIR                where to unpack (default: HOME/meshes/NAME)
-      home=DIR   profile=NAME
-
-    \b
     Examples:
-      gclbench mesh import dataset=market1501 data.root=/data/reid archive=market.zip
-      gclbench mesh import dataset=msmt17 data.root=/data/reid archive=/data/meshes
+      gclbench mesh import market1501 data.root=/data/reid archive=market.zip
+      gclbench mesh import msmt17 data.root=/data/reid archive=/data/meshes
     """
     from gclbench.runtime.meshes import import_archive
 
-    parsed = parse_words(words or (), IMPORT_WORDS, content=content or ())
-    archive = _needed(parsed.archive, "archive", "import", "archive=market.zip")
+    parsed = read_words(ImportMeshWords, words, content)
     with _shown() as progress:
-        found = import_archive(_request(parsed, "import"), archive, parsed.out, progress)
+        found = import_archive(_request(parsed), parsed.archive, parsed.out, progress)
     for line in missing_lines(found.missing):
         typer.echo(line)
     if found.unpacked:
@@ -110,56 +86,39 @@ def import_(words: KeyValues = None, content: ContentFolders = None) -> None:
     typer.echo(f"Use it: data.mesh.source=archive data.mesh.root={found.root}")
 
 
-@mesh.command()
-def render(words: KeyValues = None, content: ContentFolders = None) -> None:
+@worded(mesh, RenderWords)
+def render(words: NamedKeyValues = None, content: ContentFolders = None) -> None:
     """Draw the projections of a mesh source, and write them as an archive in GCL's layout.
 
     The cached array that runs read is made on the way. Files hold PNG, whatever they are called.
 
     \b
-    Words:
-      dataset=NAME           market1501, dukemtmc_reid, msmt17, ...
-      out=DIR                the archive's folder
-      data.mesh.source=params|hmr|oracle|archive   and what belongs to it, as in a run
-      data.root=DIR          where the dataset lies (default: the built-in world)
-      profile=NAME           image size: smoke, laptop (default; 64x32), paper (256x128)
-      home=DIR               results folder, with the cache
-
-    \b
     Examples:
-      gclbench mesh render dataset=market1501 data.root=/data/reid profile=paper out=renders \\
+      gclbench mesh render market1501 data.root=/data/reid profile=paper out=renders \\
           data.mesh.source=params data.mesh.root=params.npz
-      gclbench mesh render dataset=market1501 out=renders
+      gclbench mesh render market1501 out=renders
     """
     from gclbench.runtime.meshes import render_archive
 
-    parsed = parse_words(words or (), RENDER_WORDS, content=content or ())
-    out = _needed(parsed.out, "out", "render", "out=renders")
+    parsed = read_words(RenderWords, words, content)
     with _shown() as progress:
-        dataset, count = render_archive(_request(parsed, "render"), out, progress)
+        dataset, count = render_archive(_request(parsed), parsed.out, progress)
     size = f"{dataset.height_px}x{dataset.width_px}"
-    typer.echo(f"wrote {count} renders of {size} to {out}")
+    typer.echo(f"wrote {count} renders of {size} to {parsed.out}")
     typer.echo(f"cached {dataset.arrays / dataset.projections_file}")
 
 
-def _request(parsed: Words, verb: str) -> MeshRequest:
-    from gclbench.content import parse_overrides
+def _request(parsed: MeshWords) -> MeshRequest:
     from gclbench.runtime.meshes import MeshRequest
 
     return MeshRequest(
-        role=_needed(parsed.dataset, "dataset", verb, "dataset=market1501"),
+        role=parsed.dataset,
         home=parsed.home,
         profile=parsed.profile,
-        overrides=parse_overrides(list(parsed.overrides)),
+        overrides=parsed.settings,
         device=parsed.device,
-        content_dirs=parsed.content_dirs,
+        content_dirs=parsed.content,
     )
-
-
-def _needed(value: T | None, word: str, verb: str, example: str) -> T:
-    if value is None:
-        raise OverrideError(f"{word}= is missing.", f"For example: gclbench mesh {verb} {example}")
-    return value
 
 
 def missing_lines(missing: tuple[Missing, ...]) -> list[str]:

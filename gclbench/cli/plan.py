@@ -6,18 +6,20 @@ import json
 
 import typer
 
-from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues
-from gclbench.cli.options import PLAN_WORDS, RECIPE_WORDS, parse_words, require_study, to_request
+from gclbench.cli.arguments import AsJson, ContentFolders, NamedKeyValues, read_words
+from gclbench.study.asking import question_of
+from gclbench.words.groups import require_study
+from gclbench.words.verbs import PlanWords
 
 
 def plan(
-    words: KeyValues = None,
+    words: NamedKeyValues = None,
     as_json: AsJson = False,
     content: ContentFolders = None,
 ) -> None:
     """Show cells, stage runs asked for, stage runs left after sharing, and what is cached.
 
-    Takes the words of `gclbench run`, without format and out. Says too how many artifacts in the
+    Says too how many artifacts in the
     results folder are from before the kernel fix: they are never reused.
 
     \b
@@ -27,12 +29,12 @@ def plan(
       gclbench plan ablation=table6 joint.pseudo_labels.eps=0.45
       gclbench plan recipe=scl task=market1501
     """
-    parsed = parse_words(words or (), (*PLAN_WORDS, *RECIPE_WORDS), content=content or ())
-    require_study(parsed, "plan")
+    parsed = read_words(PlanWords, words, content)
+    require_study(parsed)
     from gclbench.study.opened import open_study
     from gclbench.study.summary import outdated_line, table
 
-    summary = open_study(to_request(parsed)).summary()
+    summary = open_study(question_of(parsed)).summary()
     typer.echo(json.dumps(summary, indent=2) if as_json else table(summary))
     if summary["before_kernel_fix"] and not as_json:
         typer.echo(f"\n{outdated_line(summary['before_kernel_fix'], parsed.home)}")

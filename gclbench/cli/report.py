@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from gclbench.cli.arguments import ContentFolders
-from gclbench.cli.options import DEFAULT_PROFILE, REPORT_WORDS, Words, parse_words, to_request
-from gclbench.errors import DataMissingError, OverrideError, UnknownNameError
+from gclbench.cli.arguments import ContentFolders, NamedKeyValues, read_words
+from gclbench.cli.exit import ExitCode, code_of, describe
+from gclbench.content_folders import DEFAULT_PROFILE
+from gclbench.errors import DataMissingError, GclbenchError, OverrideError, UnknownNameError
+from gclbench.study.asking import question_of
+from gclbench.words.verbs import ReportWords
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,18 +24,14 @@ if TYPE_CHECKING:
 
 
 def report(
-    words: Annotated[list[str] | None, typer.Argument(metavar="[TABLE] [KEY=VALUE...]")] = None,
+    words: NamedKeyValues = None,
     content: ContentFolders = None,
 ) -> None:
-    """Print or write the tables of what has been measured; no TABLE means everything measured.
+    """Print or write the tables of what has been measured; no NAME means everything measured.
 
     Without format and out the tables are printed for the terminal. format=NAME prints one format;
-    out=DIR writes TABLE.csv, TABLE.md, TABLE.tex, TABLE.html there (or the formats named), and
-    the plots of tables that have them as TABLE.pdf, TABLE.png, TABLE.svg.
-
-    \b
-    Words: profile, seeds, rows, tasks, home, store, data.root and settings as in `gclbench run`;
-    recipe=NAME stands for the table recipe_NAME.
+    out=DIR writes NAME.csv, NAME.md, NAME.tex, NAME.html there (or the formats named), and
+    the plots of tables that have them as NAME.pdf, NAME.png, NAME.svg.
 
     \b
     Examples:
@@ -42,32 +41,30 @@ def report(
       gclbench report recipe=scl
       gclbench report out=everything
     """
-    tables, rest = split(words or ())
-    parsed = parse_words(rest, REPORT_WORDS, content=content or ())
-    tables = (*tables, *parsed.studies)
-    if parsed.out is None and len(parsed.formats) > 1:
+    parsed = read_words(ReportWords, words, content)
+    tables = parsed.studies
+    if parsed.out is None and len(parsed.format) > 1:
         raise OverrideError("several formats need a folder.", "Add out=DIR.")
-    if parsed.out is None and {"pdf", "png", "svg"}.intersection(parsed.formats):
+    if parsed.out is None and {"pdf", "png", "svg"}.intersection(parsed.format):
         raise OverrideError("a plot needs a folder.", "Add out=DIR.")
     from rich.console import Console
 
     console = Console()
-    shown = [
-        _show(console, request, parsed, everything=not tables)
-        for request in measured(parsed, tables)
-    ]
-    if not any(shown):
+    shown, failed = 0, []
+    for question in measured(parsed, tables):
+        try:
+            shown += _show(console, question, parsed, everything=not tables)
+        except GclbenchError as error:  # the others are shown all the same
+            failed.append(error)
+            typer.echo(f"{', '.join(question.studies)}: {describe(error)}", err=True)
+    if failed:
+        raise typer.Exit(ExitCode.SOME_FAILED if shown else code_of(failed[0]))
+    if not shown:
         raise nothing_measured(parsed, tables)
 
 
-def split(words: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
-    """Return the names of tables (words without '=') and the other words."""
-    names = [part for word in words if "=" not in word for part in word.split(",") if part]
-    return tuple(dict.fromkeys(names)), [word for word in words if "=" in word]
-
-
-def measured(parsed: Words, tables: Sequence[str]) -> list[Question]:
-    """Return the requests behind what was measured, with the seeds that were asked for.
+def measured(parsed: ReportWords, tables: Sequence[str]) -> list[Question]:
+    """Return the questions behind what was measured, with the seeds that were asked for.
 
     With tables named: those of this profile and these settings. Without: everything in the store
     whose study is among the content. Raises UnknownNameError for a table that no study fills,
@@ -77,16 +74,16 @@ def measured(parsed: Words, tables: Sequence[str]) -> list[Question]:
     from gclbench.schema.recipe_study import named_tasks, recipe_of
     from gclbench.tracking import RequestedStudy, known_store
 
-    studies = studies_of(tables, parsed.content_dirs)
-    request = to_request(replace(parsed, studies=studies))
+    studies = studies_of(tables, parsed.content)
+    question = replace(question_of(parsed), studies=studies)
     store = known_store(parsed.home, parsed.store)
     if store is None:
         raise nothing_measured(parsed, studies)
     if tables:
-        overrides = dict(request.overrides)
+        overrides = dict(question.overrides)
         known = [RequestedStudy(study, parsed.profile, overrides) for study in studies]
     else:
-        content = Content(parsed.content_dirs)
+        content = Content(parsed.content)
         names = [*content.names("ablations"), *_by_themselves(content)]
         known = [each for each in store.studies() if each.study in names]
     found: list[Question] = []
@@ -100,7 +97,7 @@ def measured(parsed: Words, tables: Sequence[str]) -> list[Question]:
             tasks = tuple(task.name for task in named_tasks() if task.name in asked)
         found.append(
             replace(
-                request,
+                question,
                 studies=(each.study,),
                 profile=each.profile,
                 overrides=each.overrides,
@@ -117,7 +114,7 @@ def _by_themselves(content: Content) -> list[str]:
     return [f"{PREFIX}{name}" for name in content.names("baselines")]
 
 
-def nothing_measured(parsed: Words, names: Sequence[str]) -> DataMissingError:
+def nothing_measured(parsed: ReportWords, names: Sequence[str]) -> DataMissingError:
     """The error for a report without a single number, with the command that makes one."""
     what = f"of '{names[0]}' " if names else ""
     profile = "" if parsed.profile == DEFAULT_PROFILE else f" profile={parsed.profile}"
@@ -133,7 +130,7 @@ def nothing_measured(parsed: Words, names: Sequence[str]) -> DataMissingError:
 
 
 def studies_of(tables: Sequence[str], content_dirs: Sequence[Path]) -> tuple[str, ...]:
-    """Return the studies that fill the named tables. Raises UnknownNameError."""
+    """Return the studies that fill the named tables, or have the name. Raises UnknownNameError."""
     from gclbench.content import Content
 
     content = Content(content_dirs)
@@ -142,6 +139,7 @@ def studies_of(tables: Sequence[str], content_dirs: Sequence[Path]) -> tuple[str
         table = content.study(name).report
         if table is not None:  # a search writes files of its own
             by_table.setdefault(table, []).append(name)
+    by_table = {name: [name] for names in by_table.values() for name in names} | by_table
     for name in _by_themselves(content):
         by_table.setdefault(name, []).append(name)
     for wanted in tables:
@@ -150,8 +148,8 @@ def studies_of(tables: Sequence[str], content_dirs: Sequence[Path]) -> tuple[str
     return tuple(dict.fromkeys(study for table in tables for study in by_table[table]))
 
 
-def _show(console: Console, request: Question, parsed: Words, *, everything: bool) -> bool:
-    """Print or write the tables of one request; False when it has no finished cell.
+def _show(console: Console, question: Question, parsed: ReportWords, *, everything: bool) -> bool:
+    """Print or write the tables of one question; False when it has no finished cell.
 
     A cell whose stored numbers cannot be counts: its table says so.
     """
@@ -162,29 +160,29 @@ def _show(console: Console, request: Question, parsed: Words, *, everything: boo
     from gclbench.results.tables import tables_of
     from gclbench.study.opened import open_study
 
-    opened = open_study(request)
+    opened = open_study(question)
     folders = opened.content.folders
     found = Measured(opened)
     studies = [s for s in opened.studies if found.scores(s) or found.damaged(s)]
     for study in studies:
         tables = tables_of(found, study)
         if parsed.out is not None:
-            out = parsed.out / subfolder(request) if everything else parsed.out
-            formats = parsed.formats or FILES
+            out = parsed.out / subfolder(question) if everything else parsed.out
+            formats = parsed.format or FILES
             for path in write_report(found, study, tables, formats, out):
                 typer.echo(f"wrote {path}")
-        elif parsed.formats:
-            typer.echo(render(parsed.formats[0], tables, folders), nl=False)
+        elif parsed.format:
+            typer.echo(render(parsed.format[0], tables, folders), nl=False)
         else:
             print_tables(console, tables)
     return bool(studies)
 
 
-def subfolder(request: Question) -> str:
-    """Where a report of everything puts a request; '' for the default profile as it is."""
+def subfolder(question: Question) -> str:
+    """Where a report of everything puts a question; '' for the default profile as it is."""
     from gclbench.digest import digest
 
-    parts = [] if request.profile == DEFAULT_PROFILE else [request.profile]
-    if request.overrides:
-        parts.append(f"settings-{digest(dict(request.overrides))[:8]}")
+    parts = [] if question.profile == DEFAULT_PROFILE else [question.profile]
+    if question.overrides:
+        parts.append(f"settings-{digest(dict(question.overrides))[:8]}")
     return "/".join(parts)

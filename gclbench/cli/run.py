@@ -6,37 +6,21 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from gclbench.cli.arguments import ContentFolders, KeyValues
+from gclbench.cli.arguments import ContentFolders, NamedKeyValues, read_words
 from gclbench.cli.exit import ExitCode, code_of_kinds, describe
-from gclbench.cli.options import parse_words, require_study, to_request
+from gclbench.study.asking import question_of
+from gclbench.words.groups import require_study
+from gclbench.words.verbs import RunWords
 
 if TYPE_CHECKING:
     from gclbench.running.run import RunOutcome
 
 
 def run(
-    words: KeyValues = None,
+    words: NamedKeyValues = None,
     content: ContentFolders = None,
 ) -> None:
     """Run ablations, or recipes by themselves, and print their tables; finished work is reused.
-
-    \b
-    Words:
-      ablation=NAME[,NAME]   what to run (gclbench list ablations)
-      recipe=NAME[,NAME]     instead: a recipe by itself (gclbench list baselines), on ...
-      task=NAME[,NAME]       ... market1501, dukemtmc-reid, duke2market, ... (one must be named)
-      profile=NAME           sizes: smoke, laptop (default), paper
-      seeds=0,1,2            default: as the study says
-      rows=a,b  tasks=a,b    only a part of the study
-      workers=N              processes (default: as the profile says)
-      executor=inline|local  in this process, or in workers
-      device=auto|cpu|cuda   where networks run
-      data.root=DIR          real datasets instead of the built-in world
-      home=DIR  store=URL    results folder and database (default: $GCLBENCH_HOME or results/)
-      observers=URL,URL      more Sacred observers: mongo://..., file://...
-      format=markdown,latex,csv,html,pdf,png,svg  out=DIR   which report files, and where
-                             (default: HOME/reports/TABLE/PROFILE-KEY, and TABLE/latest)
-      section.setting=VALUE  any setting, such as joint.pseudo_labels.eps=0.45
 
     \b
     Examples:
@@ -47,8 +31,8 @@ def run(
       gclbench run ablation=table6 data.root=/data/reid profile=paper
       gclbench run recipe=scl task=market1501 seeds=0,1,2
     """
-    parsed = parse_words(words or (), content=content or ())
-    require_study(parsed, "run")
+    parsed = read_words(RunWords, words, content)
+    require_study(parsed)
     from rich.console import Console
 
     from gclbench.cli.output import print_tables
@@ -60,7 +44,7 @@ def run(
     from gclbench.study.opened import open_study
 
     console = Console()
-    opened = open_study(to_request(parsed))
+    opened = open_study(question_of(parsed))
     nodes = opened.plan.needed(opened.artifacts.has)
     with watch(opened.plan, nodes, opened.workers, console) as display:
         outcome = run_study(opened, display)
@@ -73,7 +57,7 @@ def run(
         tables = tables_of(found, study)
         print_tables(console, tables)
         out = parsed.out or report_folder(opened, study)
-        for path in write_report(found, study, tables, parsed.formats or FILES, out):
+        for path in write_report(found, study, tables, parsed.format or FILES, out):
             console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)
         if parsed.out is None:
             point_latest(out)

@@ -14,6 +14,7 @@ import typer
 
 from gclbench.cli.arguments import AsJson, ContentFolders
 from gclbench.cli.list import CONTENT_KINDS, describe_kind, printed
+from gclbench.cli.verbs import KINDS
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -54,6 +55,7 @@ def show(
 
 def facts_of(kind: str, name: str, content: Sequence[Path]) -> dict[str, Any]:
     """Return everything known of one name, as plain data. Raises UnknownNameError."""
+    kind = KINDS.get(kind, kind)
     if kind in CONTENT_KINDS:
         from gclbench.content import Content
 

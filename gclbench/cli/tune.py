@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues
+from gclbench.cli.arguments import AsJson, ContentFolders, NamedKeyValues, read_words
 from gclbench.cli.exit import ExitCode, code_of_kinds, describe
-from gclbench.cli.options import TUNE_WORDS, Words, parse_words, require_study, to_request
+from gclbench.study.asking import question_of
+from gclbench.words.groups import require_study
+from gclbench.words.verbs import TuneWords
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -25,7 +27,7 @@ Say = Callable[[str], None]
 
 
 def tune(
-    words: KeyValues = None,
+    words: NamedKeyValues = None,
     as_json: AsJson = False,
     content: ContentFolders = None,
 ) -> None:
@@ -35,26 +37,13 @@ def tune(
     beside it and chooses nothing.
 
     \b
-    Words:
-      study=NAME             what to search (an ablation with `search:`)
-      trials=N               finished trials wanted in all (default: as the study says)
-      workers=N              processes that share the search (default: 1, which repeats exactly)
-      profile=NAME           sizes: smoke, laptop (default), paper
-      device=auto|cpu|cuda   where networks run
-      data.root=DIR          real datasets instead of the built-in world
-      home=DIR  store=URL    results folder and database (default: $GCLBENCH_HOME or results/)
-      observers=URL,URL      more Sacred observers: mongo://..., file://...
-      out=DIR                where tables and plots go (default: HOME/reports/tune/NAME)
-      section.setting=VALUE  any setting that the search does not vary
-
-    \b
     Examples:
       gclbench tune study=dbscan_eps trials=30
       gclbench tune study=temperature trials=12 workers=2 profile=smoke
       gclbench tune study=joint_eps_temperature store=postgresql://me:secret@host/reid
     """
-    parsed = parse_words(words or (), TUNE_WORDS, content=content or ())
-    require_study(parsed, "tune", "study=dbscan_eps")
+    parsed = read_words(TuneWords, words, content)
+    require_study(parsed, "study=dbscan_eps")
     from rich.console import Console
 
     from gclbench.search.results import build_results, ended
@@ -62,7 +51,7 @@ def tune(
     from gclbench.search.tuning import open_tuning, start
 
     console = Console(quiet=as_json)
-    tuning = start(open_tuning(to_request(parsed), parsed.trials))
+    tuning = start(open_tuning(question_of(parsed), parsed.trials))
     say(console, _heading(tuning, parsed))
     threads = tuning.open({}).profile.threads
     try:
@@ -101,7 +90,7 @@ def say(console: Console, line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _heading(tuning: Tuning, parsed: Words) -> str:
+def _heading(tuning: Tuning, parsed: TuneWords) -> str:
     search, wanted = tuning.search, tuning.goal.trials
     words = [f"{tuning.study.title}: {search.sampler}, {wanted} trials"]
     if tuning.grid_size is not None and (parsed.trials or search.trials) > tuning.grid_size:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gclbench.content import DEFAULT_PROFILE, Content
+from gclbench.content import Content
+from gclbench.content_folders import DEFAULT_PROFILE
 from gclbench.datasets.base import Dataset
 from gclbench.datasets.load import load_dataset
 from gclbench.datasets.mesh_sources import estimate_bodies

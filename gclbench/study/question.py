@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gclbench.content import DEFAULT_PROFILE
+from gclbench.content_folders import DEFAULT_PROFILE
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,16 @@ import pandas as pd
 import pytest
 
 import gclbench
-from gclbench.errors import DataMissingError, OverrideError, TrainingError, UnknownNameError
+from gclbench.errors import (
+    DataMissingError,
+    OverrideError,
+    TrainingError,
+    UnknownNameError,
+    UsageError,
+)
 from gclbench.plan import ArtifactStore, Node
 from gclbench.study.opened import open_study
-from gclbench.study.question import Question
+from gclbench.words.verbs import OpenWords
 
 SCORES = {"mAP": 40.0, "R1": 60.0, "R5": 80.0, "R10": 90.0}
 AP = np.array([0.25, np.nan, 0.55])
@@ -47,11 +53,13 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> gclbench.Study:
     return gclbench.open("table6", home=tmp_path, executor="inline", **WORDS)
 
 
-def test_the_words_are_those_of_a_question() -> None:
+def test_the_words_are_those_that_are_declared() -> None:
     words = set(inspect.signature(gclbench.open).parameters)
-    renamed = {"studies": "study", "overrides": "settings", "content_dirs": "content"}
-    fields = {renamed.get(name, name) for name in Question.__dataclass_fields__}
-    assert words == fields - {"searching"}
+    assert words == set(OpenWords.declared())
+    with pytest.raises(UsageError, match=r'no study is named.*study="table6"'):
+        gclbench.open()
+    scl = gclbench.open(recipe="scl", tasks="market1501", seeds="0-2", profile="smoke")
+    assert repr(scl) == "<study recipe_scl: 3 cells, profile smoke>"
 
 
 def test_opening_writes_nothing_and_refuses_wrong_words(tmp_path: Path) -> None:

@@ -26,7 +26,6 @@ DISTRIBUTIONS = {
     "sklearn": {"scikit-learn"},
 }
 NOT_IMPORTED = {
-    "pandas": "asked for as a base of the bench; seaborn draws from it",
     "setuptools": "sacred imports pkg_resources, which setuptools gives",
 }
 PYTHONS = ("py311", "py312", "py313")

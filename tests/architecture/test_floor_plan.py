@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "gclbench"
-FLOOR_0 = {"errors", "digest", "plain_yaml", "registry", "seeding"}
+FLOOR_0 = {"content_folders", "errors", "digest", "plain_yaml", "registry", "seeding"}
 COMPONENTS = {
     "augmentations", "losses", "networks", "memory", "pseudolabels", "samplers", "meshes",
     "datasets",
@@ -23,6 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "kernels": set(),
     "stats": set(),
     "content": {"schema"},
+    "words": {"schema", "content"},
     "tracking": {"schema"},
     "claims": {"schema", "stats"},
     "augmentations": {"kernels", "schema"},
@@ -38,9 +39,10 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation": {"kernels", "pseudolabels", "datasets", "schema"},
     "executors": {"schema", "plan"},
     "stages": {"kernels", "evaluation", "schema", *COMPONENTS},
-    "study": {"schema", "content", "plan", "tracking", "stages", "datasets"},
+    "study": {"schema", "content", "words", "plan", "tracking", "stages", "datasets"},
     "running": {
-        "schema", "kernels", "plan", "executors", "tracking", "stages", "datasets", "study",
+        "schema", "kernels", "plan", "executors", "tracking", "reporting", "stages", "datasets",
+        "study",
     },
     "results": {"schema", "plan", "reporting", "claims", "study"},
     "runtime": {
@@ -56,16 +58,28 @@ ALLOWED: dict[str, set[str]] = {
     },
     "api": {
         "schema", "kernels", "content", "plan", "executors", "tracking", "reporting", "datasets",
-        "study", "running", "results", "runtime",
+        "study", "running", "results", "runtime", "words",
     },
     "cli": {
         "schema", "kernels", "content", "stats", "claims", "tracking", "plan", "reporting",
-        "executors", "study", "running", "results", "runtime", "search",
+        "executors", "study", "running", "results", "runtime", "search", "words",
     },
 }  # fmt: skip
 
 HEAVY = {"numba", "optuna", "pandas", "pyrender", "sacred", "seaborn", "smplx", "torch"}
-LIGHT = (*sorted(FLOOR_0), "schema", "stats", "claims", "content", "plan", "reporting", "cli.app")
+LIGHT = (
+    *(
+        *sorted(FLOOR_0),
+        "schema",
+        "stats",
+        "claims",
+        "content",
+        "plan",
+        "reporting",
+        "words.verbs",
+    ),
+    *("cli.app", "cli.start", "cli.complete.answer"),
+)
 
 
 def modules() -> list[Path]:

@@ -91,7 +91,7 @@ def test_export_writes_a_file_and_what_it_is(cli: Cli, home: str, tmp_path: Path
 @pytest.mark.parametrize(
     "words, code, said",
     [
-        (("export", KEY), 2, "out=FILE"),
+        (("export", KEY), 2, "out= is missing"),
         (("export", KEY, "out=x", "format=pickle"), 2, "Allowed: onnx, state_dict, torchscript"),
         (("export", "123456", "out=x"), 3, "no node"),
         (("export", "joint", "out=x"), 2, "no key of a node"),

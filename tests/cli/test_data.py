@@ -97,7 +97,7 @@ def test_make_writes_what_check_and_data_root_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "toy"
-    assert main(["data", "make", "role=dukemtmc_videoreid", f"out={out}", *SMALL]) == 0
+    assert main(["data", "make", "dukemtmc_videoreid", f"out={out}", *SMALL]) == 0
     said = capsys.readouterr().out
     assert f"data.root={out}" in said
     assert f"data.mesh.root={out / 'train_bodies.npz'}" in said
@@ -111,7 +111,7 @@ def test_make_writes_what_check_and_data_root_read(
 def test_make_writes_below_home_where_no_place_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["data", "make", "role=market1501", f"home={tmp_path}", *SMALL]
+    words = ["data", "make", "dataset=market1501", f"home={tmp_path}", *SMALL]
     assert main(words) == 0
     assert (tmp_path / "data/synthetic_market1501/bounding_box_train").is_dir()
     assert main(words) == ExitCode.USAGE
@@ -125,9 +125,9 @@ def test_make_writes_below_home_where_no_place_is_named(
         (["check", "mars", "seeds=1"], "unknown word 'seeds'"),
         (["check", "mars", "deep=perhaps"], "Write true or false"),
         (["check", "mars", "data.video.mars_gallery=all"], "mars_gallery"),
-        (["make"], "no role is named"),
-        (["make", "role=mar"], "Did you mean 'mars'"),
-        (["make", "role=mars", "data.root=toy"], "out=FOLDER"),
+        (["make"], "gclbench data make mars"),
+        (["make", "mar"], "Did you mean 'mars'"),
+        (["make", "dataset=mars", "data.root=toy"], "out=FOLDER"),
     ],
 )
 def test_wrong_words_are_answered(

@@ -81,15 +81,15 @@ def test_an_artifact_with_other_bytes_is_kept_and_named(
 @pytest.mark.parametrize(
     "words,code,part",
     [
-        (("export",), 2, "no ablation is named"),
+        (("export", "out=p.tar"), 2, "no study is named"),
         (("export", "table6", "profile=smoke"), 2, "out=table6.tar.gz"),
         (("export", "tabel6", "out=p.tar"), 2, "Did you mean 'table6'"),
         (("export", "table6", "out=p.zip"), 2, "not the name of a parcel"),
-        (("export", "table6", "ablation=table4", "out=p.tar"), 2, "given twice"),
+        (("export", "table6", "ablation=table4", "out=p.tar"), 2, "both given"),
         (("export", "table6", "out=p.tar", "format=csv"), 2, "unknown word 'format'"),
         (("export", "table6", "out=p.tar", "profile=smoke"), 3, "nothing of table6 is finished"),
         (("import",), 2, "gclbench import table6.tar.gz"),
-        (("import", "a.tar", "b.tar"), 2, "one file"),
+        (("import", "a.tar", "b.tar"), 2, "2 values of file="),
         (("import", "none.tar"), 3, "no file none.tar"),
         (("import", "none.tar", "seeds=0"), 2, "unknown word 'seeds'"),
     ],

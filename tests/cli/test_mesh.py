@@ -226,7 +226,8 @@ def test_places_that_are_taken_are_kept(mesh: Mesh, home: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("words", "code", "part"),
     [
-        (("estimate",), 2, "weights= is missing"),
+        (("estimate",), 2, "dataset= is missing"),
+        (("estimate", "market1501"), 2, "weights= is missing"),
         (("estimate", "weights=gone.pt", "dataset=market"), 3, "no HMR weights at gone.pt"),
         (("import", "dataset=market1501"), 2, "archive= is missing"),
         (("import", "archive=a.zip"), 2, "dataset= is missing"),
@@ -252,4 +253,4 @@ def test_wrong_input_is_one_line(
 def test_every_verb_has_help_with_examples(cli: Cli, verb: str) -> None:
     code, said, _ = cli("mesh", verb, "--help")
     assert code == 0
-    assert f"Examples:\n    gclbench mesh {verb} dataset=" in said
+    assert f"Examples:\n    gclbench mesh {verb} market1501 " in said

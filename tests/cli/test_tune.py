@@ -132,7 +132,7 @@ def test_an_interrupt_is_exit_130_and_the_same_command_goes_on(
     "words,part",
     [
         (("tune",), "no study is named"),
-        (("tune", "dbscan_eps"), "For example: study=dbscan_eps"),
+        (("tune", "dbscan_epz"), "Did you mean 'dbscan_eps'"),
         (("tune", "study=dbscan_epz"), "Did you mean 'dbscan_eps'"),
         (("tune", "study=table6"), "Use: gclbench run ablation=table6"),
         (("run", "ablation=dbscan_eps"), "Use: gclbench tune study=dbscan_eps"),

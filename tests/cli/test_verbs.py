@@ -50,9 +50,10 @@ def test_version_is_printed(cli: Cli) -> None:
         (("runn",), "runn"),
         (("run", "--jso"), "--jso"),
         (("show", "ablations"), "NAME"),
-        (("run",), "no ablation is named"),
-        (("run", "table6"), "not of the form key=value"),
-        (("run", "recipe=scl"), "Add task=NAME"),
+        (("run",), "no study is named"),
+        (("run", "=table6"), "not of the form key=value"),
+        (("run", "tabel6"), "Did you mean 'table6'"),
+        (("run", "recipe=scl"), "Add tasks=NAME"),
         (("run", "recipe=slc", "task=market1501"), "Did you mean 'scl'"),
         (("run", "ablatoin=table6"), "Did you mean 'ablation'"),
         (("run", "ablation=tabel6"), "Did you mean 'table6'"),
@@ -75,7 +76,7 @@ def test_version_is_printed(cli: Cli) -> None:
         ),
         (("figure", "generation", "out=grid.png"), "not a .md or .csv file"),
         (("figure", "views", "rows=rotation,multi"), "one of rows"),
-        (("figure", "views", "ablation=table6,world_check"), "one ablation, not 2"),
+        (("figure", "views", "ablation=table6,world_check"), "2 studies are named"),
         (("figure", "fig3", "ablation=table66"), "Did you mean 'table6'"),
     ],
 )
@@ -112,7 +113,7 @@ def test_plan_json_has_the_promised_keys(cli: Cli, world: Any) -> None:
     code, out, _ = cli("plan", "ablation=table6", "--json")
     plan = json.loads(out)
     assert code == 0
-    counts = ["cells", "controls", "requested", "unique", "cached"]
+    counts = ["cells", "controls", "requested", "unique", "cached", "to_run"]
     assert list(plan) == [*counts, "before_kernel_fix"]
     assert (plan["cells"], plan["controls"]) == (28, 8)
     for counts in (plan["requested"], plan["unique"], plan["cached"]):

@@ -81,7 +81,7 @@ def test_what_was_not_run_names_the_command(trained: Any) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "part"),
     [
-        ((), 2, "no ablation is named"),
+        ((), 2, "no study is named"),
         (("ablation=table6,table4",), 2, "Name one"),
         (("ablation=table6", "data.root=reid"), 2, "built-in world only"),
         (("ablation=table6", "workers=2"), 2, "unknown word 'workers'"),

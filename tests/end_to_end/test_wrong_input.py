@@ -30,7 +30,7 @@ def only_line(answer: Any) -> str:
         (("run", "ablation=tabel6"), r"unknown ablation 'tabel6'.*Did you mean 'table6'"),
         (("plan", "ablation=tabel6"), r"unknown ablation 'tabel6'.*Did you mean 'table6'"),
         (("report", "tabel6"), r"unknown table 'tabel6'.*Did you mean 'table6'"),
-        (("run",), r"no ablation is named.*ablation=table6"),
+        (("run",), r"no study is named.*ablation=table6"),
         (("run", "abblation=table6"), r"unknown word 'abblation'.*Did you mean 'ablation'"),
         (("run", "ablation=table6", "profile=smok"), r"'smok'.*Did you mean 'smoke'"),
         ((*RUN, "rows=rotatoin"), r"'rotatoin'.*Did you mean 'rotation'"),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gclbench.content import DEFAULT_PROFILE, Content, resolve_settings
+from gclbench.content import Content, resolve_settings
+from gclbench.content_folders import DEFAULT_PROFILE
 from gclbench.errors import CheckpointError
 from gclbench.networks.checkpoints import Contents
 from gclbench.networks.layouts import sizes_of

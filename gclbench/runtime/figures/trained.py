@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gclbench.content import DEFAULT_PROFILE
+from gclbench.content_folders import DEFAULT_PROFILE
 from gclbench.datasets.base import Bytes, Dataset, ImageTable
 from gclbench.datasets.tracklets import by_image
 from gclbench.errors import CheckpointError, DataMissingError, UnknownNameError, UsageError

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gclbench.content_folders import DEFAULT_PROFILE
+from gclbench.words.groups import results_folder
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -19,32 +22,32 @@ def load_dataset(
     name: str,
     root: str | Path | None = None,
     *,
-    home: str | Path = "results",
+    home: str | Path | None = None,
+    profile: str | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Dataset:
     """Return a dataset: the real one under `root`, else its twin of the built-in world.
 
     `name` is one of `gclbench list datasets`; `home` is the results folder, whose cache keeps what
-    is rendered; `settings` are those of the section `data`, such as {"data.height_px": 128}.
-    Raises UnknownNameError, OverrideError, and DataMissingError where `root` does not hold it.
+    is rendered. The sizes are those of `profile` (default: laptop) and of `settings` by dotted
+    name, such as {"data.height_px": 128}. Raises UnknownNameError, OverrideError, and DataMissingError where `root` does not hold it.
     """
-    from gclbench.content import resolve_settings
+    from gclbench.content import Content, resolve_settings
     from gclbench.datasets import load
-    from gclbench.schema.overrides import check_overrides
 
     given = dict(settings or {})
     if root is not None:
         given["data.root"] = str(Path(root).expanduser())
-    check_overrides(given)
-    data = resolve_settings(None, None, None, None, given).data
-    return load.load_dataset(name, data, Path(home).expanduser() / "cache")
+    sizes = Content().profile(profile or DEFAULT_PROFILE)
+    data = resolve_settings(sizes, None, None, None, given).data
+    return load.load_dataset(name, data, results_folder(home) / "cache")
 
 
 def embed(
     checkpoint: str | Path,
     images: str | Path | Sequence[str | Path],
     *,
-    home: str | Path = "results",
+    home: str | Path | None = None,
     store: str | None = None,
     profile: str | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -69,6 +72,6 @@ def embed(
     else:
         paths = [Path(each).expanduser() for each in images]
     sizes = sizes_for(Content(), profile, settings or {})
-    place = Path(home).expanduser()
-    source = open_source(str(checkpoint), place, store, sizes, choose_device(device))
+    place, where = results_folder(home), choose_device(device)
+    source = open_source(str(checkpoint), place, store, sizes, where)
     return embed_images(source, paths, batch_size)

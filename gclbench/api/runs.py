@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gclbench.errors import DataMissingError
+from gclbench.words.groups import results_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,19 +20,21 @@ COLUMNS = (
 )
 
 
-def runs(home: str | Path = "results", store: str | None = None) -> pd.DataFrame:
+def runs(home: str | Path | None = None, store: str | None = None) -> pd.DataFrame:
     """Return a row per recorded run, oldest first; what a run measured follows in columns.
 
-    `started` and `stopped` are times in UTC; `home` is the results folder, `store` its database
-    where that lies elsewhere. Raises DataMissingError where nothing was recorded.
+    `started` and `stopped` are times in UTC; `home` is the results folder (default: $GCLBENCH_HOME
+    or results/), `store` its database where that lies elsewhere. Raises DataMissingError where
+    nothing was recorded.
     """
     import pandas as pd
 
     from gclbench.tracking import Reader, known_store
 
-    opened = known_store(Path(home).expanduser(), store)
+    place = results_folder(home)
+    opened = known_store(place, store)
     if opened is None:
-        raise DataMissingError(f"no run is recorded in {home}.", "Run a study first.")
+        raise DataMissingError(f"no run is recorded in {place}.", "Run a study first.")
     try:
         found = Reader(opened).runs()
     finally:

@@ -29,7 +29,12 @@ _PREFIX = "recipe_"
 
 def default_home() -> Path:
     """The results folder where none is named."""
-    return Path(os.environ.get("GCLBENCH_HOME") or "results").expanduser()
+    return results_folder(None)
+
+
+def results_folder(named: str | Path | None) -> Path:
+    """The folder that was named, else $GCLBENCH_HOME, else results/."""
+    return Path(named or os.environ.get("GCLBENCH_HOME") or "results").expanduser()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -165,6 +166,26 @@ def test_the_floor_plan_has_no_circle() -> None:
         assert free, f"these rooms import each other: {sorted(left)}"
         for room in free:
             del left[room]
+
+
+def documented_floors() -> dict[str, int]:
+    """Room -> floor, as docs/architecture.md tells a reader."""
+    text = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^\| (\d) \| (.+) \|$", text, flags=re.MULTILINE)
+    return {room: int(floor) for floor, rooms in lines for room in re.findall(r"`(\w+)`", rooms)}
+
+
+def test_the_floors_of_the_docs_are_those_of_the_imports() -> None:
+    floors = documented_floors()
+    assert set(floors) == set(ALLOWED) | FLOOR_0
+    assert {room for room, floor in floors.items() if floor == 0} == FLOOR_0
+    climbing = [
+        f"{room} ({floors[room]}) imports {below} ({floors[below]})"
+        for room, rooms in ALLOWED.items()
+        for below in rooms
+        if floors[below] >= floors[room]
+    ]
+    assert climbing == []
 
 
 @pytest.mark.parametrize("room", LIGHT)

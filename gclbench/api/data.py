@@ -30,7 +30,9 @@ def load_dataset(
 
     `name` is one of `gclbench list datasets`; `home` is the results folder, whose cache keeps what
     is rendered. The sizes are those of `profile` (default: laptop) and of `settings` by dotted
-    name, such as {"data.height_px": 128}. Raises UnknownNameError, OverrideError, and DataMissingError where `root` does not hold it.
+    name, such as {"data.height_px": 128}.
+
+    Raises UnknownNameError, OverrideError, and DataMissingError where `root` does not hold it.
     """
     from gclbench.content import Content, resolve_settings
     from gclbench.datasets import load

@@ -35,7 +35,9 @@ def plan(
     require_study(parsed, "plan")
     from gclbench.runtime.session import open_session
 
-    summary = open_session(to_request(parsed)).summary()
+    session = open_session(to_request(parsed))
+    session.check_needs()
+    summary = session.summary()
     typer.echo(json.dumps(summary, indent=2) if as_json else table(summary))
     if summary["before_kernel_fix"] and not as_json:
         typer.echo(f"\n{outdated_line(summary['before_kernel_fix'], parsed.home)}")

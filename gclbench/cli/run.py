@@ -56,6 +56,7 @@ def run(
 
     console = Console()
     session = open_session(to_request(parsed))
+    session.check_needs()
     workers = session.request.workers or session.profile.workers
     nodes = session.plan.needed(session.artifacts.has)
     with watch(session.plan, nodes, workers, console) as display:

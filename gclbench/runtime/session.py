@@ -30,6 +30,7 @@ from gclbench.runtime.evaluations import (
 from gclbench.runtime.worker import RunConfig, run_node
 from gclbench.schema import Layout, NodeRecord, Profile, Settings, Stage, Study
 from gclbench.schema.settings import VIDEO_ROLES, DataSettings, WorldSettings
+from gclbench.study.needs import Outside, check_needs, report_checks
 from gclbench.tracking.engines import store_url
 from gclbench.tracking.store import RunStore
 
@@ -166,6 +167,20 @@ class Session:
             **self.plan.summary(self.artifacts.has),
             "before_kernel_fix": made_before_fix(self.request.home),
         }
+
+    def check_needs(self) -> None:
+        """Ask for everything that running what is not done yet needs from outside.
+
+        Reports of finished work never ask. Raises as `study.needs.check_needs`.
+        """
+        asked = self.request
+        outside = Outside(asked.home, self.store_url, asked.device, asked.observers)
+        reports = report_checks(self.content, self.studies, self.cells)
+        check_needs(self._to_run(), outside, space, [self._executor, *reports])
+
+    def _to_run(self) -> list[Node]:
+        done = self.artifacts.has
+        return [node for node in self.plan.needed(done) if not done(node)]
 
     def data_label(self, task_name: str) -> str:
         """What reports print as the origin of a number, for example 'synthetic_market1501'."""

@@ -78,6 +78,7 @@ def open_tuning(request: Request, trials: int | None = None) -> Tuning:
     (name,) = request.studies
     request = replace(request, searching=True)
     plain = open_session(request)
+    plain.check_needs()
     study = plain.studies[0]
     if study.search is None:  # the plan has refused it already
         raise UsageError(f"'{name}' has no search space.")

@@ -1,0 +1,1 @@
+"""A question resolved: what would run, what it needs from outside, what it costs."""

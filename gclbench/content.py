@@ -52,6 +52,7 @@ FOLDERS = {
     "profiles": "baselines/profiles/*.yaml",
     "published": "baselines/published/*.csv",
     "reports": "reports/*.yaml",
+    "seconds": "baselines/seconds/*.csv",
 }
 _WORDS = {
     "ablations": "ablation",
@@ -59,6 +60,7 @@ _WORDS = {
     "profiles": "profile",
     "published": "published table",
     "reports": "report",
+    "seconds": "table of seconds",
 }
 _PUBLISHED = ("table", "row_key", "setting", "dataset", "metric", "value")
 

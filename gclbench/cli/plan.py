@@ -19,8 +19,9 @@ def plan(
     as_json: AsJson = False,
     content: ContentFolders = None,
 ) -> None:
-    """Show cells, stage runs asked for, stage runs left after sharing, and what is cached.
+    """Show cells, stage runs asked for, those left after sharing, what is cached, and the cost.
 
+    Whatever the run would need and is not there is said now: files, packages, devices, layouts.
     Takes the words of `gclbench run`, without format and out. Says too how many artifacts in the
     results folder are from before the kernel fix: they are never reused.
 
@@ -53,7 +54,9 @@ def table(summary: dict[str, Any]) -> str:
         row = [asked, unique, cached, unique - cached]
         total = [a + b for a, b in zip(total, row, strict=True)]
         lines.append(_line(stage, row))
-    return "\n".join([*lines, _line("all", total)])
+    cost = summary["cost"]
+    lines += [_line("all", total), "", cost["text"]]
+    return "\n".join([*lines, *([f"warning: {cost['warning']}"] if cost["warning"] else [])])
 
 
 def outdated_line(folders: Sequence[str], home: Path) -> str:

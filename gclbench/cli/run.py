@@ -57,6 +57,8 @@ def run(
     console = Console()
     session = open_session(to_request(parsed))
     session.check_needs()
+    if warning := session.cost().warning:
+        typer.echo(f"warning: {warning}", err=True)
     workers = session.request.workers or session.profile.workers
     nodes = session.plan.needed(session.artifacts.has)
     with watch(session.plan, nodes, workers, console) as display:

@@ -19,7 +19,7 @@ from gclbench.executors.local import LocalExecutor
 from gclbench.plan import ArtifactStore, Cell, Node, Plan, build_cells, build_plan
 from gclbench.plan.outdated import made_before_fix
 from gclbench.reporting.damaged import Damaged
-from gclbench.runtime.catalog import load_catalog, parameters, revision, space
+from gclbench.runtime.catalog import guide, load_catalog, parameters, revision, space
 from gclbench.runtime.evaluations import (
     EPOCHS,
     METRICS,
@@ -30,8 +30,11 @@ from gclbench.runtime.evaluations import (
 from gclbench.runtime.worker import RunConfig, run_node
 from gclbench.schema import Layout, NodeRecord, Profile, Settings, Stage, Study
 from gclbench.schema.settings import VIDEO_ROLES, DataSettings, WorldSettings
+from gclbench.study.cost import Cost, estimate
 from gclbench.study.needs import Outside, check_needs, report_checks
+from gclbench.study.stage_needs import Augmentations
 from gclbench.tracking.engines import store_url
+from gclbench.tracking.machine import instruction_set
 from gclbench.tracking.store import RunStore
 
 
@@ -159,12 +162,13 @@ class Session:
     # -- plan ---------------------------------------------------------------------------------
 
     def summary(self) -> dict[str, Any]:
-        """The contract of `gclbench plan --json`: cells, controls, and stage runs by stage.
+        """The contract of `gclbench plan --json`: cells, controls, stage runs by stage, `cost`.
 
         `before_kernel_fix` lists folders in the results folder (see `made_before_fix`).
         """
         return {
             **self.plan.summary(self.artifacts.has),
+            "cost": self.cost().as_object(),
             "before_kernel_fix": made_before_fix(self.request.home),
         }
 
@@ -176,7 +180,22 @@ class Session:
         asked = self.request
         outside = Outside(asked.home, self.store_url, asked.device, asked.observers)
         reports = report_checks(self.content, self.studies, self.cells)
-        check_needs(self._to_run(), outside, space, [self._executor, *reports])
+        check_needs(
+            self._to_run(), outside, Augmentations(space, guide), [self._executor, *reports]
+        )
+
+    def cost(self) -> Cost:
+        """Estimate what running what is not done yet costs."""
+        return estimate(
+            self._to_run(),
+            home=self.request.home,
+            content=self.content,
+            profile=self.profile,
+            workers=self._workers if self.engine == "local" else 1,
+            device=self.request.device,
+            cpu_kind=instruction_set(),
+            space=space,
+        )
 
     def _to_run(self) -> list[Node]:
         done = self.artifacts.has

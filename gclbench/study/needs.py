@@ -6,6 +6,7 @@ in `stage_needs`, where a check is added; here are the surroundings, and what be
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +24,7 @@ from gclbench.errors import (
 from gclbench.plan import Cell, Node
 from gclbench.schema import Study
 from gclbench.study.reports import check_report
-from gclbench.study.stage_needs import Check, Space, stage_checks
+from gclbench.study.stage_needs import Augmentations, Check, stage_checks
 
 _PLAIN = (DataMissingError, MissingExtraError, UsageError)
 
@@ -39,15 +40,18 @@ class Outside:
 
 
 def check_needs(
-    nodes: Sequence[Node], outside: Outside, space: Space, more: Iterable[Check] = ()
+    nodes: Sequence[Node],
+    outside: Outside,
+    augmentations: Augmentations,
+    more: Iterable[Check] = (),
 ) -> None:
     """Ask for everything that `nodes`, stage runs still to be run, need from outside.
 
-    `space(augmentation)` names what it acts on, as for `build_plan`; `more` are checks that hold
-    whether anything is to be run or not. Nothing is written. Raises UsageError, DataMissingError
-    or MissingExtraError with its remedy; several faults are told together, as a ManyFaultsError.
+    `more` are checks that hold whether anything is to be run or not. Nothing is written. Raises
+    UsageError, DataMissingError or MissingExtraError with its remedy; several faults are told
+    together, as a ManyFaultsError.
     """
-    checks = [*more, *(_checks(nodes, outside, space) if nodes else ())]
+    checks = [*more, *(_checks(nodes, outside, augmentations) if nodes else ())]
     found = [fault for check in checks if (fault := _fault(check)) is not None]
     faults = list({str(fault): fault for fault in found}.values())
     if len(faults) > 1:
@@ -59,21 +63,25 @@ def check_needs(
 def report_checks(
     content: Content, studies: Iterable[Study], cells: Sequence[Cell]
 ) -> Iterator[Check]:
-    """What the reports of studies are made with: layouts, published numbers, templates."""
-    from gclbench.reporting.render import check_templates
-
+    """What the reports of studies are made with: layouts, published numbers, own templates."""
     for study in studies:
         yield partial(check_report, content, study, cells)
-    yield partial(check_templates, content.folders)
+    *own, _ = content.folders
+    if any((folder / "reports" / "templates").is_dir() for folder in own):
+        from gclbench.reporting.render import check_templates
+
+        yield partial(check_templates, content.folders)
 
 
-def _checks(nodes: Sequence[Node], outside: Outside, space: Space) -> Iterator[Check]:
+def _checks(
+    nodes: Sequence[Node], outside: Outside, augmentations: Augmentations
+) -> Iterator[Check]:
     yield partial(check_device, outside.device)
     yield partial(_home, outside.home)
-    yield partial(_store, outside.store)
+    yield partial(_store, outside.store, outside.home)
     for url in outside.observers:
         yield partial(_observer, url)
-    yield from stage_checks(nodes, outside.home / "cache", space)
+    yield from stage_checks(nodes, outside.home / "cache", augmentations)
 
 
 def _fault(check: Check) -> GclbenchError | None:
@@ -93,13 +101,15 @@ def _home(home: Path) -> None:
     check_writable(home, f"the results folder {home}", "Name another: home=DIR.")
 
 
-def _store(url: str) -> None:
+def _store(url: str, home: Path) -> None:
     from gclbench.tracking.engines import check_writable, sqlite_file
     from gclbench.tracking.store import RunStore
 
-    RunStore(url).close()
     path = sqlite_file(url)
-    if path is not None:
+    there = path is None or os.path.lexists(path)
+    if there:
+        RunStore(url).close()
+    if path is not None and (there or home.resolve() not in path.parents):  # else see `_home`
         check_writable(path, f"the store {path}", "Name another: store=URL.")
 
 

@@ -10,6 +10,7 @@ from gclbench.errors import ContentError, suggestion
 from gclbench.plain_yaml import Place, dotted, read_yaml
 from gclbench.plan import Cell
 from gclbench.schema import Layout, PublishedNumber, Row, Study
+from gclbench.schema.layout import CURVES, EPOCH
 
 
 def check_report(content: Content, study: Study, cells: Sequence[Cell]) -> None:
@@ -48,8 +49,6 @@ def _problems(
 
 
 def _plot_problems(layout: Layout, rows: Sequence[Row]) -> Iterator[tuple[Place, str]]:
-    from gclbench.reporting.lines import CURVES, EPOCH
-
     values: dict[str, list[object]] = {EPOCH: []}
     for row in rows:
         for axis, value in row.at.items():

@@ -19,16 +19,26 @@ from gclbench.schema import Settings, Stage, fit
 from gclbench.schema.settings import VIDEO_ROLES, DataSettings
 
 Check = Callable[[], object]
-Space = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Augmentations:
+    """What is known of augmentations by name: what they act on, and what guides G in them.
+
+    See `augmentations.base`: `space` and `guide`.
+    """
+
+    space: Callable[[str], str]
+    guide: Callable[[str], str]
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """Stage runs with their settings; the folder of cached data; what an augmentation acts on."""
+    """Stage runs with their settings, and the folder of cached data."""
 
     runs: Sequence[tuple[Node, Settings]]
     cache: Path
-    space: Space
+    augmentations: Augmentations
 
     def of(self, stage: Stage) -> Iterator[tuple[Node, Settings]]:
         return (run for run in self.runs if run[0].stage is stage)
@@ -39,9 +49,11 @@ class _Asked:
         return list(dict.fromkeys(pairs))
 
 
-def stage_checks(nodes: Sequence[Node], cache: Path, space: Space) -> Iterator[Check]:
+def stage_checks(
+    nodes: Sequence[Node], cache: Path, augmentations: Augmentations
+) -> Iterator[Check]:
     """Give the checks of stage runs; see `needs.check_needs`."""
-    asked = _Asked([(node, node.resolved()) for node in nodes], cache, space)
+    asked = _Asked([(node, node.resolved()) for node in nodes], cache, augmentations)
     for need in _NEEDS:
         yield from need(asked)
 
@@ -120,17 +132,19 @@ def _bodies(asked: _Asked) -> Iterator[Check]:
 
 
 def _meshes(asked: _Asked) -> Iterator[Check]:
-    """Meshes, where a stage generates by them."""
-    for role, data in dict.fromkeys(
-        pair
-        for node, _ in asked.runs
+    """Meshes, where a stage generates by them and not by gray images."""
+    guided = [
+        node
+        for node, settings in asked.runs
         if "mesh" in node.settings["data"]
-        for pair in node.data().values()
-    ):
-        yield partial(_drawn, role, data, asked.cache)
+        and asked.augmentations.guide(settings.gan.view.name if settings.gan.view else "rotation")
+        == "mesh"
+    ]
+    for role, data in dict.fromkeys(node.data()["target"] for node in guided):
+        yield partial(_drawn, role, data)
 
 
-def _drawn(role: str, data: DataSettings, cache: Path) -> None:
+def _drawn(role: str, data: DataSettings) -> None:
     from gclbench.datasets.mesh_sources import check_meshes, check_source
 
     check_source(data)
@@ -153,7 +167,7 @@ def _planned(role: str, data: DataSettings) -> list[str]:
 def _true_views(asked: _Asked) -> Iterator[Check]:
     """True renders from other sides, which real people do not have."""
     for node, settings in asked.of(Stage.JOINT):
-        spaces = {asked.space(each.name) for each in settings.joint.augmentations}
+        spaces = {asked.augmentations.space(each.name) for each in settings.joint.augmentations}
         root = settings.data.root
         if "oracle" in spaces and root is not None:
             yield partial(_unknown_sides, node.roles["target"])

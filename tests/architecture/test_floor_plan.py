@@ -36,11 +36,16 @@ ALLOWED: dict[str, set[str]] = {
     "plan": {"schema"},
     "reporting": {"schema", "stats", "claims"},
     "evaluation": {"kernels", "pseudolabels", "datasets", "schema"},
+    "devices": set(),
     "executors": {"schema", "plan"},
     "stages": {"kernels", "evaluation", "schema", *COMPONENTS},
+    "study": {
+        "schema", "content", "plan", "tracking", "reporting", "networks", "meshes", "datasets",
+        "devices",
+    },
     "runtime": {
-        "schema", "kernels", "content", "plan", "executors", "tracking", "stages", "evaluation",
-        "reporting", "stats", "claims", *COMPONENTS,
+        "devices", "study", "schema", "kernels", "content", "plan", "executors", "tracking",
+        "stages", "evaluation", "reporting", "stats", "claims", *COMPONENTS,
     },
     "search": {"schema", "plan", "executors", "tracking", "reporting", "runtime"},
     "testing": {
@@ -55,7 +60,10 @@ ALLOWED: dict[str, set[str]] = {
 }  # fmt: skip
 
 HEAVY = {"numba", "optuna", "pandas", "pyrender", "sacred", "seaborn", "smplx", "torch"}
-LIGHT = (*sorted(FLOOR_0), "schema", "stats", "claims", "content", "plan", "reporting", "cli.app")
+LIGHT = (
+    *sorted(FLOOR_0), "schema", "stats", "claims", "content", "plan", "reporting", "devices",
+    "study.needs", "study.cost", "cli.app",
+)  # fmt: skip
 
 
 def modules() -> list[Path]:

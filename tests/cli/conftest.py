@@ -62,6 +62,8 @@ class World:
     interrupt_after: int | None = None
     requests: list[FakeRequest] = field(default_factory=list)
     outdated: list[str] = field(default_factory=list)
+    cost: dict[str, Any] = field(default_factory=lambda: {"text": "nothing to run", "warning": ""})
+    needs: Exception | None = None
 
 
 class FakeArtifacts:
@@ -104,7 +106,14 @@ class FakeSession:
 
     def summary(self) -> dict[str, Any]:
         counts = self.plan.summary(self.artifacts.has)
-        return {**counts, "before_kernel_fix": self.world.outdated}
+        return {**counts, "cost": self.world.cost, "before_kernel_fix": self.world.outdated}
+
+    def check_needs(self) -> None:
+        if self.world.needs is not None:
+            raise self.world.needs
+
+    def cost(self) -> Any:
+        return types.SimpleNamespace(warning=self.world.cost["warning"])
 
     def layout(self, study: Any) -> Any:
         return self.content.layout(study.report)

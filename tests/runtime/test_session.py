@@ -32,7 +32,7 @@ def quiet(event: Any) -> None:
 def test_the_summary_of_table6_is_the_contract_of_plan_json(session: Open) -> None:
     summary = session().summary()
     counts = ["cells", "controls", "requested", "unique", "cached"]
-    assert list(summary) == [*counts, "before_kernel_fix"]
+    assert list(summary) == [*counts, "cost", "before_kernel_fix"]
     assert summary["before_kernel_fix"] == []
     assert (summary["cells"], summary["controls"]) == (28, 8)
     for counts in (summary["requested"], summary["unique"], summary["cached"]):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from gclbench.errors import GclbenchError
 from gclbench.plan import Node
 from gclbench.schema import Stage
+
+if TYPE_CHECKING:
+    from gclbench.datasets.amounts import Part
 
 
 def images_of(node: Node) -> int:
@@ -19,7 +23,7 @@ def images_of(node: Node) -> int:
     if node.stage is Stage.PRETRAIN:
         pretrain = node.resolved().pretrain
         return pretrain.people * pretrain.images_per_person if node.roles else 0
-    part = "test" if node.stage is Stage.EVALUATE else "train"
+    part: Part = "test" if node.stage is Stage.EVALUATE else "train"
     return sum(count_images(role, data, part) for role, data in node.data().values())
 
 

@@ -33,10 +33,11 @@ def _problems(
 ) -> Iterator[tuple[Place, str]]:
     """Every place of the layout that does not fit, with what is wrong there."""
     columns = _columns(study.rows, numbers)
-    for field, listed in (("flags", layout.flags), ("texts", layout.texts)):
-        for index, each in enumerate(listed):
-            if each.column not in columns:
-                yield (field, index, "column"), _unknown("column", each.column, columns)
+    flags, texts = ([each.column for each in part] for part in (layout.flags, layout.texts))
+    for field, listed in (("flags", flags), ("texts", texts)):
+        for index, name in enumerate(listed):
+            if name not in columns:
+                yield (field, index, "column"), _unknown("column", name, columns)
     keys = {row.key for row in study.rows} | {number.row_key for number in numbers}
     for key in layout.row_groups:
         if key not in keys:

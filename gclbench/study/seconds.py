@@ -61,8 +61,9 @@ def read_seconds(path: Path, cpu_kind: str) -> SecondsTable | None:
         for row in reader:
             if row[kind]:
                 key = (row["stage"], row["method"], row["target"])
-                numbers = (_number(path, reader.line_num, row, n) for n in (kind, "megabytes"))
-                lines[key] = Guess(*numbers)
+                seconds = _number(path, reader.line_num, row, kind)
+                megabytes = _number(path, reader.line_num, row, "megabytes")
+                lines[key] = Guess(seconds, megabytes)
     return SecondsTable(path.stem, kind, lines)
 
 

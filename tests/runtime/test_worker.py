@@ -81,6 +81,9 @@ def test_a_manifest_says_on_what_the_node_ran(small: Session, stage: Put) -> Non
     assert (record.engine, record.attempt, record.git) == (small.engine, 1, git_state())
     assert record.peak_memory_mb is not None
     assert record.seconds > 0
+    assert record.cpu_seconds is not None
+    assert 0 <= record.cpu_seconds < record.seconds + 1
+    assert record.images == 0  # this pre-training reads none
     row = stored(small, RUNS.c.cpu_model, RUNS.c.threads, RUNS.c.device, RUNS.c.engine)
     assert row == [(record.cpu_model, 1, device, small.engine)]
     key = node_key(
@@ -95,7 +98,7 @@ def test_a_manifest_of_before_says_less_and_reads(small: Session, stage: Put) ->
     run(small, node)
     path = small.artifacts.path(node) / "manifest.json"
     kept = json.loads(path.read_text())
-    for name in (*Conditions.model_fields, "peak_memory_mb"):
+    for name in (*Conditions.model_fields, "peak_memory_mb", "cpu_seconds", "images"):
         del kept[name]
     path.write_text(json.dumps({**kept, "of_a_newer_program": 1}))
     record = small.artifacts.read(node)

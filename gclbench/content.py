@@ -59,6 +59,7 @@ _WORDS = {
     "profiles": "profile",
     "published": "published table",
     "reports": "report",
+    "seconds": "table of seconds",
 }
 
 

@@ -19,6 +19,7 @@ FOLDERS = {
     "profiles": "baselines/profiles/*.yaml",
     "published": "baselines/published/*.csv",
     "reports": "reports/*.yaml",
+    "seconds": "baselines/seconds/*.csv",
 }
 # The columns that make a CSV a table of published numbers.
 PUBLISHED = ("table", "row_key", "setting", "dataset", "metric", "value")

@@ -1,7 +1,7 @@
 """The error tree: every failure the library reports names what is wrong and how to mend it.
 
 Library code raises these and nothing else for foreseeable trouble; only `gclbench.cli` turns them
-into exit codes (2 usage, 3 data missing, 1 anything else).
+into exit codes (2 usage, 3 data or packages missing, 1 anything else).
 """
 
 from __future__ import annotations
@@ -99,12 +99,23 @@ class DamagedResultError(GclbenchError):
 
 
 class MissingExtraError(GclbenchError):
-    """An optional package is not installed."""
+    """A package is not installed; `extra` is the extra of gclbench that brings it, if one does."""
 
-    def __init__(self, package: str, extra: str) -> None:
-        super().__init__(
-            f"'{package}' is not installed.", f'Install it with: pip install "gclbench[{extra}]"'
+    def __init__(self, package: str, extra: str = "") -> None:
+        what = f'"gclbench[{extra}]"' if extra else package
+        super().__init__(f"'{package}' is not installed.", f"Install it with: pip install {what}")
+
+
+class ManyFaultsError(GclbenchError):
+    """Several faults that were found together: `faults`, each with its own remedy."""
+
+    def __init__(self, faults: Iterable[GclbenchError]) -> None:
+        self.faults = tuple(faults)
+        lines = (
+            f"\n  {number}. {' '.join(str(fault).split())}"
+            for number, fault in enumerate(self.faults, 1)
         )
+        super().__init__(f"{len(self.faults)} faults, nothing was run:{''.join(lines)}")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

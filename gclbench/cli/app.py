@@ -97,7 +97,7 @@ def about(
       gclbench report table6 format=latex
 
     \b
-    Exit codes: 0 ok, 1 a run failed, 2 usage, 3 data missing, 5 some cells failed,
+    Exit codes: 0 ok, 1 a run failed, 2 usage, 3 data or packages missing, 5 some cells failed,
     130 interrupted.
     """
 

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from enum import IntEnum
 
 from gclbench import errors
-from gclbench.errors import DataMissingError, GclbenchError, UsageError
+from gclbench.errors import (
+    DataMissingError,
+    GclbenchError,
+    ManyFaultsError,
+    MissingExtraError,
+    UsageError,
+)
+
+_MISSING = (DataMissingError, MissingExtraError)
 
 
 class ExitCode(IntEnum):
@@ -22,10 +30,13 @@ class ExitCode(IntEnum):
 
 
 def code_of(error: BaseException) -> ExitCode:
-    """Return the exit code of an error that ended a verb."""
+    """Return the exit code of an error that ended a verb; of several, usage counts before data."""
+    if isinstance(error, ManyFaultsError):
+        codes = {code_of(fault) for fault in error.faults}
+        return min(codes - {ExitCode.FAILED}, default=ExitCode.FAILED)
     if isinstance(error, UsageError):
         return ExitCode.USAGE
-    if isinstance(error, DataMissingError):
+    if isinstance(error, _MISSING):
         return ExitCode.DATA_MISSING
     if isinstance(error, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
@@ -41,7 +52,7 @@ def code_of_kinds(kinds: Sequence[str], *, measured: bool) -> ExitCode:
     if not kinds:
         return ExitCode.OK
     classes = [getattr(errors, kind, Exception) for kind in kinds]
-    for base, code in ((UsageError, ExitCode.USAGE), (DataMissingError, ExitCode.DATA_MISSING)):
+    for base, code in ((UsageError, ExitCode.USAGE), (_MISSING, ExitCode.DATA_MISSING)):
         if all(issubclass(found, base) for found in classes):
             return code
     return ExitCode.SOME_FAILED if measured else ExitCode.FAILED
@@ -53,7 +64,9 @@ def foreseen(error: BaseException) -> bool:
 
 
 def describe(error: BaseException) -> str:
-    """Return one line: what is wrong, then what to do about it."""
+    """Return one line: what is wrong, then what to do about it. Several faults have one each."""
+    if isinstance(error, ManyFaultsError):
+        return f"error: {error}"
     if isinstance(error, KeyboardInterrupt):
         return "interrupted: finished work is kept; the same command continues where it stopped."
     if _disk_full(error):

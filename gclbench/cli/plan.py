@@ -17,8 +17,9 @@ def plan(
     as_json: AsJson = False,
     content: ContentFolders = None,
 ) -> None:
-    """Show cells, stage runs asked for, stage runs left after sharing, and what is cached.
+    """Show cells, stage runs asked for, those left after sharing, what is cached, and the cost.
 
+    Whatever the run would need and is not there is said now: files, packages, devices, layouts.
     Says too how many artifacts in the
     results folder are from before the kernel fix: they are never reused.
 
@@ -34,7 +35,9 @@ def plan(
     from gclbench.study.opened import open_study
     from gclbench.study.summary import outdated_line, table
 
-    summary = open_study(question_of(parsed)).summary()
+    opened = open_study(question_of(parsed))
+    opened.check_needs()
+    summary = opened.summary()
     typer.echo(json.dumps(summary, indent=2) if as_json else table(summary))
     if summary["before_kernel_fix"] and not as_json:
         typer.echo(f"\n{outdated_line(summary['before_kernel_fix'], parsed.home)}")

@@ -45,6 +45,9 @@ def run(
 
     console = Console()
     opened = open_study(question_of(parsed))
+    opened.check_needs()
+    if warning := opened.cost().warning:
+        typer.echo(f"warning: {warning}", err=True)
     nodes = opened.plan.needed(opened.artifacts.has)
     with watch(opened.plan, nodes, opened.workers, console) as display:
         outcome = run_study(opened, display)

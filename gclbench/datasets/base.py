@@ -134,10 +134,7 @@ class Dataset:
         scene behind them. Raises UsageError for real data.
         """
         if self.oracle_with is None:
-            raise UsageError(
-                f"{self.label} is real: nobody knows its people from other sides.",
-                "Use oracle views with the rendered world (data.root unset).",
-            )
+            raise no_oracle_views(self.label)
         name = f"oracle-{self.height_px}x{self.width_px}.npy"
         return self._made(name, (3,), self.oracle_with)
 
@@ -148,6 +145,14 @@ class Dataset:
     def _made(self, name: str, tail: tuple[int, ...], builder: Builder) -> Bytes:
         shape = (len(self.train.paths), 8, self.height_px, self.width_px, *tail)
         return cached_array(self.arrays / name, shape, lambda out: builder(out, self.progress))
+
+
+def no_oracle_views(label: str) -> UsageError:
+    """The error for views of real people from sides that nobody filmed."""
+    return UsageError(
+        f"{label} is real: nobody knows its people from other sides.",
+        "Use oracle views with the rendered world (data.root unset).",
+    )
 
 
 def read_image(path: Path, height_px: int, width_px: int) -> Bytes:

@@ -77,13 +77,7 @@ def hold_out(base: Dataset, share: float) -> HeldOutDataset:
     """
     pids = base.train.pids
     identities = sorted({int(pid) for pid in pids}, key=lambda pid: digest(["held out", pid]))
-    count = round(share * len(identities))
-    if min(count, len(identities) - count) < 2:
-        raise UsageError(
-            f"data.validation_share={share:g} holds out {count} of {len(identities)} training "
-            f"identities of {base.label}.",
-            "Both parts need at least two.",
-        )
+    count = held_count(share, len(identities), base.label)
     held = np.isin(pids, identities[:count])
     places = np.flatnonzero(held)
     _, first = np.unique(
@@ -102,6 +96,18 @@ def hold_out(base: Dataset, share: float) -> HeldOutDataset:
     shared |= {split: chosen(base.train, part) for split, part in samples.items()}
     shared |= {"fingerprint": name, "arrays": base.arrays.parent / name[:16]}
     return HeldOutDataset(**shared, base=base, rows=rows)
+
+
+def held_count(share: float, identities: int, label: str) -> int:
+    """Return how many training identities are held out. Raises UsageError for too few."""
+    count = round(share * identities)
+    if min(count, identities - count) < 2:
+        raise UsageError(
+            f"data.validation_share={share:g} holds out {count} of {identities} training "
+            f"identities of {label}.",
+            "Both parts need at least two.",
+        )
+    return count
 
 
 def fingerprint(images: str, share: float) -> str:

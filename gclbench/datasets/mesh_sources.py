@@ -15,14 +15,13 @@ from gclbench.datasets.synthetic.write import parameter_rows
 from gclbench.digest import digest, file_digest
 from gclbench.errors import DataMissingError, UsageError
 from gclbench.meshes.archive import VIEWS, check_archive, read_archive
+from gclbench.meshes.bodies import require_poser
 from gclbench.meshes.projections import resolve_renderer
 from gclbench.meshes.sources import (
     below,
     disturbed,
     draw_parameters,
-    read_names,
     read_parameters,
-    rows_of,
 )
 from gclbench.schema.settings import DataSettings
 from gclbench.seeding import numpy_generator
@@ -104,16 +103,31 @@ def projections_file(role: str, data: DataSettings, cache_dir: Path | None = Non
 def check_meshes(role: str, data: DataSettings, paths: Sequence[str]) -> None:
     """Raise DataMissingError or UsageError unless all images `paths` have a mesh to draw.
 
-    Cheap: files are looked for, not read, and no network runs.
+    Cheap: pictures are looked for, not read, and no network runs.
     """
     source, command = data.mesh.source, _command(role, data)
     if source == "archive":
         check_archive(mesh_root(role, data), paths, command)
     elif source == "params":
-        file = mesh_root(role, data)
-        rows_of(read_names(file, command), paths, file, command)
+        read_parameters(mesh_root(role, data), paths, body_identity(data), command)
     elif source == "hmr":
         _weights(data)
+
+
+def check_source(data: DataSettings) -> None:
+    """Raise UsageError, DataMissingError or GclbenchError for meshes that no image can have.
+
+    Reads the body model, where one is posed; MissingExtraError without the package that poses.
+    """
+    mesh = data.mesh
+    if mesh.source == "oracle" and data.root is not None:
+        raise _no_oracle()
+    if mesh.source != "archive":
+        require_poser()
+    if mesh.source in _POSED and mesh.body_model is not None:
+        from gclbench.meshes.smpl_files import read_smpl
+
+        read_smpl(mesh.body_model)
 
 
 def draw_meshes(
@@ -208,12 +222,7 @@ def _draw_oracle(
 ) -> None:
     mesh = data.mesh
     if data.root is not None:
-        raise UsageError(
-            "data.mesh.source=oracle needs the rendered world: nobody knows the true bodies "
-            "of real people.",
-            "Set data.mesh.source to archive, params or hmr (docs/meshes.md); `gclbench mesh` "
-            "makes what they read.",
-        )
+        raise _no_oracle()
     with np.load(world / "parameters.npz", allow_pickle=False) as truth:
         pose, betas, camera = (truth[f"train_{key}"] for key in ("pose", "betas", "camera"))
     rng = numpy_generator(data.world.seed, "mesh-noise")
@@ -222,6 +231,15 @@ def _draw_oracle(
     rows = parameter_rows(world, "train", paths)
     pose, betas, camera = pose[rows], betas[rows], camera[rows]
     draw_parameters(out, pose, betas, camera, resolve_renderer(mesh.renderer), progress)
+
+
+def _no_oracle() -> UsageError:
+    return UsageError(
+        "data.mesh.source=oracle needs the rendered world: nobody knows the true bodies "
+        "of real people.",
+        "Set data.mesh.source to archive, params or hmr (docs/meshes.md); `gclbench mesh` "
+        "makes what they read.",
+    )
 
 
 def _weights(data: DataSettings) -> Path:

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gclbench.errors import UsageError
+from gclbench.datasets.times import require_times
 from gclbench.evaluation.protocol import (
     NEAREST,
     EvaluationResult,
@@ -141,11 +141,7 @@ def fit(
     train = dataset.train
     tables = (train, dataset.query, dataset.gallery)
     frames = np.concatenate([table.frames for table in tables])
-    if np.ptp(frames) == 0:
-        raise UsageError(
-            "the images of this dataset have no times, so that they cannot be ranked by them.",
-            "Use a copy whose file names have frame numbers, or evaluate.camera_time=false.",
-        )
+    require_times(frames)
     if train.clock_frames:
         frames = frames % train.clock_frames
     return camera_time(

@@ -91,7 +91,7 @@ def draw_gray(
 def resolve_renderer(name: str) -> Renderer:
     """Answer `auto` with pyrender where a hardware GPU does GL, and with the rasteriser elsewhere.
 
-    Raises GclbenchError when pyrender is asked for by name and no off-screen GL works.
+    Raises DataMissingError when pyrender is asked for by name and no off-screen GL works.
     """
     if name == "raster":
         return "raster"

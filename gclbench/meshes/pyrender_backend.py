@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gclbench.errors import GclbenchError
+from gclbench.errors import DataMissingError, MissingExtraError
 from gclbench.meshes.rasteriser import Camera
 
 _PROBE = """
@@ -65,16 +65,14 @@ def has_hardware_gl() -> bool:
 
 
 def require() -> str:
-    """Return the platform; raises GclbenchError without pyrender or without GL."""
+    """Return the platform; raises MissingExtraError or, without GL, DataMissingError."""
     from importlib.util import find_spec
 
     if find_spec("pyrender") is None:
-        raise GclbenchError(
-            "'pyrender' is not installed.", "Install it with: pip install pyrender"
-        )
+        raise MissingExtraError("pyrender")
     platform = available()
     if platform is None:
-        raise GclbenchError(
+        raise DataMissingError(
             "pyrender finds no off-screen OpenGL (neither EGL nor OSMesa).",
             "Install a driver, for example: apt-get install libegl1 libgl1-mesa-dri (EGL) or "
             "libosmesa6 (OSMesa); or set data.mesh.renderer=raster, which needs none.",
@@ -101,7 +99,7 @@ def draw_gray(
 ) -> NDArray[np.uint8]:
     """Draw one body as light gray on white, uint8 (H, W); the same shading as the rasteriser's.
 
-    Raises GclbenchError where no off-screen GL works.
+    Raises DataMissingError where no off-screen GL works.
     """
     renderer = _renderer()
     import pyrender

@@ -100,7 +100,7 @@ def read_smpl(path: str) -> dict[str, Any]:
     Raises DataMissingError when the file is absent, GclbenchError when it is no SMPL model or its
     pickle asks for anything but numpy arrays, scipy sparse matrices and chumpy arrays.
     """
-    file = Path(path)
+    file = Path(path).expanduser()
     if not file.is_file():
         raise DataMissingError(f"there is no body model {file}.", _REMEDY)
     data = _read_npz(file) if file.suffix == ".npz" else _read_pickle(file)

@@ -129,11 +129,6 @@ def rows_of(names: Any, paths: Sequence[str], file: Path, command: str = ESTIMAT
     return [row for row in found if row is not None]
 
 
-def read_names(file: Path, command: str = ESTIMATE) -> Any:
-    """Return the image names of a file of parameters; raises DataMissingError."""
-    return _arrays(file, command, ("names",))["names"]
-
-
 def _arrays(
     file: Path, command: str, keys: Sequence[str] = ("names", *_SHAPES)
 ) -> dict[str, NDArray[Any]]:

@@ -7,11 +7,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from gclbench.errors import ShapeError, UsageError
+from gclbench.errors import ShapeError
 from gclbench.networks.initialise import initialise
 from gclbench.networks.layers import ConvBlock, Mlp, ResidualBlocks, Style, UpsampleConv
 from gclbench.networks.str_encoder import StructureEncoder
 from gclbench.registry import REGISTRY, register
+from gclbench.schema.fit import check_slices
 from gclbench.schema.settings import GeneratorSettings
 
 
@@ -71,12 +72,7 @@ class Generator(nn.Module):
     ) -> None:
         super().__init__()
         blocks, total = settings.decoder_blocks, id_channels * parts
-        if (slicing == "stripe" and parts % blocks) or total % blocks:
-            raise UsageError(
-                f"{parts} parts of {id_channels} channels cannot feed {blocks} decoder blocks "
-                f"({slicing} slicing).",
-                "Set network.generator.decoder_blocks to network.id_encoder.parts.",
-            )
+        check_slices(id_channels, parts, blocks, slicing)
         self.id_channels, self.parts, self.blocks = id_channels, parts, blocks
         self.slicing, self.width = slicing, settings.decoder_width
         self.enc_content: StructureEncoder = REGISTRY.bound(settings.structure)(settings)

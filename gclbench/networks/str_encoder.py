@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gclbench.errors import UsageError
 from gclbench.networks.layers import ConvBlock, Padding, ResidualBlocks
 from gclbench.registry import register
+from gclbench.schema.fit import check_structure_width
 from gclbench.schema.settings import GeneratorSettings
 
 
@@ -57,11 +57,7 @@ class StructureEncoder(nn.Module):
 
     def __init__(self, settings: GeneratorSettings) -> None:
         super().__init__()
-        if settings.decoder_width % 4:
-            raise UsageError(
-                f"network.generator.decoder_width is {settings.decoder_width}; it must be a "
-                "multiple of 4."
-            )
+        check_structure_width(settings)
         width, fill = settings.structure_width, settings.padding
         sizes = ((1, width, 2), (width, 2 * width, 1), (2 * width, 2 * width, 1))
         blocks: list[nn.Module] = [

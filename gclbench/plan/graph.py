@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gclbench.digest import canonical_json
-from gclbench.errors import UnknownNameError
+from gclbench.errors import UnknownNameError, UsageError
 from gclbench.plan.cells import Cell
 from gclbench.plan.node import Node, node_key
 from gclbench.plan.unsaid import said
@@ -143,9 +143,14 @@ class _Builder:
 
     def with_view(self, settings: Settings) -> Settings:
         """Settings in which `gan.view` names what gives s_new in stage 2: as in stage 3."""
-        views = settings.joint.augmentations
+        views, asked = settings.joint.augmentations, settings.gan.view
+        if asked is not None and self.space(asked.name) != "structure":
+            raise UsageError(
+                f"gan.view={asked.name} gives no structure to generate from.",
+                "Take rotation, mesh_switch or gray_switch.",
+            )
         found = [view for view in views if self.space(view.name) == "structure"]
-        view = settings.gan.view or (found[0] if found else AugmentationChoice(name="rotation"))
+        view = asked or (found[0] if found else AugmentationChoice(name="rotation"))
         gan = settings.gan.model_copy(update={"view": view})
         return settings.model_copy(update={"gan": gan})
 

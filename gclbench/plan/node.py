@@ -8,6 +8,7 @@ from typing import Any
 
 from gclbench.digest import digest
 from gclbench.schema import Conditions, NodeRecord, Settings, Stage
+from gclbench.schema.settings import DataSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +47,28 @@ class Node:
         """
         return Settings.model_validate(_merge(self.settings, self.places))
 
+    def data(self) -> dict[str, tuple[str, DataSettings]]:
+        """Return by "target" and "source" the role and the data settings it is loaded with.
+
+        Identities are held out of the target alone, and never from the test set. Pre-training has
+        a set of its own, which is not among them.
+        """
+        settings = self.resolved()
+        held_out = settings.evaluate.split == "validation" or self.stage is not Stage.EVALUATE
+        whole = settings.data.model_copy(update={"validation_share": 0.0})
+        return {
+            name: (role, settings.data if name == "target" and held_out else whole)
+            for name, role in self.roles.items()
+            if name != "pretrain"
+        }
+
     def record(
         self,
         *,
         metrics: Mapping[str, float] | None = None,
         seconds: float = 0.0,
+        cpu_seconds: float | None = None,
+        images: int | None = None,
         versions: Mapping[str, str] | None = None,
         conditions: Conditions | None = None,
         peak_memory_mb: float | None = None,
@@ -67,6 +85,8 @@ class Node:
             components=self.components,
             metrics=dict(metrics or {}),
             seconds=seconds,
+            cpu_seconds=cpu_seconds,
+            images=images,
             versions=dict(versions or {}),
             peak_memory_mb=peak_memory_mb,
             **(conditions or Conditions()).model_dump(),

@@ -14,13 +14,14 @@ def weight_digests(stage: Stage, settings: Settings) -> dict[str, str]:
     """Return what a stage's weight files hold, by name: "weights", "checkpoint", ...
 
     SHA-256 of the bytes; `pretrain.weights` may be a URL, which stands for itself. Raises
-    DataMissingError naming the setting whose file is not there, UsageError for one left out.
+    DataMissingError naming the setting whose file is not there or may not be read, UsageError for
+    one left out.
     """
-    return {name: _digest(*place) for name, place in _files(stage, settings).items()}
+    return {name: _digest(*place) for name, place in weight_files(stage, settings).items()}
 
 
-def _files(stage: Stage, settings: Settings) -> dict[str, tuple[str, str]]:
-    """Name -> (setting, path) of the files that `stage` reads."""
+def weight_files(stage: Stage, settings: Settings) -> dict[str, tuple[str, str]]:
+    """Return name -> (setting, path) of the files that `stage` reads; see `weight_digests`."""
     if stage is Stage.PRETRAIN:
         weights = settings.pretrain.weights
         if settings.pretrain.kind == "imagenet" and weights is not None:
@@ -51,7 +52,13 @@ def _digest(setting: str, place: str) -> str:
             f"the weight file {place} does not exist.", f"Set {setting} to an existing file."
         )
     status = path.stat()
-    return _remembered(path, status.st_size, status.st_mtime_ns)
+    try:
+        return _remembered(path, status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        raise DataMissingError(
+            f"the weight file {place} cannot be read ({error.strerror}).",
+            f"Give yourself the right to read it, or set {setting} to another file.",
+        ) from error
 
 
 @cache

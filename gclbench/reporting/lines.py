@@ -11,11 +11,9 @@ import numpy as np
 from gclbench.reporting.damaged import Damaged, names_of
 from gclbench.reporting.table import Cell
 from gclbench.schema import Layout, Plot, Row
+from gclbench.schema.layout import CURVES, EPOCH
 from gclbench.stats import summarise
 
-EPOCH = "epoch"
-# By the metric's name in tables: its name in a stage's epochs, and the factor to what tables show.
-_CURVES = {"mAP": ("mAP", 1.0), "R1": ("R1", 1.0), "N": ("clusters", 1.0), "NMI": ("nmi", 100.0)}
 _UNITS = {"N": "clusters N"}
 
 Epochs = Sequence[Mapping[str, float]]
@@ -133,7 +131,7 @@ def _over_values(
 def _over_epochs(
     metric: str, rows: Sequence[Row], tasks: Mapping[str, str], curves: Curves
 ) -> Iterable[Line]:
-    name, factor = _CURVES[metric]
+    name, factor = CURVES[metric]
     for row in rows:
         for task, label in tasks.items():
             seeds = curves.get((row.key, task), {})

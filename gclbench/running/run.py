@@ -12,7 +12,7 @@ from gclbench.executors.events import Event, EventSink, NodeFailed, Outcome
 from gclbench.executors.inline import InlineExecutor
 from gclbench.executors.local import LocalExecutor
 from gclbench.running.worker import RunConfig, run_node
-from gclbench.study.opened import OpenStudy
+from gclbench.study.opened import ENGINES, OpenStudy
 from gclbench.tracking.store import RunStore
 
 
@@ -57,22 +57,16 @@ def run_config(opened: OpenStudy) -> RunConfig:
         threads=opened.profile.threads,
         device=question.device,
         observers=question.observers,
-        engine=engine_of(opened),
+        engine=opened.engine,
     )
 
 
-def engine_of(opened: OpenStudy) -> str:
-    """The name of the executor that was asked for, else the one that the workers need."""
-    return opened.question.executor or ("local" if opened.workers > 1 else "inline")
-
-
 def _executor(opened: OpenStudy) -> InlineExecutor | LocalExecutor:
-    engine = engine_of(opened)
-    if engine == "inline":
+    if opened.engine == "inline":
         return InlineExecutor()
-    if engine == "local":
+    if opened.engine == "local":
         return LocalExecutor(workers=opened.workers, threads=opened.profile.threads)
-    raise UnknownNameError("executor", engine, ["inline", "local"])
+    raise UnknownNameError("executor", opened.engine, ENGINES)
 
 
 def asked_for(opened: OpenStudy) -> list[dict[str, Any]]:

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gclbench.errors import UsageError
+from gclbench.devices import choose_device, device_name
 from gclbench.executors.events import EventSink, Found, NodeMetric, NodeNotice, NodeProgress
 from gclbench.plan import ArtifactStore, Node, Workspace
 from gclbench.schema import NodeRecord, Stage
+from gclbench.study.amounts import known_images
 from gclbench.tracking.environment import conditions, package_versions
 from gclbench.tracking.machine import peak_memory_mb, start_peak
 
 if TYPE_CHECKING:
-    import torch
-
     from gclbench.datasets.base import Dataset
 
 
@@ -61,11 +60,13 @@ def _tracked(config: RunConfig, node: Node, sink: EventSink, workspace: Workspac
 
     def body(log: Any) -> NodeRecord:
         start_peak()
-        started = time.monotonic()
+        started, cpu = time.monotonic(), time.process_time()
         metrics = _run_stage(config, node, sink, workspace, log)
         record = node.record(
             metrics=metrics,
             seconds=time.monotonic() - started,
+            cpu_seconds=time.process_time() - cpu,
+            images=known_images(node),
             versions=package_versions(),
             conditions=ours.conditions,
             peak_memory_mb=peak_memory_mb(),
@@ -165,35 +166,4 @@ def load_datasets(config: RunConfig, node: Node) -> dict[str, Dataset]:
             return {}
         people, each = settings.pretrain.people, settings.pretrain.images_per_person
         return {"pretrain": load_pretrain_set(settings.data, people, each, cache)}
-    held_out = settings.evaluate.split == "validation" or node.stage is not Stage.EVALUATE
-    whole = settings.data.model_copy(update={"validation_share": 0.0})
-    return {
-        name: load_dataset(role, settings.data if name == "target" and held_out else whole, cache)
-        for name, role in node.roles.items()
-    }
-
-
-def device_name(name: str) -> str:
-    """What a record calls the device: "cpu", or the GPU's name; "" for one that is not there."""
-    import torch
-
-    try:
-        device = choose_device(name)
-    except UsageError:
-        return ""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-def choose_device(name: str) -> torch.device:
-    """`auto` takes a GPU when there is one. Raises UsageError for a device that is not there."""
-    import torch
-
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise UsageError(f"device={name} is not known.", "Use auto, cpu or cuda.") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"device={name}: torch finds no GPU.", "Use device=cpu or device=auto.")
-    return device
+    return {name: load_dataset(role, data, cache) for name, (role, data) in node.data().items()}

@@ -11,6 +11,11 @@ from gclbench.schema.model import Model
 # N: clusters that the last epoch of stage 3 trained on; NMI: their agreement with the truth, 0-100
 Metric = Literal["mAP", "R1", "R5", "R10", "N", "NMI"]
 
+# The axis of a plot over the epochs of stage 3; and by a metric's name in tables its name in an
+# epoch, and the factor to what tables show.
+EPOCH = "epoch"
+CURVES = {"mAP": ("mAP", 1.0), "R1": ("R1", 1.0), "N": ("clusters", 1.0), "NMI": ("nmi", 100.0)}
+
 
 class Panel(Model):
     """A block of columns that stands under its own heading, such as 'Fully unsupervised'."""

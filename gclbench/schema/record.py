@@ -40,9 +40,10 @@ class Conditions(Model):
 class NodeRecord(Conditions):
     """The manifest of an artifact: identity, final metrics, files with their SHA-256.
 
-    `components` maps "kind/name" to the revision that was at work; `seconds` and `peak_memory_mb`
-    (of main memory) are those of the run that finished. A manifest of a newer program reads too:
-    what this one does not know is left out.
+    `components` maps "kind/name" to the revision that was at work; `seconds`, `cpu_seconds` (of
+    all threads) and `peak_memory_mb` (of main memory) are those of the run that finished; `images`
+    counts what the stage goes through (`study.amounts`). None: not recorded. A manifest of a newer
+    program reads too: what this one does not know is left out.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -57,6 +58,8 @@ class NodeRecord(Conditions):
     components: dict[str, int] = Field(default_factory=dict)
     metrics: dict[str, float] = Field(default_factory=dict)
     seconds: float = 0.0
+    cpu_seconds: float | None = None
+    images: int | None = None
     peak_memory_mb: float | None = None
     files: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)

@@ -55,6 +55,11 @@ class BucSettings(Model):
     result: Literal["silhouette", "last"] | Count = "silhouette"
     evaluate_steps: bool = False
 
+    @property
+    def steps(self) -> int:
+        """Merges and the training before each of them."""
+        return int(1 / self.merge_fraction) - 1
+
 
 class MmclSettings(Model):
     """`warmup.method=mmcl` (Wang and Zhang, CVPR 2020; official code); see docs/baselines/mmcl.md.

@@ -79,6 +79,7 @@ def open_tuning(question: Question, trials: int | None = None) -> Tuning:
     (name,) = question.studies
     question = replace(question, searching=True)
     plain = open_study(question)
+    plain.check_needs()
     study = plain.studies[0]
     if study.search is None:  # the plan has refused it already
         raise UsageError(f"'{name}' has no search space.")

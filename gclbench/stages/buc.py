@@ -37,6 +37,7 @@ from gclbench.losses.buc import repelled_loss
 from gclbench.memory.bank import LookUpTable
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.registry import register
+from gclbench.schema.fit import check_buc_result
 from gclbench.schema.settings import EvaluateSettings
 from gclbench.schema.warmups import BucSettings
 from gclbench.stages.buc_views import CropAndFlip
@@ -61,7 +62,7 @@ class BucSchedule:
     @classmethod
     def of(cls, settings: BucSettings, tracklets: bool) -> BucSchedule:
         later = settings.later_epochs_tracklets if tracklets else settings.later_epochs_images
-        return cls(int(1 / settings.merge_fraction) - 1, settings.first_epochs, later)
+        return cls(settings.steps, settings.first_epochs, later)
 
     @property
     def epochs(self) -> int:
@@ -113,12 +114,7 @@ class BucTraining:
                 "is not one merge.",
                 "Raise it.",
             )
-        result = self.settings.result
-        if isinstance(result, int) and result >= self.schedule.steps:
-            raise UsageError(
-                f"warmup.buc.result={result}, but there are {self.schedule.steps} steps.",
-                f"Name 0 to {self.schedule.steps - 1}, last or silhouette.",
-            )
+        check_buc_result(self.settings)
 
     @property
     def clusters(self) -> int:

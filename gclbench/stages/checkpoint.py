@@ -20,7 +20,8 @@ from gclbench.datasets.base import Bytes
 from gclbench.digest import file_digest
 from gclbench.errors import CheckpointError, UsageError
 from gclbench.evaluation.preprocess import to_network
-from gclbench.networks.checkpoints import LoadReport, load_id_checkpoint
+from gclbench.networks.checkpoints import LoadReport
+from gclbench.networks.fit import load_encoder_file
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.networks.layouts import Refit
 from gclbench.registry import register
@@ -47,9 +48,7 @@ class CheckpointWarmup:
                 "warmup.method=checkpoint needs a file.", "Name it: warmup.checkpoint.path=FILE."
             )
         path = Path(settings.path).expanduser()
-        report = load_id_checkpoint(encoder, path, head=settings.head)
-        if settings.head == "auto" and not report.has_head:
-            load_id_checkpoint(encoder, path, head="file")  # says what is missing
+        report = load_encoder_file(encoder, path, settings.head)
         refit = report.refit if settings.refit == "auto" else settings.refit
         if refit != "none":
             refit_statistics(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 
-from gclbench.errors import DataMissingError, UsageError
 from gclbench.networks.build import build_id_encoder
 from gclbench.networks.checkpoints import load_id_checkpoint
+from gclbench.networks.fit import imagenet_file
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.registry import register
 from gclbench.stages.context import StageContext
@@ -55,18 +53,7 @@ def pretrain(context: StageContext) -> dict[str, float]:
 
 
 def _load_imagenet(encoder: IdEncoder, weights: str | None) -> dict[str, float]:
-    if weights is None:
-        raise UsageError(
-            "pretrain.kind=imagenet needs a ResNet-50 file.",
-            "Name torchvision's file: pretrain.weights=PATH/resnet50.pth, "
-            "or train on rendered people instead: pretrain.kind=rendered.",
-        )
-    path = Path(weights).expanduser()
-    if not path.is_file():
-        raise DataMissingError(
-            f"pretrain.weights: no file {weights}.", "Name torchvision's resnet50 file."
-        )
-    report = load_id_checkpoint(encoder, path)
+    report = load_id_checkpoint(encoder, imagenet_file(weights))
     return {"tensors_loaded": float(len(report.matched))}
 
 

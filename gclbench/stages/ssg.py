@@ -21,7 +21,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gclbench.errors import UsageError
 from gclbench.evaluation.features import extract_features
 from gclbench.evaluation.preprocess import to_network
 from gclbench.losses.triplet import positive_pair_losses
@@ -29,6 +28,7 @@ from gclbench.networks.id_encoder import IdEncoder, IdOutput
 from gclbench.pseudolabels.kept_radius import kept_radius_labels
 from gclbench.registry import register
 from gclbench.samplers.identities import IdentityGroups
+from gclbench.schema.fit import check_halves
 from gclbench.schema.self_training_warmups import SsgSettings
 from gclbench.stages.context import StageContext
 from gclbench.stages.jvtc import jvtc_views
@@ -62,11 +62,7 @@ class SsgTraining:
     takes_tracklets = False
 
     def __init__(self, context: StageContext, encoder: IdEncoder) -> None:
-        if encoder.parts % 2:
-            raise UsageError(
-                f"SSG halves a body, and E_id cuts it into {encoder.parts} parts.",
-                "Set network.id_encoder.parts to an even number.",
-            )
+        check_halves(encoder.parts)
         self.context, self.encoder = context, encoder
         self.settings: SsgSettings = context.settings.warmup.ssg
         self.epochs = self.settings.iterations * self.settings.epochs

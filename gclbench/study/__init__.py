@@ -1,1 +1,1 @@
-"""A question becomes a study: content resolved, cells and nodes planned; nothing runs here."""
+"""A question becomes a study: resolved, planned, its needs and cost known; nothing runs here."""

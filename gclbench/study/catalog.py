@@ -64,3 +64,10 @@ def parameters(kind: str, name: str) -> type[BaseModel] | None:
 def space(augmentation: str) -> str:
     """What an augmentation acts on (see `gclbench.augmentations.base`)."""
     return str(load_catalog().lookup("augmentations", augmentation).component.space)
+
+
+def guide(augmentation: str) -> str:
+    """What guides G where an augmentation gives structure: "mesh" or "gray"."""
+    return str(
+        getattr(load_catalog().lookup("augmentations", augmentation).component, "guide", "mesh")
+    )

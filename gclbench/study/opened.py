@@ -7,12 +7,18 @@ from typing import Any
 
 from gclbench.content import Content
 from gclbench.errors import UnknownNameError, UsageError
-from gclbench.plan import ArtifactStore, Cell, Plan, build_cells, build_plan
+from gclbench.plan import ArtifactStore, Cell, Node, Plan, build_cells, build_plan
 from gclbench.plan.outdated import made_before_fix
 from gclbench.schema import Layout, Profile, Row, Settings, Stage, Study, Task
 from gclbench.schema.settings import VIDEO_ROLES, DataSettings, WorldSettings
-from gclbench.study.catalog import load_catalog, parameters, revision, space
+from gclbench.study.catalog import guide, load_catalog, parameters, revision, space
+from gclbench.study.cost import Cost, estimate
+from gclbench.study.needs import Outside, check_needs, report_checks
 from gclbench.study.question import Question
+from gclbench.study.stage_needs import Augmentations
+from gclbench.tracking.machine import instruction_set
+
+ENGINES = ("inline", "local")
 
 
 class OpenStudy:
@@ -96,14 +102,52 @@ class OpenStudy:
         return self.question.workers or self.profile.workers
 
     def summary(self) -> dict[str, Any]:
-        """The contract of `gclbench plan --json`: cells, controls, and stage runs by stage.
+        """The contract of `gclbench plan --json`: cells, controls, stage runs by stage, `cost`.
 
         `before_kernel_fix` lists folders in the results folder (see `made_before_fix`).
         """
         return {
             **self.plan.summary(self.artifacts.has),
+            "cost": self.cost().as_object(),
             "before_kernel_fix": made_before_fix(self.question.home),
         }
+
+    def check_needs(self) -> None:
+        """Ask for everything that running what is not done yet needs from outside.
+
+        Reports of finished work never ask. Raises as `study.needs.check_needs`.
+        """
+        asked = self.question
+        outside = Outside(asked.home, self.store_url, asked.device, asked.observers)
+        reports = report_checks(self.content, self.studies, self.cells)
+        more = [self._check_engine, *reports]
+        check_needs(self._to_run(), outside, Augmentations(space, guide), more)
+
+    def cost(self) -> Cost:
+        """Estimate what running what is not done yet costs."""
+        return estimate(
+            self._to_run(),
+            home=self.question.home,
+            content=self.content,
+            profile=self.profile,
+            workers=self.workers if self.engine == "local" else 1,
+            device=self.question.device,
+            cpu_kind=instruction_set(),
+            space=space,
+        )
+
+    def _to_run(self) -> list[Node]:
+        done = self.artifacts.has
+        return [node for node in self.plan.needed(done) if not done(node)]
+
+    @property
+    def engine(self) -> str:
+        """The executor that was asked for, else the one that the number of workers needs."""
+        return self.question.executor or ("local" if self.workers > 1 else "inline")
+
+    def _check_engine(self) -> None:
+        if self.engine not in ENGINES:
+            raise UnknownNameError("executor", self.engine, ENGINES)
 
     def cells_of(self, study: str) -> list[Cell]:
         return [cell for cell in self.cells if cell.study == study]

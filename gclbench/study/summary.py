@@ -12,12 +12,15 @@ HEADINGS = ("asked for", "unique", "cached", "to run")
 
 
 def table(summary: dict[str, Any]) -> str:
-    """The counts of `OpenStudy.summary` as lines of text."""
+    """The counts and the cost of `OpenStudy.summary` as lines of text."""
     lines = [f"{summary['cells']} cells, {summary['controls']} controls", ""]
     lines.append(
         "".join((f"{'stage':<10}", f"{HEADINGS[0]:>11}", *(f"{h:>9}" for h in HEADINGS[1:])))
     )
-    return "\n".join([*lines, *(_line(name, counts) for name, counts in rows(summary))])
+    lines += [_line(name, counts) for name, counts in rows(summary)]
+    cost = summary["cost"]
+    warnings = [f"warning: {cost['warning']}"] if cost["warning"] else []
+    return "\n".join([*lines, "", cost["text"], *warnings])
 
 
 def rows(summary: dict[str, Any]) -> list[tuple[str, list[int]]]:

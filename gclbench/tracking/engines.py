@@ -21,7 +21,7 @@ from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from gclbench.digest import digest
-from gclbench.errors import GclbenchError, MissingExtraError, UsageError
+from gclbench.errors import DataMissingError, GclbenchError, MissingExtraError, UsageError
 
 BUSY_TIMEOUT_S = 60
 STORE_FILE = "store.db"
@@ -113,6 +113,17 @@ def make_folder(url: str) -> None:
         ) from error
 
 
+def check_writable(path: Path, what: str, remedy: str) -> None:
+    """Raise DataMissingError unless a file or folder can be written to, or made; none is made."""
+    there = path
+    while not os.path.lexists(there) and there != there.parent:
+        there = there.parent
+    if there != path and not there.is_dir():
+        raise DataMissingError(f"{what} cannot be made: {there} is not a folder.", remedy)
+    if not os.access(there, os.W_OK | (os.X_OK if there.is_dir() else 0)):
+        raise DataMissingError(f"{what} cannot be written: no permission for {there}.", remedy)
+
+
 def driver_url(url: str) -> str:
     """Return the URL with psycopg 3 as the driver of PostgreSQL, unless it names another one.
 
@@ -190,9 +201,12 @@ def write_ahead(cursor: Any) -> None:
 def _new_engine(url: str) -> Engine:
     try:
         parsed = make_url(driver_url(url))
-        if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, pool_pre_ping=True)
-        return _sqlite_engine(parsed)
+        backend = parsed.get_backend_name()
+        if backend == "sqlite":
+            return _sqlite_engine(parsed)
+        if backend != "postgresql":
+            raise ArgumentError(f"a store is not kept by {backend}")
+        return create_engine(parsed, pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError) as error:
         raise UsageError(
             f"'{shown(url)}' is not a store.",

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from gclbench.digest import file_digest
-from gclbench.errors import MissingExtraError, UnknownNameError, UsageError
+from gclbench.errors import DataMissingError, MissingExtraError, UnknownNameError, UsageError
 from gclbench.schema import Conditions, RunStatus
+from gclbench.tracking.engines import check_writable
 from gclbench.tracking.environment import git_state, package_versions
 from gclbench.tracking.environment import host_info as this_host
 from gclbench.tracking.machine import peak_memory_mb
@@ -21,6 +25,8 @@ from gclbench.tracking.store import RunStore
 
 _OUTPUT_CHARS = 20_000
 _SCHEMES = ("file", "mongo")
+_MONGO_PORT = 27017
+_PATIENCE_S = 3.0
 _COLUMNS = ("cpu_model", "instruction_set", "threads", "device", "engine")
 
 
@@ -124,18 +130,51 @@ def observer_from_url(url: str) -> Any:
 
     Raises UsageError for anything else and MissingExtraError when pymongo is not installed.
     """
-    scheme, separator, place = url.partition("://")
-    if not separator or not place:
-        raise UsageError(f"'{url}' is not an observer.", "Use mongo://HOST/NAME or file://FOLDER.")
+    scheme, place = _parts(url)
     if scheme == "file":
         return sacred.observers.FileStorageObserver(place)
-    if scheme != "mongo":
-        raise UnknownNameError("kind of observer", scheme, _SCHEMES)
     server, _, name = place.partition("/")
     try:
         return sacred.observers.MongoObserver(f"mongodb://{server}", db_name=name or "gclbench")
     except (ImportError, ModuleNotFoundError) as error:
-        raise MissingExtraError("pymongo", "mongo") from error
+        raise MissingExtraError("pymongo") from error
+
+
+def check_observer(url: str) -> None:
+    """Raise what `observer_from_url` raises, without making one.
+
+    Also DataMissingError for a folder that cannot be written to, or a server that does not answer.
+    """
+    scheme, place = _parts(url)
+    if scheme == "file":
+        check_writable(Path(place), f"the folder of the observer {url}", "Name another folder.")
+        return
+    if find_spec("pymongo") is None:
+        raise MissingExtraError("pymongo")
+    host, port = _address(place)
+    try:
+        socket.create_connection((host, port), _PATIENCE_S).close()
+    except OSError as error:
+        raise DataMissingError(
+            f"no MongoDB answers at {host}:{port} ({error}).",
+            "Start it, or leave it out of observers=.",
+        ) from error
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Return scheme and place. Raises UsageError, UnknownNameError."""
+    scheme, separator, place = url.partition("://")
+    if not separator or not place:
+        raise UsageError(f"'{url}' is not an observer.", "Use mongo://HOST/NAME or file://FOLDER.")
+    if scheme not in _SCHEMES:
+        raise UnknownNameError("kind of observer", scheme, _SCHEMES)
+    return scheme, place
+
+
+def _address(place: str) -> tuple[str, int]:
+    """Return host and port of the first server in `USER:PASSWORD@HOST:PORT,.../NAME`."""
+    parsed = urlsplit(f"//{place.partition('/')[0].split(',')[0]}")
+    return parsed.hostname or "localhost", parsed.port or _MONGO_PORT
 
 
 def _iso(at: datetime) -> str:

@@ -38,17 +38,21 @@ ALLOWED: dict[str, set[str]] = {
     "plan": {"schema"},
     "reporting": {"schema", "stats", "claims"},
     "evaluation": {"kernels", "pseudolabels", "datasets", "schema"},
+    "devices": set(),
     "executors": {"schema", "plan"},
     "stages": {"kernels", "evaluation", "schema", *COMPONENTS},
-    "study": {"schema", "content", "words", "plan", "tracking", "stages", "datasets"},
+    "study": {
+        "schema", "content", "words", "plan", "tracking", "reporting", "networks", "meshes",
+        "stages", "datasets", "devices",
+    },
     "running": {
         "schema", "kernels", "plan", "executors", "tracking", "reporting", "stages", "datasets",
-        "study",
+        "devices", "study",
     },
     "results": {"schema", "plan", "reporting", "claims", "study"},
     "runtime": {
         "schema", "kernels", "content", "plan", "tracking", "stages", "evaluation", "reporting",
-        "stats", "study", "running", "results", *COMPONENTS,
+        "stats", "devices", "study", "running", "results", *COMPONENTS,
     },
     "search": {
         "schema", "plan", "executors", "tracking", "reporting", "study", "running", "results",
@@ -69,18 +73,9 @@ ALLOWED: dict[str, set[str]] = {
 
 HEAVY = {"numba", "optuna", "pandas", "pyrender", "sacred", "seaborn", "smplx", "torch"}
 LIGHT = (
-    *(
-        *sorted(FLOOR_0),
-        "schema",
-        "stats",
-        "claims",
-        "content",
-        "plan",
-        "reporting",
-        "words.verbs",
-    ),
-    *("cli.app", "cli.start", "cli.complete.answer"),
-)
+    *sorted(FLOOR_0), "schema", "stats", "claims", "content", "plan", "reporting", "words.verbs",
+    "devices", "study.needs", "study.cost", "cli.app", "cli.start", "cli.complete.answer",
+)  # fmt: skip
 
 
 def modules() -> list[Path]:

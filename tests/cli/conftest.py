@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,8 @@ class World:
     interrupt_after: int | None = None
     questions: list[Question] = field(default_factory=list)
     outdated: list[str] = field(default_factory=list)
+    cost: dict[str, Any] = field(default_factory=lambda: {"text": "nothing to run", "warning": ""})
+    needs: Exception | None = None
 
 
 class FakeArtifacts:
@@ -79,7 +82,16 @@ class FakeStudy(OpenStudy):
         )
 
     def summary(self) -> dict[str, Any]:
-        return {**super().summary(), "before_kernel_fix": self.world.outdated}
+        found = super().summary()
+        return {**found, "cost": self.world.cost, "before_kernel_fix": self.world.outdated}
+
+    def check_needs(self) -> None:
+        if self.world.needs is not None:
+            raise self.world.needs
+
+    def cost(self) -> Any:
+        cost = self.world.cost
+        return types.SimpleNamespace(warning=cost["warning"], as_object=lambda: cost)
 
     def data_label(self, task_name: str) -> str:
         task = next(t for study in self.studies for t in study.tasks if t.name == task_name)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from gclbench.errors import DataMissingError, ManyFaultsError, UsageError
 
 Cli = Callable[..., tuple[int, str, str]]
 STAGES = ["pretrain", "source", "warmup", "gan", "joint", "evaluate"]
@@ -114,7 +117,7 @@ def test_plan_json_has_the_promised_keys(cli: Cli, world: Any) -> None:
     plan = json.loads(out)
     assert code == 0
     counts = ["cells", "controls", "requested", "unique", "cached", "to_run"]
-    assert list(plan) == [*counts, "before_kernel_fix"]
+    assert list(plan) == [*counts, "cost", "before_kernel_fix"]
     assert (plan["cells"], plan["controls"]) == (28, 8)
     for counts in (plan["requested"], plan["unique"], plan["cached"]):
         assert sorted(counts) == sorted(STAGES)
@@ -123,9 +126,27 @@ def test_plan_json_has_the_promised_keys(cli: Cli, world: Any) -> None:
 
 def test_plan_prints_a_table_that_adds_up(cli: Cli, world: Any) -> None:
     _, out, _ = cli("plan", "ablation=table6", "rows=baseline")
-    rows = {line.split()[0]: [int(n) for n in line.split()[1:]] for line in out.splitlines()[3:]}
+    lines = list(takewhile(bool, out.splitlines()[3:]))
+    rows = {line.split()[0]: [int(n) for n in line.split()[1:]] for line in lines}
     for column in range(4):
         assert rows["all"][column] == sum(rows[stage][column] for stage in STAGES)
+
+
+def test_plan_ends_with_the_cost(cli: Cli, world: Any) -> None:
+    world.cost = {"text": "about 2 CPU hours", "warning": "too little disk."}
+    lines = cli("plan", "ablation=table6", "rows=baseline")[1].splitlines()
+    assert lines[-2:] == ["about 2 CPU hours", "warning: too little disk."]
+    assert json.loads(cli("plan", "ablation=table6", "--json")[1])["cost"] == world.cost
+    assert cli("run", "ablation=table6", "rows=baseline")[2] == "warning: too little disk.\n"
+
+
+@pytest.mark.parametrize("verb", ["plan", "run"])
+def test_what_is_needed_is_asked_for_before_anything_runs(cli: Cli, world: Any, verb: str) -> None:
+    world.needs = ManyFaultsError([DataMissingError("gone.", "Get it."), UsageError("no.")])
+    code, out, err = cli(verb, "ablation=table6")
+    assert (code, out) == (2, "")
+    assert err == "error: 2 faults, nothing was run:\n  1. gone. Get it.\n  2. no.\n"
+    assert not world.done
 
 
 def test_plan_says_where_artifacts_from_before_the_kernel_fix_lie(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from gclbench.datasets.base import Dataset, ImageTable
 from gclbench.datasets.held_out import HeldOutDataset, fingerprint, hold_out
 from gclbench.datasets.load import dataset_fingerprint, load_dataset
 from gclbench.errors import UsageError
+from gclbench.plan import Node
 from gclbench.running.worker import RunConfig, load_datasets
 from gclbench.schema import Stage
 from gclbench.schema.settings import DataSettings, EvaluateSettings, Settings, WorldSettings
@@ -173,14 +173,14 @@ def test_loading_with_a_share_holds_out_and_names_the_same_data(
     assert type(load_dataset("market1501", DATA, cache)) is Dataset
 
 
-def node(stage: Stage, split: str) -> Any:
+def node(stage: Stage, split: str) -> Node:
     """What `load_datasets` asks of a node."""
     settings = Settings(
         data=DATA.model_copy(update={"validation_share": SHARE}),
         evaluate=EvaluateSettings(split=split),  # type: ignore[arg-type]
     )
     roles = {"target": "market1501", "source": "dukemtmc_reid"}
-    return SimpleNamespace(stage=stage, roles=roles, resolved=lambda: settings)
+    return Node(stage, "key", 0, "label", settings.model_dump(mode="json"), roles=roles)
 
 
 @pytest.mark.parametrize(

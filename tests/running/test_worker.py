@@ -27,7 +27,7 @@ from gclbench.executors.events import (
 from gclbench.executors.inline import InlineExecutor
 from gclbench.plan import Node
 from gclbench.plan.node import node_key
-from gclbench.running.run import engine_of, run_config
+from gclbench.running.run import run_config
 from gclbench.running.worker import (
     RunConfig,
     choose_device,
@@ -80,11 +80,14 @@ def test_a_manifest_says_on_what_the_node_ran(small: OpenStudy, stage: Put) -> N
     assert (record.cpu_model, record.instruction_set) == (cpu_model(), instruction_set())
     device = device_name("auto")
     assert (record.threads, record.device, record.host) == (1, device, platform.node())
-    assert (record.engine, record.attempt, record.git) == (engine_of(small), 1, git_state())
+    assert (record.engine, record.attempt, record.git) == (small.engine, 1, git_state())
     assert record.peak_memory_mb is not None
     assert record.seconds > 0
+    assert record.cpu_seconds is not None
+    assert 0 <= record.cpu_seconds < record.seconds + 1
+    assert record.images == 0  # this pre-training reads none
     row = stored(small, RUNS.c.cpu_model, RUNS.c.threads, RUNS.c.device, RUNS.c.engine)
-    assert row == [(record.cpu_model, 1, device, engine_of(small))]
+    assert row == [(record.cpu_model, 1, device, small.engine)]
     key = node_key(
         node.stage, node.seed, node.settings, node.parents, node.fingerprints, node.components
     )
@@ -97,7 +100,7 @@ def test_a_manifest_of_before_says_less_and_reads(small: OpenStudy, stage: Put) 
     run(small, node)
     path = small.artifacts.path(node) / "manifest.json"
     kept = json.loads(path.read_text())
-    for name in (*Conditions.model_fields, "peak_memory_mb"):
+    for name in (*Conditions.model_fields, "peak_memory_mb", "cpu_seconds", "images"):
         del kept[name]
     path.write_text(json.dumps({**kept, "of_a_newer_program": 1}))
     record = small.artifacts.read(node)

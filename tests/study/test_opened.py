@@ -23,7 +23,7 @@ def keys(opened: OpenStudy, *stages: str) -> set[str]:
 def test_the_summary_of_table6_is_the_contract_of_plan_json(open_one: Open) -> None:
     summary = open_one().summary()
     counts = ["cells", "controls", "requested", "unique", "cached", "to_run"]
-    assert list(summary) == [*counts, "before_kernel_fix"]
+    assert list(summary) == [*counts, "cost", "before_kernel_fix"]
     assert summary["before_kernel_fix"] == []
     assert (summary["cells"], summary["controls"]) == (28, 8)
     for counts in (summary["requested"], summary["unique"], summary["cached"]):

@@ -20,7 +20,7 @@ from gclbench.schema.settings import WorldSettings
 from gclbench.seeding import derive_seed, numpy_generator
 
 Floats = NDArray[np.float64]
-_DISTRACTOR_IMAGES = 5
+DISTRACTOR_IMAGES = 5
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,9 @@ class _Planner:
             yield from self._tracklets_of(self.spec, group, person, pid, rng)
             return
         if group == "distractors":
-            visits = walk(2 * _DISTRACTOR_IMAGES, self.spec, self.times, rng)[:1]
+            visits = walk(2 * DISTRACTOR_IMAGES, self.spec, self.times, rng)[:1]
             frames = visits[0].frames
-            frames = tuple(frames[0] + 20 * step for step in range(_DISTRACTOR_IMAGES))
+            frames = tuple(frames[0] + 20 * step for step in range(DISTRACTOR_IMAGES))
             visits = [Visit(visits[0].camera, visits[0].yaw_deg, frames)]
             pid = 0 if self.spec.grammar == "market" else pid
         else:

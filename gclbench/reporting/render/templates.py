@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gclbench.errors import DataMissingError
+from gclbench.errors import ContentError, DataMissingError
+
+if TYPE_CHECKING:
+    import jinja2
 
 
-def read_template(name: str, content: Sequence[Path]) -> str:
-    """Return the text of the first `<folder>/reports/templates/<name>`."""
+def find_template(name: str, content: Sequence[Path]) -> Path:
+    """Return the first `<folder>/reports/templates/<name>`. Raises DataMissingError."""
     for folder in content:
         path = folder / "reports" / "templates" / name
         if path.is_file():
-            return path.read_text(encoding="utf-8")
+            return path
     searched = ", ".join(str(folder) for folder in content) or "no folder"
     raise DataMissingError(
         f"no template 'reports/templates/{name}' in {searched}.",
@@ -22,11 +25,42 @@ def read_template(name: str, content: Sequence[Path]) -> str:
     )
 
 
+def read_template(name: str, content: Sequence[Path]) -> str:
+    """Return the text of a template. Raises DataMissingError."""
+    return find_template(name, content).read_text(encoding="utf-8")
+
+
+def check_template(path: Path, known: Sequence[str] = ("tables",)) -> None:
+    """Raise ContentError for a template that cannot be filled with the names in `known`.
+
+    It is translated, not run.
+    """
+    import jinja2
+    from jinja2.meta import find_undeclared_variables
+
+    environment = _environment(str)
+    try:
+        text = path.read_text(encoding="utf-8")
+        environment.from_string(text)
+        asked = find_undeclared_variables(environment.parse(text))
+    except UnicodeDecodeError as error:
+        raise ContentError(str(path), None, "template", str(error)) from None
+    except jinja2.TemplateSyntaxError as error:
+        raise ContentError(str(path), error.lineno, "template", str(error.message)) from None
+    for name in sorted(asked.difference(known)):
+        text = f"there is no '{name}', only {', '.join(known)}"
+        raise ContentError(str(path), None, "template", text)
+
+
 def fill(template: str, escape: Callable[[str], str], **values: Any) -> str:
     """Fill a template, whose marks `<< >>`, `<% %>` and `<# #>` leave LaTeX's braces free.
 
     `escape` is offered as the filter `e`.
     """
+    return _environment(escape).from_string(template).render(**values)
+
+
+def _environment(escape: Callable[[str], str]) -> jinja2.Environment:
     import jinja2
 
     environment = jinja2.Environment(
@@ -43,4 +77,4 @@ def fill(template: str, escape: Callable[[str], str], **values: Any) -> str:
         autoescape=False,  # every format escapes in its own way, through the filter
     )
     environment.filters["e"] = escape
-    return environment.from_string(template).render(**values)
+    return environment

@@ -1,0 +1,56 @@
+"""How many images a role has, without rendering or reading one."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from gclbench.datasets.kept import kept_tables
+from gclbench.datasets.load import reader_of
+from gclbench.datasets.synthetic.filmed import scaled
+from gclbench.datasets.synthetic.shots import DISTRACTOR_IMAGES
+from gclbench.datasets.synthetic.spec import TrackletSpec, world_spec
+from gclbench.schema.settings import DataSettings, WorldSettings
+
+Part = Literal["train", "test"]
+
+
+def count_images(role: str, data: DataSettings, part: Part) -> int:
+    """Return the images of a role's training set, or of query and gallery together.
+
+    Of the rendered world what its sizes say: junk is left out, and frames of tracklets are counted
+    by their mean. Of real data what the files are. Without those that are held out. Raises
+    DataMissingError when `data.root` holds no such dataset.
+    """
+    if data.root is not None:
+        return _files(role, data, part)
+    share = 1.0 - data.validation_share if part == "train" else 1.0
+    return round(share * _rendered(role, data, part))
+
+
+def world_identities(role: str, world: WorldSettings) -> int:
+    """Return how many people the training set of a twin has."""
+    spec = world_spec(role)
+    return (scaled(world, spec) if isinstance(spec, TrackletSpec) else world).people_train
+
+
+def _rendered(role: str, data: DataSettings, part: Part) -> float:
+    spec, sizes, frames = world_spec(role), data.world, 1.0
+    if isinstance(spec, TrackletSpec):
+        sizes = scaled(sizes, spec)
+        kept = data.video.train_frames_kept if part == "train" else data.video.test_frames_kept
+        boxes = sum(spec.boxes) / 2
+        frames = min(boxes, kept) if kept else boxes
+    if part == "train":
+        return sizes.people_train * sizes.images_per_person * frames
+    far = sizes.distractor_people * DISTRACTOR_IMAGES
+    return (sizes.people_test * sizes.images_per_person + far) * frames
+
+
+@lru_cache(maxsize=64)
+def _files(role: str, data: DataSettings, part: Part) -> int:
+    reader = reader_of(role, data)
+    tables = kept_tables(role, reader.read(reader.find_root(Path(str(data.root)))), data.video)
+    splits = ("train",) if part == "train" else ("query", "gallery")
+    return sum(len(tables[split].paths) for split in splits)

@@ -39,7 +39,7 @@ def import_(
             "one file is imported at a time.", "For example: gclbench import table6.tar.gz"
         )
     from gclbench.runtime.parcel import import_parcel
-    from gclbench.tracking.engines import store_url
+    from gclbench.tracking.place import store_url
 
     url = store_url(parsed.home, parsed.store)
     received = import_parcel(Path(files[0]).expanduser(), parsed.home, url)

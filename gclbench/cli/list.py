@@ -13,6 +13,7 @@ from gclbench.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from gclbench.content import Content
+    from gclbench.registry import Registry
     from gclbench.schema import Recipe
 
 CONTENT_KINDS = ("ablations", "baselines", "profiles", "published", "reports")
@@ -58,12 +59,17 @@ def _cells(item: dict[str, Any]) -> tuple[str, ...]:
 
 def kinds() -> list[dict[str, Any]]:
     """Every kind that can be listed."""
-    from gclbench.runtime.catalog import load_catalog
+    from gclbench.runtime.catalog import everything
 
     content = [{"name": name, "title": "content"} for name in CONTENT_KINDS]
-    components = [{"name": name, "title": "components"} for name in load_catalog().kinds()]
+    components = [{"name": name, "title": "components"} for name in everything().kinds()]
     figures = [{"name": FIGURE_KIND, "title": "pictures that `gclbench figure` draws"}]
     return sorted([*content, *components, *figures], key=lambda item: item["name"])
+
+
+def all_kinds(registry: Registry) -> list[str]:
+    """The names of `kinds`."""
+    return [*CONTENT_KINDS, FIGURE_KIND, *registry.kinds()]
 
 
 def describe_kind(kind: str, content: list[Path] | tuple[Path, ...]) -> list[dict[str, Any]]:
@@ -74,11 +80,11 @@ def describe_kind(kind: str, content: list[Path] | tuple[Path, ...]) -> list[dic
         return [_of_content(Content(content), kind, name) for name in Content(content).names(kind)]
     if kind == FIGURE_KIND:
         return _figures()
-    from gclbench.runtime.catalog import load_catalog
+    from gclbench.runtime.catalog import everything
 
-    registry = load_catalog()
+    registry = everything()
     if kind not in registry.kinds():
-        raise UnknownNameError("kind", kind, [*CONTENT_KINDS, FIGURE_KIND, *registry.kinds()])
+        raise UnknownNameError("kind", kind, all_kinds(registry))
     return [
         {
             "name": entry.name,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
 import io
 import json
 from collections.abc import Sequence
@@ -13,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gclbench.cli.arguments import AsJson, ContentFolders
-from gclbench.cli.list import CONTENT_KINDS, describe_kind, printed
+from gclbench.cli.list import CONTENT_KINDS, all_kinds, printed
+from gclbench.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from gclbench.content import Content
+    from gclbench.registry import Entry
 
 _LIMITS = {
     "minimum": "at least",
@@ -58,19 +58,28 @@ def facts_of(kind: str, name: str, content: Sequence[Path]) -> dict[str, Any]:
         from gclbench.content import Content
 
         return _of_content(Content(content), kind, name)
-    describe_kind(kind, tuple(content))  # an unknown kind is an error of its own
-    from gclbench.runtime.catalog import load_catalog
-
-    entry = load_catalog().lookup(kind, name)
+    entry = _component(kind, name)
     return {
         "kind": kind,
         "name": name,
         "revision": entry.revision,
         "module": entry.module,
-        "docstring": inspect.getdoc(entry.component) or "",
+        "docstring": entry.docstring,
         "parameters": _parameters(entry.parameters),
-        "settings": _settings(entry.component),
+        "settings": dict(entry.settings),
     }
+
+
+def _component(kind: str, name: str) -> Entry:
+    """What is known of a component; users' packages are asked where it is none of ours."""
+    from gclbench.runtime.catalog import announce, everything
+
+    registry = announce()
+    if not registry.has(kind, name):
+        registry = everything()
+    if kind not in registry.kinds():
+        raise UnknownNameError("kind", kind, all_kinds(registry))
+    return registry.lookup(kind, name)
 
 
 def _of_content(content: Content, kind: str, name: str) -> dict[str, Any]:
@@ -116,27 +125,6 @@ def _kind(field: dict[str, Any]) -> str:
     if "enum" in field:
         return f"one of {', '.join(map(str, field['enum']))}"
     return str(field.get("const", field.get("type", "anything")))
-
-
-def _settings(component: Any) -> dict[str, Any]:
-    """Fields of a dataclass, or keyword parameters of a function, with their defaults as text."""
-    if dataclasses.is_dataclass(component):
-        return {
-            field.name: "required" if field.default is dataclasses.MISSING else repr(field.default)
-            for field in dataclasses.fields(component)
-            if field.name != "parameters"
-        }
-    try:
-        parameters = inspect.signature(component).parameters.values()
-    except (TypeError, ValueError):
-        return {}
-    return {
-        parameter.name: "required"
-        if parameter.default is inspect.Parameter.empty
-        else repr(parameter.default)
-        for parameter in parameters
-        if parameter.name != "parameters"
-    }
 
 
 def _yaml(value: Any) -> str:

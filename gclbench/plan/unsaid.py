@@ -12,7 +12,7 @@ from typing import Any
 
 from gclbench.schema import Settings
 from gclbench.schema.choice import choice_type
-from gclbench.schema.dotted import flatten, nest, setting_types
+from gclbench.schema.dotted import flatten, setting_types
 
 
 @cache
@@ -25,6 +25,16 @@ def _defaults() -> dict[str, Any]:
 
 def said(settings: Mapping[str, Any]) -> dict[str, Any]:
     """All settings as plain data, but for such choices at their defaults."""
-    unsaid = _defaults()
-    flat = flatten(settings)
-    return nest({key: v for key, v in flat.items() if key not in unsaid or v != unsaid[key]})
+    left = dict(settings)
+    for key, default in _defaults().items():
+        left = _without(left, key.split("."), default)
+    return left
+
+
+def _without(values: Mapping[str, Any], path: list[str], default: Any) -> dict[str, Any]:
+    """`values` without what stands at `path`, where it is the default; what is passed stays."""
+    name, *rest = path
+    if not rest:
+        return {key: value for key, value in values.items() if key != name or value != default}
+    inside = values.get(name)
+    return {**values, name: _without(inside, rest, default)} if inside else dict(values)

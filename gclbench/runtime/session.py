@@ -19,7 +19,7 @@ from gclbench.executors.local import LocalExecutor
 from gclbench.plan import ArtifactStore, Cell, Node, Plan, build_cells, build_plan
 from gclbench.plan.outdated import made_before_fix
 from gclbench.reporting.damaged import Damaged
-from gclbench.runtime.catalog import load_catalog, parameters, revision, space
+from gclbench.runtime.catalog import parameters, revision, space
 from gclbench.runtime.evaluations import (
     EPOCHS,
     METRICS,
@@ -30,8 +30,7 @@ from gclbench.runtime.evaluations import (
 from gclbench.runtime.worker import RunConfig, run_node
 from gclbench.schema import Layout, NodeRecord, Profile, Settings, Stage, Study
 from gclbench.schema.settings import VIDEO_ROLES, DataSettings, WorldSettings
-from gclbench.tracking.engines import store_url
-from gclbench.tracking.store import RunStore
+from gclbench.tracking.place import store_url
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,6 @@ class Session:
         self.cells: tuple[Cell, ...] = tuple(
             cell for study in self.studies for cell in self._cells(study)
         )
-        load_catalog()
         self._check_components()
         self.plan: Plan = build_plan(self.cells, revision, self._fingerprint, space)
 
@@ -115,10 +113,10 @@ class Session:
     def _check_components(self) -> None:
         """Refuse, before any training, augmentations and warm-ups that cannot do as asked."""
         from gclbench.stages.demands import check_demands
-        from gclbench.stages.joint import build_augmentations
+        from gclbench.stages.view_and_mix import check_augmentations
 
         for settings in {repr(cell.settings.joint): cell.settings for cell in self.cells}.values():
-            build_augmentations(settings)
+            check_augmentations(settings)
         for cell in self.cells:
             if cell.stop in (Stage.PRETRAIN, Stage.SOURCE):  # no stage 1
                 continue
@@ -147,7 +145,7 @@ class Session:
         return None if wanted is None else tuple(name for name in wanted if name in names)
 
     def _fingerprint(self, role: str, settings: Settings) -> str:
-        from gclbench.datasets.load import dataset_fingerprint
+        from gclbench.datasets.fingerprint import dataset_fingerprint
 
         data = settings.data
         if role == "pretrain":  # always rendered; of the world only its seed matters
@@ -169,7 +167,7 @@ class Session:
 
     def data_label(self, task_name: str) -> str:
         """What reports print as the origin of a number, for example 'synthetic_market1501'."""
-        from gclbench.datasets.load import is_rendered
+        from gclbench.datasets.fingerprint import is_rendered
 
         data = self.cells[0].settings.data if self.cells else DataSettings()
         for study in self.studies:
@@ -191,6 +189,8 @@ class Session:
 
     def run(self, on_event: Callable[[Event], None]) -> RunOutcome:
         """Run what is not done yet. After Ctrl-C the next call goes on from there."""
+        from gclbench.tracking.store import RunStore
+
         errors: dict[str, str] = {}
 
         def listen(event: Event) -> None:

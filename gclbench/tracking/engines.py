@@ -24,7 +24,6 @@ from gclbench.digest import digest
 from gclbench.errors import GclbenchError, MissingExtraError, UsageError
 
 BUSY_TIMEOUT_S = 60
-STORE_FILE = "store.db"
 
 _T = TypeVar("_T")
 _LOCK = threading.RLock()
@@ -83,11 +82,6 @@ def read_steadily(url: str, read: Callable[[], _T]) -> _T:
         else:
             if before == _state(path):
                 return found
-
-
-def store_url(home: Path, chosen: str | None = None) -> str:
-    """Return the URL of a results folder's store: the one that was chosen, else its own file."""
-    return chosen or f"sqlite:///{home.resolve() / STORE_FILE}"
 
 
 def sqlite_file(url: str) -> Path | None:

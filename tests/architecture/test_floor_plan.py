@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "gclbench"
-FLOOR_0 = {"errors", "digest", "plain_yaml", "registry", "seeding"}
+FLOOR_0 = {"cache_folder", "errors", "digest", "plain_yaml", "registry", "seeding"}
 COMPONENTS = {
     "augmentations", "losses", "networks", "memory", "pseudolabels", "samplers", "meshes",
     "datasets",

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from gclbench.datasets.base import Dataset
-from gclbench.datasets.load import dataset_fingerprint, load_dataset
+from gclbench.datasets.fingerprint import dataset_fingerprint
+from gclbench.datasets.load import load_dataset
 from gclbench.datasets.mars import load_matrix
 from gclbench.datasets.synthetic.filmed import scaled
 from gclbench.datasets.synthetic.shots import Shot, plan_world

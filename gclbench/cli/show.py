@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gclbench.cli import settings
 from gclbench.cli.arguments import AsJson, ContentFolders
-from gclbench.cli.list import CONTENT_KINDS, all_kinds, printed
+from gclbench.cli.list import CONTENT_KINDS, SETTING_KIND, all_kinds, printed
 from gclbench.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def facts_of(kind: str, name: str, content: Sequence[Path]) -> dict[str, Any]:
         from gclbench.content import Content
 
         return _of_content(Content(content), kind, name)
+    if kind == SETTING_KIND:
+        return {"kind": kind, **settings.only(name)}
     entry = _component(kind, name)
     return {
         "kind": kind,

@@ -16,7 +16,7 @@ from gclbench.schema.dotted import flatten, setting_types
 
 
 @cache
-def _defaults() -> dict[str, Any]:
+def unsaid_choices() -> dict[str, Any]:
     """Dotted key -> default, of every choice that is not said where it is the default."""
     plain = flatten(Settings().model_dump(mode="json"))
     kinds = {key: choice_type(annotation) for key, annotation in setting_types().items()}
@@ -26,7 +26,7 @@ def _defaults() -> dict[str, Any]:
 def said(settings: Mapping[str, Any]) -> dict[str, Any]:
     """All settings as plain data, but for such choices at their defaults."""
     left = dict(settings)
-    for key, default in _defaults().items():
+    for key, default in unsaid_choices().items():
         left = _without(left, key.split("."), default)
     return left
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gclbench.cli import settings
-from gclbench.cli.arguments import AsJson, ContentFolders
+from gclbench.cli import cell, settings
+from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues
 from gclbench.cli.list import CONTENT_KINDS, SETTING_KIND, all_kinds, printed
-from gclbench.errors import UnknownNameError
+from gclbench.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gclbench.content import Content
     from gclbench.registry import Entry
 
+CELL_KIND = "cell"
 _LIMITS = {
     "minimum": "at least",
     "exclusiveMinimum": "above",
@@ -32,17 +33,28 @@ _LIMITS = {
 def show(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="As in `gclbench list`.")],
     name: Annotated[str, typer.Argument(metavar="NAME")],
+    words: KeyValues = None,
     as_json: AsJson = False,
     content: ContentFolders = None,
 ) -> None:
     """Show one thing: its resolved YAML, or a component's docstring, parameters and settings.
+
+    A cell is STUDY:ROW:TASK:SEED: each of its settings with where it comes from, and the keys of
+    its stages. It takes profile=, home=, data.root= and settings, as `gclbench run` does.
 
     \b
     Examples:
       gclbench show ablations table6
       gclbench show baselines gcl_plus
       gclbench show augmentations d_mixup --json
+      gclbench show cell table6:rotation_dmixup:market1501:0 profile=laptop
     """
+    if kind == CELL_KIND:
+        described = cell.describe(name, words or (), content or ())
+        typer.echo(cell.as_json(described) if as_json else cell.text(described))
+        return
+    if words:
+        raise UsageError(f"{kind} take no words, not {words[0]}.", "Only `show cell` does.")
     facts = facts_of(kind, name, content or ())
     if as_json:
         typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))

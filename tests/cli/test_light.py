@@ -32,6 +32,8 @@ VERBS = (
     "show samplers identities",
     "show warmups act",
     "show ablations table6",
+    "show cell table6:rotation_dmixup:market1501:0",
+    "list settings",
     "plan ablation=table6 profile=smoke",
     "plan recipe=act task=duke2market",
 )

@@ -76,7 +76,7 @@ def pyrender(case: Mapping[str, Any]) -> Callable[[], Arrays]:
 
 
 def report(sizes: str) -> str:
-    from gclbench.meshes.pyrender_backend import available
+    from gclbench.meshes.renderer import available
 
     heading = "## Projections of an SMPL-sized mesh\n\n"
     if available() is None:

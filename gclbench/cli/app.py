@@ -40,6 +40,7 @@ from gclbench.words.verbs import (
     PlanWords,
     ReportWords,
     RunWords,
+    ShowWords,
     TuneWords,
 )
 
@@ -63,7 +64,7 @@ app.add_typer(checkpoint, name="checkpoint")
 worded(app, EmbedWords)(embed)
 app.add_typer(mesh, name="mesh")
 app.command("list")(list_names)
-app.command("show")(show)
+worded(app, ShowWords)(show)
 app.add_typer(data, name="data")
 worded(app, DoctorWords)(doctor)
 app.command("completion")(completion)

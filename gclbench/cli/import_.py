@@ -31,7 +31,7 @@ def import_(
     """
     parsed = read_words(ImportWords, words)
     from gclbench.runtime.parcel import import_parcel
-    from gclbench.tracking.engines import store_url
+    from gclbench.tracking.place import store_url
 
     url = store_url(parsed.home, parsed.store)
     received = import_parcel(parsed.file, parsed.home, url)

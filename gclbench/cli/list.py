@@ -8,26 +8,35 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gclbench.cli import settings
 from gclbench.cli.arguments import ContentFolders
 from gclbench.cli.verbs import KINDS
-from gclbench.errors import UnknownNameError
+from gclbench.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from gclbench.content import Content
+    from gclbench.registry import Registry
     from gclbench.schema import Recipe
 
 CONTENT_KINDS = ("ablations", "baselines", "profiles", "published", "reports")
 FIGURE_KIND = "figures"
+SETTING_KIND = "settings"
 
 
 def list_names(
     kind: Annotated[
         str, typer.Argument(metavar="[KIND]", help="Leave out to see all kinds.")
     ] = "",
+    section: Annotated[
+        str, typer.Argument(metavar="[SECTION]", help="Of the settings: joint, warmup.scl, ...")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of objects.")] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print all settings as docs/settings.md has them.")
+    ] = False,
     content: ContentFolders = None,
 ) -> None:
-    """List ablations, baselines, figures, profiles, reports, published tables or components.
+    """List content (ablations, baselines, profiles, ...), components, figures or settings.
 
     \b
     Examples:
@@ -36,10 +45,21 @@ def list_names(
       gclbench list baselines --json
       gclbench list augmentations
       gclbench list figures
+      gclbench list settings joint
     """
-    items = kinds() if not kind else describe_kind(kind, content or ())
+    if (section or as_markdown) and kind != SETTING_KIND:
+        raise UsageError(
+            "a section and --markdown are for settings.", "Use: gclbench list settings joint"
+        )
+    if as_markdown:
+        typer.echo(settings.page(), nl=False)
+        return
+    items = kinds() if not kind else describe_kind(kind, content or (), section)
     if as_json:
         typer.echo(json.dumps(items, indent=2, ensure_ascii=False))
+        return
+    if kind == SETTING_KIND:
+        typer.echo(settings.text(items))
         return
     lines = [_cells(item) for item in items]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -59,16 +79,27 @@ def _cells(item: dict[str, Any]) -> tuple[str, ...]:
 
 def kinds() -> list[dict[str, Any]]:
     """Every kind that can be listed."""
-    from gclbench.study.catalog import load_catalog
+    from gclbench.study.catalog import everything
 
     content = [{"name": name, "title": "content"} for name in CONTENT_KINDS]
-    components = [{"name": name, "title": "components"} for name in load_catalog().kinds()]
+    components = [{"name": name, "title": "components"} for name in everything().kinds()]
     figures = [{"name": FIGURE_KIND, "title": "pictures that `gclbench figure` draws"}]
-    return sorted([*content, *components, *figures], key=lambda item: item["name"])
+    others = {"name": SETTING_KIND, "title": "what a run can be told, with defaults and meaning"}
+    return sorted([*content, *components, *figures, others], key=lambda item: item["name"])
 
 
-def describe_kind(kind: str, content: list[Path] | tuple[Path, ...]) -> list[dict[str, Any]]:
-    """Return one plain dict per name, sorted. Raises UnknownNameError for a kind nobody has."""
+def all_kinds(registry: Registry) -> list[str]:
+    """The names of `kinds`."""
+    return [*CONTENT_KINDS, FIGURE_KIND, SETTING_KIND, *registry.kinds()]
+
+
+def describe_kind(
+    kind: str, content: list[Path] | tuple[Path, ...], section: str = ""
+) -> list[dict[str, Any]]:
+    """Return one plain dict per name, sorted; settings of a `section` in the schema's order.
+
+    Raises UnknownNameError for a kind, or a section, that nobody has.
+    """
     kind = KINDS.get(kind, kind)
     if kind in CONTENT_KINDS:
         from gclbench.content import Content
@@ -76,11 +107,13 @@ def describe_kind(kind: str, content: list[Path] | tuple[Path, ...]) -> list[dic
         return [_of_content(Content(content), kind, name) for name in Content(content).names(kind)]
     if kind == FIGURE_KIND:
         return _figures()
-    from gclbench.study.catalog import load_catalog
+    if kind == SETTING_KIND:
+        return settings.items(section)
+    from gclbench.study.catalog import everything
 
-    registry = load_catalog()
+    registry = everything()
     if kind not in registry.kinds():
-        raise UnknownNameError("kind", kind, [*CONTENT_KINDS, FIGURE_KIND, *registry.kinds()])
+        raise UnknownNameError("kind", kind, all_kinds(registry))
     return [
         {
             "name": entry.name,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
 import io
 import json
 from collections.abc import Sequence
@@ -12,15 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gclbench.cli.arguments import AsJson, ContentFolders
-from gclbench.cli.list import CONTENT_KINDS, describe_kind, printed
+from gclbench.cli import cell, settings
+from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues
+from gclbench.cli.list import CONTENT_KINDS, SETTING_KIND, all_kinds, printed
 from gclbench.cli.verbs import KINDS
+from gclbench.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from gclbench.content import Content
+    from gclbench.registry import Entry
 
+CELL_KIND = "cell"
 _LIMITS = {
     "minimum": "at least",
     "exclusiveMinimum": "above",
@@ -32,17 +34,28 @@ _LIMITS = {
 def show(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="As in `gclbench list`.")],
     name: Annotated[str, typer.Argument(metavar="NAME")],
+    words: KeyValues = None,
     as_json: AsJson = False,
     content: ContentFolders = None,
 ) -> None:
     """Show one thing: its resolved YAML, or a component's docstring, parameters and settings.
+
+    A cell is STUDY:ROW:TASK:SEED: each of its settings with where it comes from, and the keys of
+    its stages. It takes profile=, home=, data.root= and settings, as `gclbench run` does.
 
     \b
     Examples:
       gclbench show ablations table6
       gclbench show baselines gcl_plus
       gclbench show augmentations d_mixup --json
+      gclbench show cell table6:rotation_dmixup:market1501:0 profile=laptop
     """
+    if kind == CELL_KIND:
+        described = cell.describe(name, words or (), content or ())
+        typer.echo(cell.as_json(described) if as_json else cell.text(described))
+        return
+    if words:
+        raise UsageError(f"{kind} take no words, not {words[0]}.", "Only `show cell` does.")
     facts = facts_of(kind, name, content or ())
     if as_json:
         typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
@@ -60,19 +73,30 @@ def facts_of(kind: str, name: str, content: Sequence[Path]) -> dict[str, Any]:
         from gclbench.content import Content
 
         return _of_content(Content(content), kind, name)
-    describe_kind(kind, tuple(content))  # an unknown kind is an error of its own
-    from gclbench.study.catalog import load_catalog
-
-    entry = load_catalog().lookup(kind, name)
+    if kind == SETTING_KIND:
+        return {"kind": kind, **settings.only(name)}
+    entry = _component(kind, name)
     return {
         "kind": kind,
         "name": name,
         "revision": entry.revision,
         "module": entry.module,
-        "docstring": inspect.getdoc(entry.component) or "",
+        "docstring": entry.docstring,
         "parameters": _parameters(entry.parameters),
-        "settings": _settings(entry.component),
+        "settings": dict(entry.settings),
     }
+
+
+def _component(kind: str, name: str) -> Entry:
+    """What is known of a component; users' packages are asked where it is none of ours."""
+    from gclbench.study.catalog import announce, everything
+
+    registry = announce()
+    if not registry.has(kind, name):
+        registry = everything()
+    if kind not in registry.kinds():
+        raise UnknownNameError("kind", kind, all_kinds(registry))
+    return registry.lookup(kind, name)
 
 
 def _of_content(content: Content, kind: str, name: str) -> dict[str, Any]:
@@ -118,27 +142,6 @@ def _kind(field: dict[str, Any]) -> str:
     if "enum" in field:
         return f"one of {', '.join(map(str, field['enum']))}"
     return str(field.get("const", field.get("type", "anything")))
-
-
-def _settings(component: Any) -> dict[str, Any]:
-    """Fields of a dataclass, or keyword parameters of a function, with their defaults as text."""
-    if dataclasses.is_dataclass(component):
-        return {
-            field.name: "required" if field.default is dataclasses.MISSING else repr(field.default)
-            for field in dataclasses.fields(component)
-            if field.name != "parameters"
-        }
-    try:
-        parameters = inspect.signature(component).parameters.values()
-    except (TypeError, ValueError):
-        return {}
-    return {
-        parameter.name: "required"
-        if parameter.default is inspect.Parameter.empty
-        else repr(parameter.default)
-        for parameter in parameters
-        if parameter.name != "parameters"
-    }
 
 
 def _yaml(value: Any) -> str:

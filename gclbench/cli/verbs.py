@@ -35,7 +35,17 @@ class Verb:
 
 def _kinds(before: Sequence[str], typed: Typed) -> Iterable[str]:
     content = ("ablations", "baselines", "profiles", "published", "reports", *KINDS)
-    return sorted({*content, "figures", *values.component_kinds()})
+    return sorted({*content, "figures", "settings", *values.component_kinds()})
+
+
+def _shown_kinds(before: Sequence[str], typed: Typed) -> Iterable[str]:
+    return sorted({"cell", *_kinds(before, typed)})
+
+
+def _sections(before: Sequence[str], typed: Typed) -> Iterable[str]:
+    """The sections of settings, where these are listed."""
+    named = values.settings() if before[-1] == "settings" else ()
+    return sorted({name.rpartition(".")[0] for name in named} - {""})
 
 
 def _names(before: Sequence[str], typed: Typed) -> Iterable[str]:
@@ -43,6 +53,10 @@ def _names(before: Sequence[str], typed: Typed) -> Iterable[str]:
     kind = KINDS.get(before[-1], before[-1])
     if kind == "figures":
         return _figures(before, typed)
+    if kind == "settings":
+        return values.settings()
+    if kind == "cell":
+        return ()
     of_components = kind in values.component_kinds()
     return values.components(kind) if of_components else values.of_content(kind, typed)
 
@@ -65,7 +79,7 @@ def _worded(model: type[Words]) -> Verb:
 
 # Beside those that are words, such as --content.
 _OPTIONS = {
-    **dict.fromkeys(("plan", "tune", "invariance", "embed", "checkpoint export"), (JSON,)),
+    **dict.fromkeys(("plan", "tune", "invariance", "embed", "checkpoint export", "show"), (JSON,)),
     "checkpoint show": (JSON, "--tensors"),
     "data check": ("--deep", JSON),
     "doctor": (JSON, "--sweep"),
@@ -74,11 +88,11 @@ _ARGUMENTS: dict[str, tuple[Names | Completed, ...]] = {
     "figure": (_figures,),
     "checkpoint show": (Completed.FILES,),
     "checkpoint export": (Completed.NOTHING,),
+    "show": (_shown_kinds, _names),
 }
 VERBS: dict[str, Verb] = {
     **{model.verb: _worded(model) for model in MODELS},
-    "list": Verb(None, (_kinds,), (JSON, CONTENT)),
-    "show": Verb(None, (_kinds, _names), (JSON, CONTENT)),
+    "list": Verb(None, (_kinds, _sections), (JSON, "--markdown", CONTENT)),
     "completion": Verb(None, (_shells,)),
 }
 # The values of options that have some.

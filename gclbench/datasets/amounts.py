@@ -6,10 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from gclbench.datasets.fingerprint import reader_of
 from gclbench.datasets.kept import kept_tables
-from gclbench.datasets.load import reader_of
-from gclbench.datasets.synthetic.filmed import scaled
-from gclbench.datasets.synthetic.shots import DISTRACTOR_IMAGES
+from gclbench.datasets.synthetic.sizes import DISTRACTOR_IMAGES, scaled
 from gclbench.datasets.synthetic.spec import TrackletSpec, world_spec
 from gclbench.schema.settings import DataSettings, WorldSettings
 

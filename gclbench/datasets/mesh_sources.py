@@ -1,22 +1,30 @@
-"""The meshes of a dataset as `data.mesh` asks for them: what they are, whether all are there."""
+"""The meshes of a dataset as `data.mesh` asks for them: whether all are there, and drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from gclbench.datasets.files import folder_fingerprint
+from gclbench.datasets.mesh_identity import (
+    POSED,
+    body_identity,
+    file_identity,
+    mesh_command,
+    mesh_identity,
+    mesh_root,
+    mesh_weights,
+)
 from gclbench.datasets.synthetic.write import parameter_rows
-from gclbench.digest import digest, file_digest
-from gclbench.errors import DataMissingError, UsageError
-from gclbench.meshes.archive import VIEWS, check_archive, read_archive
-from gclbench.meshes.bodies import require_poser
-from gclbench.meshes.projections import resolve_renderer
+from gclbench.digest import digest
+from gclbench.errors import UsageError
+from gclbench.meshes.archive import check_archive, read_archive
+from gclbench.meshes.poser import require_poser
+from gclbench.meshes.renderer import resolve_renderer
 from gclbench.meshes.sources import (
     below,
     disturbed,
@@ -28,76 +36,6 @@ from gclbench.seeding import numpy_generator
 
 Progress = Callable[[str, int, int], None]
 Bytes = NDArray[np.uint8]
-# Rises whenever the same settings would give other pixels.
-PROJECTION_REVISION = 2
-# Names of GCL's published folders, beside the role's own.
-_FOLDERS = {"market1501": ("market",), "dukemtmc_reid": ("DukeMTMC", "dukeMTMC")}
-_POSED = ("params", "hmr")
-
-
-def mesh_root(role: str, data: DataSettings) -> Path:
-    """Return where a role's meshes lie: `data.mesh.root`, or its part for that role.
-
-    One root serves several datasets: <root>/<role>/ holds an archive, <root>/<role>.npz
-    parameters. Raises UsageError where no root is set.
-    """
-    if data.mesh.root is None:
-        raise UsageError(
-            f"data.mesh.source={data.mesh.source} needs data.mesh.root.",
-            f"Set it to what was made with: {_command(role, data)}",
-        )
-    root = Path(data.mesh.root).expanduser()
-    if data.mesh.source == "params":
-        return root / f"{role}.npz" if root.is_dir() else root
-    names = ("", role, *_FOLDERS.get(role, ()))
-    return next((root / name for name in names if (root / name / "train").is_dir()), root)
-
-
-def mesh_identity(
-    role: str, data: DataSettings, cache_dir: Path | None = None
-) -> dict[str, object]:
-    """Return what decides a role's projections, beside its images and their size; plain data.
-
-    The bytes of rendered bodies are remembered under `cache_dir`, as `folder_fingerprint` does.
-    """
-    mesh = data.mesh
-    identity: dict[str, object] = {
-        "revision": PROJECTION_REVISION,
-        "source": mesh.source,
-        "renderer": "" if mesh.source == "archive" else resolve_renderer(mesh.renderer),
-        "noise_deg": mesh.noise_deg if mesh.source == "oracle" else 0.0,
-        "root": "",
-    }
-    if mesh.source in ("params", "archive") and mesh.root is not None:
-        identity["root"] = _root_identity(mesh_root(role, data), cache_dir)
-    if mesh.source == "hmr":
-        from gclbench.meshes.estimate import REVISION
-
-        identity["hmr"] = [REVISION, _digest(_weights(data))]
-    if mesh.source in _POSED and mesh.body_model is not None:
-        identity["body_model"] = body_identity(data)
-    return identity
-
-
-def body_identity(data: DataSettings) -> str:
-    """Return the digest of the body model's file, "" for the stand-in; raises DataMissingError."""
-    name = data.mesh.body_model
-    if name is None:
-        return ""
-    file = Path(name).expanduser()
-    if not file.is_file():
-        raise DataMissingError(
-            f"there is no body model {file}.",
-            "Set data.mesh.body_model to an SMPL .npz or .pkl file, or leave it out to pose the "
-            "stand-in.",
-        )
-    return _digest(file)
-
-
-def projections_file(role: str, data: DataSettings, cache_dir: Path | None = None) -> str:
-    """Return the name of the cached array of projections."""
-    key = digest([mesh_identity(role, data, cache_dir), data.height_px, data.width_px])
-    return f"projections-{data.height_px}x{data.width_px}-{key[:12]}.npy"
 
 
 def check_meshes(role: str, data: DataSettings, paths: Sequence[str]) -> None:
@@ -105,13 +43,13 @@ def check_meshes(role: str, data: DataSettings, paths: Sequence[str]) -> None:
 
     Cheap: pictures are looked for, not read, and no network runs.
     """
-    source, command = data.mesh.source, _command(role, data)
+    source, command = data.mesh.source, mesh_command(role, data)
     if source == "archive":
         check_archive(mesh_root(role, data), paths, command)
     elif source == "params":
         read_parameters(mesh_root(role, data), paths, body_identity(data), command)
     elif source == "hmr":
-        _weights(data)
+        mesh_weights(data)
 
 
 def check_source(data: DataSettings) -> None:
@@ -124,7 +62,7 @@ def check_source(data: DataSettings) -> None:
         raise _no_oracle()
     if mesh.source != "archive":
         require_poser()
-    if mesh.source in _POSED and mesh.body_model is not None:
+    if mesh.source in POSED and mesh.body_model is not None:
         from gclbench.meshes.smpl_files import read_smpl
 
         read_smpl(mesh.body_model)
@@ -144,7 +82,7 @@ def draw_meshes(
     Parameters that HMR estimates are kept under `arrays`. Raises DataMissingError naming an image
     without mesh and the command that makes it; UsageError where `data.mesh` says too little.
     """
-    mesh, command = data.mesh, _command(role, data)
+    mesh, command = data.mesh, mesh_command(role, data)
     if mesh.source == "oracle":
         _draw_oracle(data, paths, images, out, progress)
         return
@@ -188,7 +126,7 @@ def estimate_bodies(
         aspect=data.width_px / data.height_px,
         body=load_body(data.mesh.body_model),
         body_identity=body_identity(data),
-        made_of=digest([fingerprint, _digest(weights)]),
+        made_of=digest([fingerprint, file_identity(weights)]),
     )
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     return estimate(task, load_hmr(weights), out, chosen, progress)
@@ -203,7 +141,7 @@ def _estimated(
     progress: Progress | None,
 ) -> Path:
     """The parameters of HMR for a dataset, estimated once for all sizes of one aspect."""
-    weights = _weights(data)
+    weights = mesh_weights(data)
     aspect = data.width_px / data.height_px
     key = digest([mesh_identity(role, data)["hmr"], body_identity(data), aspect, list(paths)])
     file = arrays / f"bodies-{key[:12]}.npz"
@@ -240,48 +178,6 @@ def _no_oracle() -> UsageError:
         "Set data.mesh.source to archive, params or hmr (docs/meshes.md); `gclbench mesh` "
         "makes what they read.",
     )
-
-
-def _weights(data: DataSettings) -> Path:
-    if data.mesh.weights is None:
-        raise UsageError(
-            "data.mesh.source=hmr needs data.mesh.weights.",
-            "Set it to SPIN's model_checkpoint.pt (docs/meshes.md).",
-        )
-    file = Path(data.mesh.weights).expanduser()
-    if not file.is_file():
-        raise DataMissingError(
-            f"there are no HMR weights at {file}.", "Set data.mesh.weights to an existing file."
-        )
-    return file
-
-
-def _command(role: str, data: DataSettings) -> str:
-    """The command that makes the meshes which `data.mesh.source` reads."""
-    where = f"dataset={role}" + ("" if data.root is None else f" data.root={data.root}")
-    if data.mesh.source == "archive":
-        return f"gclbench mesh import {where} archive=FILE"
-    out = "FILE" if data.mesh.root is None else mesh_root(role, data)
-    return f"gclbench mesh estimate {where} weights=FILE out={out}"
-
-
-def _root_identity(root: Path, cache_dir: Path | None) -> str:
-    if root.is_file():
-        return _digest(root)
-    # Renders of test images are drawn by nobody.
-    found = sorted(file for view in VIEWS for file in (root / "train" / view).rglob("*"))
-    members = [file.relative_to(root).as_posix() for file in found if file.is_file()]
-    return folder_fingerprint(root, members, cache_dir)
-
-
-def _digest(file: Path) -> str:
-    status = file.stat()
-    return _remembered(file.resolve(), status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=64)
-def _remembered(file: Path, size: int, time_ns: int) -> str:
-    return file_digest(file)
 
 
 def drawing(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from gclbench.datasets.base import ImageTable
 from gclbench.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
 
 Ints = NDArray[np.int64]
 
@@ -21,6 +24,8 @@ def draw_frames(table: ImageTable, samples: Ints, frames: int, generator: torch.
     Tracklets: T = `frames` at random without replacement (with, where there are fewer), in
     temporal order. Images: T = 1, nothing is drawn. Raises UsageError for frames < 1.
     """
+    import torch  # a plan reads this module for the frames that are kept
+
     if frames < 1:
         raise UsageError(f"{frames} frames of a tracklet were asked for; at least 1.")
     if table.starts is None:

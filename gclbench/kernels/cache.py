@@ -27,7 +27,8 @@ from typing import Any
 
 import llvmlite
 import numba
-import platformdirs
+
+from gclbench.cache_folder import VARIABLE, cache_folder
 
 try:
     from numba.core import serialize
@@ -38,7 +39,6 @@ except ImportError:  # a later numba has moved them
 else:
     USABLE = True
 
-VARIABLE = "GCLBENCH_CACHE"
 _SUFFIX = ".kernel"
 _FOLDER_NAME = re.compile("[0-9a-f]{24}")
 _CHECKSUM_BYTES = 32
@@ -46,9 +46,7 @@ _CHECKSUM_BYTES = 32
 
 def base_folder() -> Path:
     """The folder of all kernel folders: in $GCLBENCH_CACHE, else in the user's cache folder."""
-    chosen = os.environ.get(VARIABLE)
-    top = Path(chosen or platformdirs.user_cache_dir("gclbench", False))
-    return top.expanduser().absolute() / "kernels"
+    return cache_folder() / "kernels"
 
 
 def kernel_folder() -> Path:

@@ -6,14 +6,13 @@ import contextlib
 import io
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gclbench.errors import MissingExtraError, ShapeError
+from gclbench.errors import ShapeError
 from gclbench.kernels.threads import one_thread
 from gclbench.meshes.standin import standin_model
 
@@ -108,12 +107,6 @@ def load_body(path: str | None = None) -> Body:
     from gclbench.meshes.smpl_files import read_smpl
 
     return _wrap(read_smpl(path))
-
-
-def require_poser() -> None:
-    """Raise MissingExtraError where bodies cannot be posed."""
-    if find_spec("smplx") is None:
-        raise MissingExtraError("smplx")
 
 
 def _wrap(data: dict[str, Any]) -> Body:

@@ -6,8 +6,7 @@ axis through the vertex mean, light gray on white (GCL+, arXiv 2301.00725, secti
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +22,9 @@ from gclbench.meshes.rasteriser import (
     samples_for,
     vertex_normals,
 )
+from gclbench.meshes.renderer import Renderer
 
 ANGLES = 8
-Renderer = Literal["pyrender", "raster"]
 
 
 def turned(
@@ -85,17 +84,3 @@ def draw_gray(
         vertices, faces, shade, camera, (height_px, width_px), samples_for(height_px)
     )
     return np.rint(image[..., 0] + 255.0 * (1.0 - cover)).astype(np.uint8)
-
-
-@lru_cache(maxsize=4)
-def resolve_renderer(name: str) -> Renderer:
-    """Answer `auto` with pyrender where a hardware GPU does GL, and with the rasteriser elsewhere.
-
-    Raises DataMissingError when pyrender is asked for by name and no off-screen GL works.
-    """
-    if name == "raster":
-        return "raster"
-    if name == "pyrender":
-        pyrender_backend.require()
-        return "pyrender"
-    return "pyrender" if pyrender_backend.has_hardware_gl() else "raster"

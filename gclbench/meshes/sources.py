@@ -13,7 +13,8 @@ from scipy.spatial.transform import Rotation
 
 from gclbench.errors import DataMissingError, UsageError
 from gclbench.meshes.bodies import Body, load_body
-from gclbench.meshes.projections import Renderer, project
+from gclbench.meshes.projections import project
+from gclbench.meshes.renderer import Renderer
 
 Progress = Callable[[str, int, int], None]
 Bytes = NDArray[np.uint8]

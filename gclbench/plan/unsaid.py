@@ -12,11 +12,11 @@ from typing import Any
 
 from gclbench.schema import Settings
 from gclbench.schema.choice import choice_type
-from gclbench.schema.dotted import flatten, nest, setting_types
+from gclbench.schema.dotted import flatten, setting_types
 
 
 @cache
-def _defaults() -> dict[str, Any]:
+def unsaid_choices() -> dict[str, Any]:
     """Dotted key -> default, of every choice that is not said where it is the default."""
     plain = flatten(Settings().model_dump(mode="json"))
     kinds = {key: choice_type(annotation) for key, annotation in setting_types().items()}
@@ -25,6 +25,16 @@ def _defaults() -> dict[str, Any]:
 
 def said(settings: Mapping[str, Any]) -> dict[str, Any]:
     """All settings as plain data, but for such choices at their defaults."""
-    unsaid = _defaults()
-    flat = flatten(settings)
-    return nest({key: v for key, v in flat.items() if key not in unsaid or v != unsaid[key]})
+    left = dict(settings)
+    for key, default in unsaid_choices().items():
+        left = _without(left, key.split("."), default)
+    return left
+
+
+def _without(values: Mapping[str, Any], path: list[str], default: Any) -> dict[str, Any]:
+    """`values` without what stands at `path`, where it is the default; what is passed stays."""
+    name, *rest = path
+    if not rest:
+        return {key: value for key, value in values.items() if key != name or value != default}
+    inside = values.get(name)
+    return {**values, name: _without(inside, rest, default)} if inside else dict(values)

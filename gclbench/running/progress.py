@@ -11,9 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gclbench.reporting.damaged import DAMAGED
-from gclbench.schema.plausible import impossible
-
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
@@ -100,6 +97,9 @@ class Board:
         """Lines for the cells whose scores (0-100) this node holds; none for other nodes."""
         if not metrics:
             return []
+        from gclbench.reporting.damaged import DAMAGED
+        from gclbench.schema.plausible import impossible
+
         shown = "  ".join(f"{name} {metrics[name]:5.1f}" for name in SHOWN if name in metrics)
         if impossible(metrics):  # another process has stored it
             shown = DAMAGED

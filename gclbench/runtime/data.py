@@ -33,7 +33,8 @@ def check_data(
     Raises UnknownNameError for a role that no dataset has.
     """
     from gclbench.datasets.check import check_folder
-    from gclbench.datasets.load import load_dataset, reader_of
+    from gclbench.datasets.fingerprint import reader_of
+    from gclbench.datasets.load import load_dataset
 
     reader = reader_of(role, data)
     if data.root is not None:
@@ -45,7 +46,7 @@ def check_data(
 def make_data(role: str, data: DataSettings, out: Path, progress: Progress | None = None) -> Any:
     """Write the twin of a role to `out` in the real layout; return its planned world."""
     from gclbench.datasets.export import export_twin
-    from gclbench.datasets.load import reader_of
+    from gclbench.datasets.fingerprint import reader_of
 
     reader_of(role, data)
     return export_twin(role, data, out, progress)

@@ -7,13 +7,12 @@ its images, drawn without replacement where it has as many, else with.
 from __future__ import annotations
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from gclbench.errors import UsageError
 from gclbench.registry import register
 from gclbench.samplers.base import Pool
-from gclbench.schema.model import Model
+from gclbench.samplers.identities_parameters import IdentitiesParameters
 
 
 class IdentityGroups:
@@ -43,10 +42,6 @@ def _draw(members: Tensor, images: int, generator: torch.Generator) -> Tensor:
     if len(members) >= images:
         return members[torch.randperm(len(members), generator=generator)[:images]]
     return members[torch.randint(len(members), (images,), generator=generator)]
-
-
-class IdentitiesParameters(Model):
-    images: int = Field(default=4, ge=2, description="images of one pseudo identity in a batch")
 
 
 @register("samplers", "identities", revision=1, parameters=IdentitiesParameters)

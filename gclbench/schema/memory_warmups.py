@@ -9,36 +9,47 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from gclbench.schema.model import Model
+from gclbench.schema.model import Model, setting
 from gclbench.schema.numbers import Count, NonNegative, Share
 
 
 class SpclSettings(Model):
-    """`warmup.method=spcl` (Ge et al., NeurIPS 2020; public code).
+    """`warmup.method=spcl` (Ge et al., NeurIPS 2020; public code)."""
 
-    An epoch has `iterations` batches of `batch_size`, filled by `images_per_person` images of one
-    label (fewer where it has one image). A cluster is kept where clustering at eps + eps_gap
-    hardly grows it; the share `independence_share` of the first epoch's clusters sets what hardly
-    is. `momentum`: weight of a memory row's old value. `source_classes`: with a source, train on
-    its images too, and keep its classes in the memory.
-    """
-
-    epochs: PositiveInt = 50
-    iterations: PositiveInt = 400
-    batch_size: Annotated[int, Field(ge=2)] = 64
-    images_per_person: PositiveInt = 4
-    lr: PositiveFloat = 3.5e-4
-    lr_step_epochs: PositiveInt = 20
-    weight_decay: NonNegative = 5e-4
-    k1: PositiveInt = 30
-    k2: PositiveInt = 6
-    eps: Annotated[float, Field(gt=0, lt=1)] = 0.6
-    eps_gap: NonNegative = 0.02
-    min_samples: PositiveInt = 4
-    independence_share: Share = 0.9
-    temperature: PositiveFloat = 0.05
-    momentum: Share = 0.2
-    source_classes: bool = True
+    epochs: PositiveInt = setting(50, "epochs, each with new clusters", unit="epochs")
+    iterations: PositiveInt = setting(400, "batches of an epoch", unit="steps")
+    batch_size: Annotated[int, Field(ge=2)] = setting(
+        64, "images of a step, of the target and as many of a source", unit="images"
+    )
+    images_per_person: PositiveInt = setting(
+        4, "images of one label in a row of a batch, fewer where it has one image"
+    )
+    lr: PositiveFloat = setting(3.5e-4, "rate of Adam")
+    lr_step_epochs: PositiveInt = setting(
+        20, "after each of these spans the rate is a tenth", unit="epochs"
+    )
+    weight_decay: NonNegative = setting(5e-4, "weight decay of Adam")
+    k1: PositiveInt = setting(
+        30, "neighbours of Jaccard distance's reciprocal lists, the image itself counted"
+    )
+    k2: PositiveInt = setting(6, "neighbours that each list is averaged over, itself counted")
+    eps: Annotated[float, Field(gt=0, lt=1)] = setting(0.6, "DBSCAN's radius in Jaccard distance")
+    eps_gap: NonNegative = setting(
+        0.02, "by how much the radius is widened and narrowed to see which clusters stay"
+    )
+    min_samples: PositiveInt = setting(
+        4, "images within the radius, itself counted, that make a core of a cluster"
+    )
+    independence_share: Share = setting(
+        0.9, "share of the first epoch's clusters whose independence sets what a cluster needs"
+    )
+    temperature: PositiveFloat = setting(
+        0.05, "temperature of an image's cosines with the memory", symbol="τ"
+    )
+    momentum: Share = setting(0.2, "weight of a memory row's old value", symbol="m")
+    source_classes: bool = setting(
+        True, "whether a source is trained on too, its classes being rows of the memory"
+    )
 
     @model_validator(mode="after")
     def _all_radii_are_valid(self) -> SpclSettings:
@@ -53,45 +64,70 @@ class SpclSettings(Model):
 class ClusterContrastSettings(Model):
     """`warmup.method=cluster_contrast` (Dai et al., ACCV 2022; public code).
 
-    Batches are made as SpCL's, of clustered images alone. `update`: what a cluster's row learns
-    from a batch: "each" of its images in turn, the "hard"est one, or their "mean".
+    Batches are made as SpCL's, of clustered images alone.
     """
 
-    epochs: PositiveInt = 50
-    iterations: PositiveInt = 200
-    batch_size: Annotated[int, Field(ge=2)] = 256
-    images_per_person: PositiveInt = 16
-    lr: PositiveFloat = 3.5e-4
-    lr_step_epochs: PositiveInt = 20
-    weight_decay: NonNegative = 5e-4
-    k1: PositiveInt = 30
-    k2: PositiveInt = 6
-    eps: Annotated[float, Field(gt=0, lt=1)] = 0.6
-    min_samples: PositiveInt = 4
-    temperature: PositiveFloat = 0.05
-    momentum: Share = 0.1
-    update: Literal["each", "hard", "mean"] = "each"
+    epochs: PositiveInt = setting(50, "epochs, each with new clusters", unit="epochs")
+    iterations: PositiveInt = setting(200, "batches of an epoch", unit="steps")
+    batch_size: Annotated[int, Field(ge=2)] = setting(256, "images of a step", unit="images")
+    images_per_person: PositiveInt = setting(
+        16, "images of one cluster in a row of a batch, as far as it has them"
+    )
+    lr: PositiveFloat = setting(3.5e-4, "rate of Adam")
+    lr_step_epochs: PositiveInt = setting(
+        20, "after each of these spans the rate is a tenth", unit="epochs"
+    )
+    weight_decay: NonNegative = setting(5e-4, "weight decay of Adam")
+    k1: PositiveInt = setting(
+        30, "neighbours of Jaccard distance's reciprocal lists, the image itself counted"
+    )
+    k2: PositiveInt = setting(6, "neighbours that each list is averaged over, itself counted")
+    eps: Annotated[float, Field(gt=0, lt=1)] = setting(0.6, "DBSCAN's radius in Jaccard distance")
+    min_samples: PositiveInt = setting(
+        4, "images within the radius, itself counted, that make a core of a cluster"
+    )
+    temperature: PositiveFloat = setting(
+        0.05, "temperature of an image's cosines with the clusters", symbol="τ"
+    )
+    momentum: Share = setting(0.1, "weight of a cluster row's old value", symbol="m")
+    update: Literal["each", "hard", "mean"] = setting(
+        "each", "what a cluster's row learns from a batch: each image, the hardest, or their mean"
+    )
 
 
 class EcnSettings(Model):
-    """`warmup.method=ecn` (Zhong et al., CVPR 2019; public code), without CamStyle images.
+    """`warmup.method=ecn` (Zhong et al., CVPR 2019; public code), without CamStyle images."""
 
-    `lr` is the trunk's, whose first `frozen_stages` stages (with the stem) stay as they are.
-    Neighbours count from epoch `neighbours_from_epoch` on (epochs count from 1); 0 `neighbours`:
-    never. The old row of the memory weighs `memory_momentum_step` more with each epoch, nothing in
-    the first one. `target_weight`: of the target's loss beside the source's (1 - target_weight).
-    """
-
-    epochs: PositiveInt = 60
-    batch_size: Annotated[int, Field(ge=2)] = 128
-    lr: PositiveFloat = 0.01
-    new_layer_lr_factor: PositiveFloat = 10.0
-    lr_step_epochs: PositiveInt = 40
-    weight_decay: NonNegative = 5e-4
-    frozen_stages: Annotated[int, Field(ge=0, le=4)] = 2
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    temperature: PositiveFloat = 0.05
-    neighbours: Count = 6
-    neighbours_from_epoch: PositiveInt = 6
-    memory_momentum_step: Share = 0.01
-    target_weight: Share = 0.3
+    epochs: PositiveInt = setting(
+        60, "passes over the source where there is one, else over the target", unit="epochs"
+    )
+    batch_size: Annotated[int, Field(ge=2)] = setting(
+        128, "images of a step, of the target and as many of a source", unit="images"
+    )
+    lr: PositiveFloat = setting(0.01, "rate of SGD for the trunk")
+    new_layer_lr_factor: PositiveFloat = setting(
+        10.0, "rate of E_id's head and the source's classifier, over the trunk's"
+    )
+    lr_step_epochs: PositiveInt = setting(
+        40, "after each of these spans the rates are a tenth", unit="epochs"
+    )
+    weight_decay: NonNegative = setting(5e-4, "weight decay of SGD")
+    frozen_stages: Annotated[int, Field(ge=0, le=4)] = setting(
+        2, "stages of the trunk that stay as they are, the stem with them; 0: none"
+    )
+    dropout: Annotated[float, Field(ge=0, lt=1)] = setting(
+        0.5, "share of the feature's numbers that are dropped in training"
+    )
+    temperature: PositiveFloat = setting(
+        0.05, "temperature of an image's dot products with the memory", symbol="β"
+    )
+    neighbours: Count = setting(
+        6, "nearest memory rows that count as the same, itself counted; 0: none", symbol="k"
+    )
+    neighbours_from_epoch: PositiveInt = setting(6, "epoch (from 1) from which neighbours count")
+    memory_momentum_step: Share = setting(
+        0.01, "weight of a memory row's old value, times the epoch (from 0)", symbol="α"
+    )
+    target_weight: Share = setting(
+        0.3, "weight of the target's loss beside the source's, which has the rest", symbol="λ"
+    )

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+def setting(default: Any, description: str, *, unit: str = "", symbol: str = "") -> Any:
+    """A field with its default and what `gclbench list settings` says of it.
+
+    `description`: one line, true of the code that reads the value. `symbol` is the paper's: that
+    of GCL+, in a warm-up's section its own paper's. None of this enters a key.
+    """
+    extra: dict[str, Any] = {"unit": unit, "symbol": symbol}
+    return Field(default=default, description=description, json_schema_extra=extra)

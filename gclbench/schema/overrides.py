@@ -24,6 +24,7 @@ from gclbench.schema.choice import (
 )
 from gclbench.schema.choice_words import read_choice, read_choices, write_choice
 from gclbench.schema.dotted import flatten, nest, setting_types
+from gclbench.schema.layers import layers, merged
 from gclbench.schema.settings import Settings
 from gclbench.schema.study import Profile, Recipe, Row, Study, Task
 
@@ -239,14 +240,11 @@ def resolve_settings(
     check_overrides(chosen, components)
     if study is not None:
         _refuse_varied(chosen, study)
-    merged: dict[str, Any] = {}
-    for layer in (profile, recipe, study, task, row):
-        merged.update(flatten(layer.set) if layer is not None else {})
-    merged.update(chosen)
-    check_overrides(merged, components)
+    values = merged(layers(profile, recipe, study, task, row, chosen))
+    check_overrides(values, components)
     if components is not None:
-        merged = {key: _settled(key, value, components) for key, value in merged.items()}
-    return Settings.model_validate(nest(merged))
+        values = {key: _settled(key, value, components) for key, value in values.items()}
+    return Settings.model_validate(nest(values))
 
 
 def _settled(key: str, value: Any, components: Components) -> Any:

@@ -9,55 +9,65 @@ from typing import Annotated
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from gclbench.schema.model import Model
+from gclbench.schema.model import Model, setting
 from gclbench.schema.numbers import NonNegative, Share
 
 
 class MmtSettings(Model):
-    """`warmup.method=mmt` (Ge et al., ICLR 2020; public code, its DBSCAN script).
+    """`warmup.method=mmt` (Ge et al., ICLR 2020; public code, its DBSCAN script)."""
 
-    An epoch has `iterations` batches of `batch_size`, filled by `images_per_person` images of one
-    label (fewer where it has one image). `soft_ce_weight` and `soft_triplet_weight`: share of the
-    teacher's answers in either loss, the pseudo labels have the rest. `teacher_momentum`: weight
-    of a teacher's old value, less in the first steps. rho sets the radius of DBSCAN, once.
-    """
-
-    epochs: PositiveInt = 40
-    iterations: PositiveInt = 400
-    batch_size: Annotated[int, Field(ge=2)] = 64
-    images_per_person: PositiveInt = 4
-    lr: PositiveFloat = 3.5e-4
-    weight_decay: NonNegative = 5e-4
-    teacher_momentum: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    soft_ce_weight: Share = 0.5
-    soft_triplet_weight: Share = 0.8
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    k1: PositiveInt = 20
-    k2: PositiveInt = 6
-    rho: PositiveFloat = 1.6e-3
-    min_samples: PositiveInt = 4
+    epochs: PositiveInt = setting(40, "epochs, each with new clusters", unit="epochs")
+    iterations: PositiveInt = setting(400, "batches of an epoch", unit="steps")
+    batch_size: Annotated[int, Field(ge=2)] = setting(64, "images of a step", unit="images")
+    images_per_person: PositiveInt = setting(
+        4, "images of one label in a row of a batch, fewer where it has one image"
+    )
+    lr: PositiveFloat = setting(3.5e-4, "rate of Adam")
+    weight_decay: NonNegative = setting(5e-4, "weight decay of Adam")
+    teacher_momentum: Annotated[float, Field(ge=0, lt=1)] = setting(
+        0.999, "weight of a teacher's old value, less in the first steps", symbol="α"
+    )
+    soft_ce_weight: Share = setting(
+        0.5, "share of the teacher's answers in cross-entropy; labels have the rest", symbol="λ_id"
+    )
+    soft_triplet_weight: Share = setting(
+        0.8, "share of the teacher's answers in the triplet loss", symbol="λ_tri"
+    )
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = setting(
+        0.1, "share of a label that is spread over all clusters"
+    )
+    k1: PositiveInt = setting(20, "neighbours of Jaccard distance's reciprocal lists")
+    k2: PositiveInt = setting(6, "neighbours that each list is averaged over")
+    rho: PositiveFloat = setting(
+        1.6e-3, "share of the smallest distances whose mean is DBSCAN's radius, set once"
+    )
+    min_samples: PositiveInt = setting(
+        4, "images within the radius, itself counted, that make a core of a cluster"
+    )
 
 
 class SsgSettings(Model):
-    """`warmup.method=ssg` (Fu et al., ICCV 2019; public code).
+    """`warmup.method=ssg` (Fu et al., ICCV 2019; public code)."""
 
-    `iterations` x `epochs`: an iteration begins with new groupings, an epoch is one pass over the
-    labels of whole bodies in batches of `batch_images` / `instances` people. rho sets the radius
-    of DBSCAN, once for each grouping.
-    """
-
-    iterations: PositiveInt = 30
-    epochs: PositiveInt = 70
-    batch_images: PositiveInt = 128
-    instances: Annotated[int, Field(ge=2)] = 4
-    lr: PositiveFloat = 6e-5
-    momentum: Share = 0.9
-    weight_decay: NonNegative = 5e-4
-    margin: NonNegative = 0.5
-    k1: PositiveInt = 20
-    k2: PositiveInt = 6
-    rho: PositiveFloat = 1.6e-3
-    min_samples: PositiveInt = 4
+    iterations: PositiveInt = setting(30, "rounds, each of which begins with new groupings")
+    epochs: PositiveInt = setting(70, "passes over whole bodies' labels in a round", unit="epochs")
+    batch_images: PositiveInt = setting(
+        128, "images of a step; a multiple of instances", unit="images"
+    )
+    instances: Annotated[int, Field(ge=2)] = setting(4, "images of one label in a batch")
+    lr: PositiveFloat = setting(6e-5, "rate of SGD")
+    momentum: Share = setting(0.9, "momentum of SGD")
+    weight_decay: NonNegative = setting(5e-4, "weight decay of SGD")
+    margin: NonNegative = setting(0.5, "margin of the triplet losses")
+    k1: PositiveInt = setting(20, "neighbours of Jaccard distance's reciprocal lists")
+    k2: PositiveInt = setting(6, "neighbours that each list is averaged over")
+    rho: PositiveFloat = setting(
+        1.6e-3,
+        "share of the smallest distances whose mean is DBSCAN's radius, set once a grouping",
+    )
+    min_samples: PositiveInt = setting(
+        4, "images within the radius, itself counted, that make a core of a cluster"
+    )
 
     @model_validator(mode="after")
     def _batches_hold_two_people(self) -> SsgSettings:

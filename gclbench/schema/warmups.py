@@ -9,51 +9,67 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from gclbench.schema.act import ActSettings
 from gclbench.schema.choice import WarmupChoice
 from gclbench.schema.memory_warmups import ClusterContrastSettings, EcnSettings, SpclSettings
-from gclbench.schema.model import Model
+from gclbench.schema.model import Model, setting
 from gclbench.schema.numbers import Count, NonNegative, Share
 from gclbench.schema.self_training_warmups import MmtSettings, SsgSettings
 
 
 class CheckpointSettings(Model):
-    """`warmup.method=checkpoint`: a file takes the place of training; see docs/checkpoints.md.
+    """`warmup.method=checkpoint`: a file takes the place of training; see docs/checkpoints.md."""
 
-    `head`: "file" takes the file's embedding head, "fresh" draws a new one, "auto" is "file" but
-    for ACT, whose head does not fit what it is applied to. `refit`: which running statistics are
-    taken anew from one pass over the training set; "auto": what the file's layout asks for.
-    """
-
-    path: str | None = None
-    head: Literal["auto", "file", "fresh"] = "auto"
-    refit: Literal["auto", "none", "head", "all"] = "auto"
+    path: str | None = setting(None, "the file of weights")
+    head: Literal["auto", "file", "fresh"] = setting(
+        "auto", "whose embedding head: the file's, or one drawn anew; auto: the file's but ACT's"
+    )
+    refit: Literal["auto", "none", "head", "all"] = setting(
+        "auto", "running statistics taken anew from the training set; auto: what the layout wants"
+    )
 
 
 class BucSettings(Model):
     """`warmup.method=buc` (Lin et al., AAAI 2019). Defaults are the official code's.
 
-    A step trains on fixed clusters and ends with a round of merges, `merge_fraction` of the number
-    of samples; the first step has one cluster per sample. `frames` of a tracklet are seen at a
-    visit, and conv1 ... layer2 stay as they were (`freeze`). `result`: the step whose weights
-    leave stage 1: the one with the largest silhouette of its own clusters, the last one, or step
-    0, 1, ... `evaluate_steps` also lists the retrieval quality of each step; it chooses nothing.
+    A step trains on fixed clusters and ends with a round of merges; the first step has one cluster
+    per sample.
     """
 
-    merge_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.05
-    size_penalty: NonNegative = 0.003
-    first_epochs: PositiveInt = 20
-    later_epochs_tracklets: PositiveInt = 5
-    later_epochs_images: PositiveInt = 2
-    batch_size: Annotated[int, Field(ge=2)] = 16
-    frames: PositiveInt = 16
-    lr: PositiveFloat = 0.1
-    lr_drop_epoch: PositiveInt = 16
-    later_lr: PositiveFloat = 0.01
-    trunk_lr_factor: PositiveFloat = 0.1
-    weight_decay: NonNegative = 5e-4
-    temperature: PositiveFloat = 0.1
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    freeze: Literal["tracklets", "never"] = "tracklets"
-    result: Literal["silhouette", "last"] | Count = "silhouette"
-    evaluate_steps: bool = False
+    merge_fraction: Annotated[float, Field(gt=0, le=0.5)] = setting(
+        0.05, "merges of a round, as a share of the samples; sets the number of steps too"
+    )
+    size_penalty: NonNegative = setting(
+        0.003, "what a sample of either cluster adds to their distance", symbol="λ"
+    )
+    first_epochs: PositiveInt = setting(20, "epochs of the first step", unit="epochs")
+    later_epochs_tracklets: PositiveInt = setting(
+        5, "epochs of each later step, on tracklets", unit="epochs"
+    )
+    later_epochs_images: PositiveInt = setting(
+        2, "epochs of each later step, on images", unit="epochs"
+    )
+    batch_size: Annotated[int, Field(ge=2)] = setting(16, "samples of a step", unit="samples")
+    frames: PositiveInt = setting(16, "frames of a tracklet that a visit sees", unit="frames")
+    lr: PositiveFloat = setting(0.1, "rate of SGD for E_id's head in the first step")
+    lr_drop_epoch: PositiveInt = setting(
+        16, "epoch of the first step (from 0) from which its rates are a tenth", unit="epochs"
+    )
+    later_lr: PositiveFloat = setting(0.01, "rate for E_id's head in all later steps")
+    trunk_lr_factor: PositiveFloat = setting(0.1, "rate of the trunk, over the head's")
+    weight_decay: NonNegative = setting(5e-4, "weight decay of SGD")
+    temperature: PositiveFloat = setting(
+        0.1, "temperature of a sample's cosines with the clusters", symbol="τ"
+    )
+    dropout: Annotated[float, Field(ge=0, lt=1)] = setting(
+        0.5, "share of the normalised feature's numbers that are dropped in training"
+    )
+    freeze: Literal["tracklets", "never"] = setting(
+        "tracklets", "whether conv1 to layer2 stay as they were on tracklets, or never"
+    )
+    result: Literal["silhouette", "last"] | Count = setting(
+        "silhouette", "the step that leaves: of the largest silhouette, the last, or 0, 1, ..."
+    )
+    evaluate_steps: bool = setting(
+        False, "whether mAP and R1 of each step are listed too; they choose nothing"
+    )
 
     @property
     def steps(self) -> int:
@@ -62,57 +78,76 @@ class BucSettings(Model):
 
 
 class MmclSettings(Model):
-    """`warmup.method=mmcl` (Wang and Zhang, CVPR 2020; official code); see docs/baselines/mmcl.md.
+    """`warmup.method=mmcl` (Wang and Zhang, CVPR 2020); see docs/baselines/mmcl.md."""
 
-    `lr` is the trunk's. Labels are one-hot for `single_label_epochs`, then MPLP's. The weight of a
-    memory row's old value grows from 0 to `memory_momentum` within `memory_ramp_epochs`.
-    """
-
-    epochs: PositiveInt = 60
-    batch_size: Annotated[int, Field(ge=2)] = 128
-    lr: PositiveFloat = 0.01
-    new_layer_lr_factor: PositiveFloat = 10.0
-    lr_step_epochs: PositiveInt = 40
-    weight_decay: NonNegative = 5e-4
-    single_label_epochs: Count = 6
-    threshold: float = 0.6  # cosine; 1 and above leave every image alone
-    least_rank: Count = 10
-    delta: NonNegative = 5.0
-    hard_share: Annotated[float, Field(gt=0, le=1)] = 0.01
-    memory_momentum: Share = 0.5
-    memory_ramp_epochs: PositiveInt = 60
+    epochs: PositiveInt = setting(60, "passes over the target", unit="epochs")
+    batch_size: Annotated[int, Field(ge=2)] = setting(128, "images of a step", unit="images")
+    lr: PositiveFloat = setting(0.01, "rate of SGD for the trunk")
+    new_layer_lr_factor: PositiveFloat = setting(10.0, "rate of E_id's head, over the trunk's")
+    lr_step_epochs: PositiveInt = setting(
+        40, "after each of these spans the rates are a tenth", unit="epochs"
+    )
+    weight_decay: NonNegative = setting(5e-4, "weight decay of SGD")
+    single_label_epochs: Count = setting(
+        6, "epochs at the start in which an image has no positive but itself", unit="epochs"
+    )
+    threshold: float = setting(
+        0.6, "cosine above which images may be positives; 1 and more: none", symbol="t"
+    )
+    least_rank: Count = setting(
+        10, "rank (from 0) within which a positive's own list must hold the image, or further"
+    )
+    delta: NonNegative = setting(5.0, "weight of the positives' part of the loss", symbol="δ")
+    hard_share: Annotated[float, Field(gt=0, le=1)] = setting(
+        0.01, "share of the negatives, the most similar ones, that are pushed away", symbol="r"
+    )
+    memory_momentum: Share = setting(
+        0.5, "weight of a memory row's old value, once it has grown from 0"
+    )
+    memory_ramp_epochs: PositiveInt = setting(
+        60, "epochs within which that weight grows", unit="epochs"
+    )
 
 
 class SclSettings(Model):
-    """`warmup.method=scl` (Pang et al., arXiv 2010.07608). Defaults: the code's `test.yml`.
-
-    Every sample attracts `positives` near neighbours and repels the `negatives` next ones (at most
-    as many as there are); in the first `init_epochs` it knows itself only. lambda_t: weight of the
-    own row, alpha scales the others'. lambda_p: weight of the stripes' loss, lambda_g: of the
-    global distance in the search. lambda_c: what a neighbour of the same camera is put back by.
-    `frames` of a tracklet are seen at a visit.
-    """
+    """`warmup.method=scl` (Pang et al., arXiv 2010.07608). Defaults: the code's `test.yml`."""
 
     # Where the target has images they are not read, and enter no key.
     tracklets_only: ClassVar[frozenset[str]] = frozenset({"frames"})
 
-    epochs: PositiveInt = 50
-    batch_size: Annotated[int, Field(ge=2)] = 8
-    frames: PositiveInt = 4
-    lr: PositiveFloat = 1e-3
-    new_layer_lr_factor: PositiveFloat = 1.0
-    lr_step_epochs: PositiveInt = 200
-    weight_decay: NonNegative = 5e-4
-    positives: PositiveInt = 7
-    negatives: PositiveInt = 500
-    init_epochs: Count = 3
-    lambda_t: Share = 0.5
-    lambda_p: Share = 0.5
-    lambda_g: Share = 0.5
-    lambda_c: NonNegative = 0.05
-    alpha: NonNegative = 1.75
-    temperature: PositiveFloat = 0.1
-    update_in_backward: bool = False
+    epochs: PositiveInt = setting(50, "passes over the target", unit="epochs")
+    batch_size: Annotated[int, Field(ge=2)] = setting(8, "samples of a step", unit="samples")
+    frames: PositiveInt = setting(4, "frames of a tracklet that a visit sees", unit="frames")
+    lr: PositiveFloat = setting(1e-3, "rate of SGD for the trunk")
+    new_layer_lr_factor: PositiveFloat = setting(
+        1.0, "rate of E_id's and the stripes' heads, over the trunk's"
+    )
+    lr_step_epochs: PositiveInt = setting(
+        200, "after each of these spans (epochs from 1) the rates are a tenth", unit="epochs"
+    )
+    weight_decay: NonNegative = setting(5e-4, "weight decay of SGD")
+    positives: PositiveInt = setting(7, "near neighbours that a sample attracts", symbol="P")
+    negatives: PositiveInt = setting(
+        500, "next neighbours that it repels, at most as many as there are", symbol="K"
+    )
+    init_epochs: Count = setting(
+        3, "epochs at the start in which a sample attracts itself alone", unit="epochs"
+    )
+    lambda_t: Share = setting(0.5, "weight of the sample's own memory row", symbol="λ_t")
+    lambda_p: Share = setting(
+        0.5, "weight of the stripes' loss; the global one has the rest", symbol="λ_p"
+    )
+    lambda_g: Share = setting(
+        0.5, "weight of the global distance in the search; stripes have the rest", symbol="λ_g"
+    )
+    lambda_c: NonNegative = setting(
+        0.05, "what a sample of the same camera is put back by in the search", symbol="λ_c"
+    )
+    alpha: NonNegative = setting(1.75, "scale of the other positives' weights", symbol="α")
+    temperature: PositiveFloat = setting(0.1, "temperature of dot products with the memory")
+    update_in_backward: bool = setting(
+        False, "whether a positive's slope sees what those before it wrote, as in the code"
+    )
 
 
 class WarmupSettings(Model):
@@ -121,30 +156,54 @@ class WarmupSettings(Model):
     A field that is a section belongs to the method of its name, which reads nothing else.
     """
 
-    method: WarmupChoice = WarmupChoice(name="jvtc")
-    epochs: PositiveInt = 45
-    batch_images: PositiveInt = 32
-    copies: Annotated[int, Field(ge=2)] = 4
-    lr: PositiveFloat = 0.01
-    new_layer_lr_factor: PositiveFloat = 10.0
-    lr_step_epochs: PositiveInt = 40
-    weight_decay: NonNegative = 5e-4
-    global_from_epoch: PositiveInt = 10
-    joint_from_epoch: PositiveInt = 30
-    refresh_every_epochs: PositiveInt = 5
-    k1: PositiveInt = 20
-    k2: PositiveInt = 6
-    rho: PositiveFloat = 1.6e-3
-    eps_factor: PositiveFloat = 0.75
-    eps_factor_with_source: PositiveFloat = 1.0
-    local_temperature: PositiveFloat = 0.1
-    global_temperature: PositiveFloat = 0.05
-    global_weight: NonNegative = 0.2
-    source_loss: bool = True
-    memory_momentum_step: Share = 0.01
-    memory_momentum_max: Share = 0.8
-    frame_bin: PositiveInt = 100
-    smoothing_bins: PositiveFloat = 50.0
+    method: WarmupChoice = setting(WarmupChoice(name="jvtc"), "what trains E_id in stage 1")
+    epochs: PositiveInt = setting(
+        45, "passes over the source where there is one, else over the target", unit="epochs"
+    )
+    batch_images: PositiveInt = setting(32, "samples of a step", unit="samples")
+    copies: Annotated[int, Field(ge=2)] = setting(
+        4,
+        "augmented copies of each, in CamStyle's place; a source has as many images",
+        symbol="K",
+    )
+    lr: PositiveFloat = setting(0.01, "rate of SGD for the trunk")
+    new_layer_lr_factor: PositiveFloat = setting(
+        10.0, "rate of E_id's head and the source's classifier, over the trunk's"
+    )
+    lr_step_epochs: PositiveInt = setting(
+        40, "after each of these spans (epochs from 1) the rates are a tenth", unit="epochs"
+    )
+    weight_decay: NonNegative = setting(5e-4, "weight decay of SGD")
+    global_from_epoch: PositiveInt = setting(
+        10, "epoch (from 1) of the first labels, and of the global loss from then on"
+    )
+    joint_from_epoch: PositiveInt = setting(
+        30, "epoch (from 1) from which labels rest on cameras and times too"
+    )
+    refresh_every_epochs: PositiveInt = setting(5, "epochs between new labels", unit="epochs")
+    k1: PositiveInt = setting(20, "neighbours of re-ranking's reciprocal lists")
+    k2: PositiveInt = setting(6, "neighbours that re-ranking averages each list over")
+    rho: PositiveFloat = setting(
+        1.6e-3, "share of the smallest distances whose mean sets the clusters' radius"
+    )
+    eps_factor: PositiveFloat = setting(0.75, "what that radius is multiplied by without a source")
+    eps_factor_with_source: PositiveFloat = setting(1.0, "the same, with a source")
+    local_temperature: PositiveFloat = setting(0.1, "temperature of the local loss")
+    global_temperature: PositiveFloat = setting(0.05, "temperature of the global loss")
+    global_weight: NonNegative = setting(0.2, "weight of the global loss")
+    source_loss: bool = setting(
+        True, "whether a source goes on being learnt, by cross-entropy, beside the target"
+    )
+    memory_momentum_step: Share = setting(
+        0.01, "by how much the weight of a memory row's old value grows with each epoch"
+    )
+    memory_momentum_max: Share = setting(0.8, "where that growth ends")
+    frame_bin: PositiveInt = setting(
+        100, "frames in a bin of the histograms of travel times", unit="frames"
+    )
+    smoothing_bins: PositiveFloat = setting(
+        50.0, "sd of the Gaussian that smooths those histograms", unit="bins"
+    )
     checkpoint: CheckpointSettings = CheckpointSettings()
     buc: BucSettings = BucSettings()
     mmcl: MmclSettings = MmclSettings()

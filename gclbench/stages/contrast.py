@@ -71,19 +71,6 @@ def terms_type(loss: str) -> type[Any]:
     return hints[0]  # type: ignore[no-any-return]
 
 
-def check_losses(settings: JointSettings, mixes: bool) -> None:
-    """Raise UsageError for losses that `joint.augmentations` cannot feed, or for none at all."""
-    if not settings.losses:
-        raise UsageError("joint.losses is empty.", "Name at least one loss, for example l_vi.")
-    for loss in settings.losses:
-        if terms_type(loss.name) is MixTerms and not mixes:
-            named = ", ".join(choice.name for choice in settings.augmentations)
-            raise UsageError(
-                f"joint.losses has {loss.name}, but joint.augmentations mixes nothing: {named}.",
-                f"Add mixup, f_mixup or d_mixup there, or take {loss.name} out.",
-            )
-
-
 def contrastive_losses(
     views: BatchViews,
     epoch: EpochLabels,

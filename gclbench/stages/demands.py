@@ -3,7 +3,8 @@
 `needs_source = True`      a labelled source beside the target, as UDA tasks have
 `takes_tracklets = False`  images alone, of the target and of the source
 
-They are read where a plan is made, before pre-training is paid for, and again by stage 1.
+They are read where a plan is made, before pre-training is paid for, and again by stage 1. A plan
+imports no shipped warm-up for it: both must be plain values.
 """
 
 from __future__ import annotations
@@ -20,8 +21,7 @@ def check_demands(method: str, task: str, *, sourced: bool, tracklets: Sequence[
     `task` is what the error calls it; `sourced`: it has a labelled source; `tracklets` names its
     datasets whose samples are tracklets. Raises UnknownNameError for an unknown method.
     """
-    demands = REGISTRY.lookup("warmups", method).component
-    if getattr(demands, "needs_source", False) and not sourced:
+    if REGISTRY.lookup("warmups", method).trait("needs_source", False) and not sourced:
         raise UsageError(
             f"warmup.method={method} needs a labelled source, and {task} has none.",
             "Run it on a uda task (for example task=duke2market), or choose another method: "
@@ -36,4 +36,4 @@ def check_demands(method: str, task: str, *, sourced: bool, tracklets: Sequence[
 
 
 def _takes_tracklets(method: str) -> bool:
-    return bool(getattr(REGISTRY.lookup("warmups", method).component, "takes_tracklets", True))
+    return bool(REGISTRY.lookup("warmups", method).trait("takes_tracklets", True))

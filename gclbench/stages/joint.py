@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import fields
 from typing import Any
 
 import torch
@@ -27,14 +26,12 @@ from gclbench.networks.id_encoder import IdOutput
 from gclbench.pseudolabels.base import Labelling, Unlabelled
 from gclbench.registry import REGISTRY, register
 from gclbench.samplers.base import Pool
-from gclbench.schema import Settings
 from gclbench.schema.settings import EvaluateSettings
 from gclbench.stages.context import StageContext
 from gclbench.stages.contrast import (
     BatchViews,
     Draws,
     EpochLabels,
-    check_losses,
     contrastive_losses,
     weighted_total,
 )
@@ -43,44 +40,11 @@ from gclbench.stages.generative import GenerativeModule, Guides, Mixing
 from gclbench.stages.loop import train
 from gclbench.stages.pretrain import load_encoder
 from gclbench.stages.supervised import set_lr
+from gclbench.stages.view_and_mix import build_augmentations
 
 # Memory initialisation and the per-epoch curve do not follow `evaluate.*`, so that those settings
 # never retrain a model.
 PROTOCOL = EvaluateSettings()
-
-
-def build_augmentations(settings: Settings) -> tuple[Any, Any | None]:
-    """The view augmentation (one) and the mix (at most one) of `joint.augmentations`.
-
-    Raises UsageError for names that do not go together, or losses that they cannot feed.
-    """
-    options = {"angles": settings.gan.angles, "alpha": settings.joint.mix_alpha}
-    made: dict[str, Any] = {}
-    named = ", ".join(choice.name for choice in settings.joint.augmentations)
-    for choice in settings.joint.augmentations:
-        component = REGISTRY.lookup("augmentations", choice.name).component
-        if component.role in made:
-            raise UsageError(
-                f"joint.augmentations names two {component.role} augmentations: {named}.",
-                "Keep one view (none, multi, rotation, ...) and at most one mix.",
-            )
-        known = {field.name for field in fields(component)}
-        given = {name: value for name, value in options.items() if name in known}
-        made[component.role] = REGISTRY.bound(choice)(**given)
-    if "view" not in made:
-        raise UsageError(
-            "joint.augmentations names no view augmentation.",
-            "Add one of none, multi, rotation, mesh_switch, gray_switch, oracle_rotation.",
-        )
-    view, blend = made["view"], made.get("mix")
-    if blend is not None and blend.space == "identity" and view.space != "structure":
-        raise UsageError(
-            f"joint.augmentations pairs {named.replace(', ', ' and ')}: a mix of identities is "
-            "drawn by G, which needs structure.",
-            "Take rotation, mesh_switch or gray_switch as the view, or another mix.",
-        )
-    check_losses(settings.joint, blend is not None)
-    return view, blend
 
 
 class JointTraining:

@@ -59,7 +59,7 @@ def _asked(
 
 def _of_role(role: str, data: DataSettings, wanted: set[str], cache: Path) -> Unmade:
     from gclbench.datasets.amounts import count_images
-    from gclbench.datasets.load import dataset_fingerprint
+    from gclbench.datasets.fingerprint import dataset_fingerprint
 
     whole = data.model_copy(update={"validation_share": 0.0})
     folder = cache / "arrays" / dataset_fingerprint(role, whole, cache, meshes=False)[:16]

@@ -25,6 +25,7 @@ from gclbench.plan import Cell, Node
 from gclbench.schema import Study
 from gclbench.study.reports import check_report
 from gclbench.study.stage_needs import Augmentations, Check, stage_checks
+from gclbench.tracking.place import STORE_FILE, check_writable, store_url
 
 _PLAIN = (DataMissingError, MissingExtraError, UsageError)
 
@@ -96,13 +97,13 @@ def _fault(check: Check) -> GclbenchError | None:
 
 
 def _home(home: Path) -> None:
-    from gclbench.tracking.engines import check_writable
-
     check_writable(home, f"the results folder {home}", "Name another: home=DIR.")
 
 
 def _store(url: str, home: Path) -> None:
-    from gclbench.tracking.engines import check_writable, sqlite_file
+    if url == store_url(home) and not os.path.lexists(home.resolve() / STORE_FILE):
+        return  # it will be made in the results folder: see `_home`
+    from gclbench.tracking.engines import sqlite_file
     from gclbench.tracking.store import RunStore
 
     path = sqlite_file(url)

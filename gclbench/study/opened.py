@@ -11,7 +11,7 @@ from gclbench.plan import ArtifactStore, Cell, Node, Plan, build_cells, build_pl
 from gclbench.plan.outdated import made_before_fix
 from gclbench.schema import Layout, Profile, Row, Settings, Stage, Study, Task
 from gclbench.schema.settings import VIDEO_ROLES, DataSettings, WorldSettings
-from gclbench.study.catalog import guide, load_catalog, parameters, revision, space
+from gclbench.study.catalog import guide, parameters, revision, space
 from gclbench.study.cost import Cost, estimate
 from gclbench.study.needs import Outside, check_needs, report_checks
 from gclbench.study.question import Question
@@ -32,7 +32,6 @@ class OpenStudy:
         self.cells: tuple[Cell, ...] = tuple(
             cell for study in self.studies for cell in self._cells(study)
         )
-        load_catalog()
         self._check_components()
         self.plan: Plan = build_plan(self.cells, revision, self._fingerprint, space)
 
@@ -52,10 +51,10 @@ class OpenStudy:
     def _check_components(self) -> None:
         """Refuse, before any training, augmentations and warm-ups that cannot do as asked."""
         from gclbench.stages.demands import check_demands
-        from gclbench.stages.joint import build_augmentations
+        from gclbench.stages.view_and_mix import check_augmentations
 
         for settings in {repr(cell.settings.joint): cell.settings for cell in self.cells}.values():
-            build_augmentations(settings)
+            check_augmentations(settings)
         for cell in self.cells:
             if cell.stop in (Stage.PRETRAIN, Stage.SOURCE):  # no stage 1
                 continue
@@ -84,7 +83,7 @@ class OpenStudy:
         return None if wanted is None else tuple(name for name in wanted if name in names)
 
     def _fingerprint(self, role: str, settings: Settings) -> str:
-        from gclbench.datasets.load import dataset_fingerprint
+        from gclbench.datasets.fingerprint import dataset_fingerprint
 
         data = settings.data
         if role == "pretrain":  # always rendered; of the world only its seed matters
@@ -162,7 +161,7 @@ class OpenStudy:
 
     def data_label(self, task_name: str) -> str:
         """What reports print as the origin of a number, for example 'synthetic_market1501'."""
-        from gclbench.datasets.load import is_rendered
+        from gclbench.datasets.fingerprint import is_rendered
 
         data = self.cells[0].settings.data if self.cells else DataSettings()
         for study in self.studies:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gclbench.content_folders import DEFAULT_PROFILE
+from gclbench.tracking.place import store_url
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,4 @@ class Question:
     @property
     def store_url(self) -> str:
         """The database of runs: the one that was named, else the results folder's own."""
-        from gclbench.tracking.engines import store_url
-
         return store_url(self.home, self.store)

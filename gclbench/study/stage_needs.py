@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from gclbench.plan import Node
 from gclbench.plan.weights import weight_files
 from gclbench.schema import Settings, Stage, fit
@@ -88,13 +86,17 @@ def _fits(name: str, place: str, settings: Settings) -> None:
 
 def _datasets(asked: _Asked) -> Iterator[Check]:
     """Real datasets: all that `load_dataset` asks of them. Worlds: enough people on both sides."""
-    from gclbench.datasets.load import load_dataset
-
     for role, data in asked.data():
         if data.root is not None:
-            yield partial(load_dataset, role, data, asked.cache)
+            yield partial(_loaded, role, data, asked.cache)
         elif data.validation_share > 0:
             yield partial(_held_out, role, data)
+
+
+def _loaded(role: str, data: DataSettings, cache: Path) -> None:
+    from gclbench.datasets.load import load_dataset
+
+    load_dataset(role, data, cache)
 
 
 def _held_out(role: str, data: DataSettings) -> None:
@@ -114,6 +116,8 @@ def _times(asked: _Asked) -> Iterator[Check]:
 
 
 def _timed(role: str, data: DataSettings, cache: Path) -> None:
+    import numpy as np
+
     from gclbench.datasets.load import load_dataset
     from gclbench.datasets.times import require_times
 
@@ -124,7 +128,7 @@ def _timed(role: str, data: DataSettings, cache: Path) -> None:
 
 def _bodies(asked: _Asked) -> Iterator[Check]:
     """The package that poses the people of the rendered world."""
-    from gclbench.meshes.bodies import require_poser
+    from gclbench.meshes.poser import require_poser
 
     rendered = any(data.root is None for _, data in asked.data())
     if rendered or any("pretrain" in node.roles for node, _ in asked.runs):
@@ -145,10 +149,12 @@ def _meshes(asked: _Asked) -> Iterator[Check]:
 
 
 def _drawn(role: str, data: DataSettings) -> None:
+    if data.root is None and data.mesh.source == "oracle":
+        return  # the world's own bodies: see `_bodies`
     from gclbench.datasets.mesh_sources import check_meshes, check_source
 
     check_source(data)
-    if data.root is None and data.mesh.source != "oracle":
+    if data.root is None:
         check_meshes(role, data, _planned(role, data))
 
 

@@ -21,10 +21,9 @@ from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from gclbench.digest import digest
-from gclbench.errors import DataMissingError, GclbenchError, MissingExtraError, UsageError
+from gclbench.errors import GclbenchError, MissingExtraError, UsageError
 
 BUSY_TIMEOUT_S = 60
-STORE_FILE = "store.db"
 
 _T = TypeVar("_T")
 _LOCK = threading.RLock()
@@ -85,11 +84,6 @@ def read_steadily(url: str, read: Callable[[], _T]) -> _T:
                 return found
 
 
-def store_url(home: Path, chosen: str | None = None) -> str:
-    """Return the URL of a results folder's store: the one that was chosen, else its own file."""
-    return chosen or f"sqlite:///{home.resolve() / STORE_FILE}"
-
-
 def sqlite_file(url: str) -> Path | None:
     """Return the file of an SQLite store; None for another database or one in memory."""
     try:
@@ -111,17 +105,6 @@ def make_folder(url: str) -> None:
         raise GclbenchError(
             f"cannot make the folder of {path}: {error.strerror}.", "Set home=DIR."
         ) from error
-
-
-def check_writable(path: Path, what: str, remedy: str) -> None:
-    """Raise DataMissingError unless a file or folder can be written to, or made; none is made."""
-    there = path
-    while not os.path.lexists(there) and there != there.parent:
-        there = there.parent
-    if there != path and not there.is_dir():
-        raise DataMissingError(f"{what} cannot be made: {there} is not a folder.", remedy)
-    if not os.access(there, os.W_OK | (os.X_OK if there.is_dir() else 0)):
-        raise DataMissingError(f"{what} cannot be written: no permission for {there}.", remedy)
 
 
 def driver_url(url: str) -> str:

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 from gclbench.digest import file_digest
 from gclbench.errors import DataMissingError, MissingExtraError, UnknownNameError, UsageError
 from gclbench.schema import Conditions, RunStatus
-from gclbench.tracking.engines import check_writable
 from gclbench.tracking.environment import git_state, package_versions
 from gclbench.tracking.environment import host_info as this_host
 from gclbench.tracking.machine import peak_memory_mb
+from gclbench.tracking.place import check_writable
 from gclbench.tracking.sacred_import import sacred
 from gclbench.tracking.store import RunStore
 

@@ -18,7 +18,6 @@ from gclbench.digest import canonical_json, digest
 from gclbench.errors import DataMissingError, GclbenchError, StorageFullError, UsageError
 from gclbench.schema import RunStatus
 from gclbench.tracking.engines import (
-    STORE_FILE,
     make_folder,
     open_engine,
     read_steadily,
@@ -26,9 +25,9 @@ from gclbench.tracking.engines import (
     release,
     shown,
     sqlite_file,
-    store_url,
     take_turns,
 )
+from gclbench.tracking.place import STORE_FILE, store_url
 from gclbench.tracking.tables import ARTIFACTS, METRICS, REQUESTS, RUNS
 from gclbench.tracking.versions import NEWEST, load_scripts, upgrade, version_of
 

@@ -287,8 +287,16 @@ class DoctorWords(HomeWords):
     verb: ClassVar[str] = "doctor"
 
 
+@dataclass(frozen=True, kw_only=True)
+class ShowWords(HomeWords, DataWords):
+    """What `gclbench show cell` takes behind the cell; other kinds take no words."""
+
+    verb: ClassVar[str] = "show"
+
+
 MODELS: tuple[type[Words], ...] = (
     *(RunWords, PlanWords, TuneWords, ReportWords, ExportWords, ImportWords, FigureWords),
     *(InvarianceWords, ShowCheckpointWords, ExportCheckpointWords, EmbedWords, EstimateWords),
     *(ImportMeshWords, RenderWords, CheckDataWords, MakeDataWords, DoctorWords),
+    ShowWords,
 )

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "gclbench"
-FLOOR_0 = {"content_folders", "errors", "digest", "plain_yaml", "registry", "seeding"}
+FLOOR_0 = {
+    "cache_folder", "content_folders", "digest", "errors", "plain_yaml", "registry", "seeding",
+}  # fmt: skip
 COMPONENTS = {
     "augmentations", "losses", "networks", "memory", "pseudolabels", "samplers", "meshes",
     "datasets",
@@ -118,6 +120,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"):
         path for path in modules()
     }  # fmt: skip
+    del known["gclbench"]  # the face: it imports nothing before it is asked
     left = {name: (imported_modules(path) & known.keys()) - {name} for name, path in known.items()}
     while left:
         free = [name for name, needs in left.items() if not needs & left.keys()]

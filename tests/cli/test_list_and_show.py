@@ -37,7 +37,7 @@ def catalog(monkeypatch: pytest.MonkeyPatch) -> Registry:
         """My loss."""
         return terms * weight
 
-    monkeypatch.setattr("gclbench.study.catalog.load_catalog", lambda: registry)
+    monkeypatch.setattr("gclbench.study.catalog.everything", lambda: registry)
     return registry
 
 

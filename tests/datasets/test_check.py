@@ -14,7 +14,8 @@ from PIL import Image
 
 from gclbench.datasets.check import Check, check_folder
 from gclbench.datasets.counts import count
-from gclbench.datasets.load import dataset_fingerprint, load_dataset, reader_of
+from gclbench.datasets.fingerprint import dataset_fingerprint, reader_of
+from gclbench.datasets.load import load_dataset
 from gclbench.datasets.mars import load_matrix
 from gclbench.datasets.origin import write_marker
 from gclbench.datasets.reader import Reader, Tables

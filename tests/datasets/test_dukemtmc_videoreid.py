@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from gclbench.datasets.dukemtmc_videoreid import dukemtmc_videoreid
-from gclbench.datasets.load import dataset_fingerprint, load_dataset
+from gclbench.datasets.fingerprint import dataset_fingerprint
+from gclbench.datasets.load import load_dataset
 from gclbench.errors import DataMissingError
 from gclbench.registry import REGISTRY
 from gclbench.schema.settings import VIDEO_ROLES, DataSettings, VideoSettings

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from gclbench.datasets.export import BODIES, export_twin
-from gclbench.datasets.load import is_rendered, load_dataset
+from gclbench.datasets.fingerprint import is_rendered
+from gclbench.datasets.load import load_dataset
 from gclbench.datasets.origin import MARKER, made_name
 from gclbench.errors import UnknownNameError, UsageError
 from gclbench.schema.settings import DataSettings, MeshSettings, WorldSettings

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from gclbench.datasets.base import Dataset, ImageTable
+from gclbench.datasets.fingerprint import dataset_fingerprint
 from gclbench.datasets.held_out import HeldOutDataset, fingerprint, hold_out
-from gclbench.datasets.load import dataset_fingerprint, load_dataset
+from gclbench.datasets.load import load_dataset
 from gclbench.errors import UsageError
 from gclbench.plan import Node
 from gclbench.running.worker import RunConfig, load_datasets

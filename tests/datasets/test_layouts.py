@@ -12,7 +12,8 @@ import pytest
 
 from gclbench.datasets.base import Difference
 from gclbench.datasets.counts import Counts, Expected, count, differences
-from gclbench.datasets.load import dataset_fingerprint, load_dataset, reader_of
+from gclbench.datasets.fingerprint import dataset_fingerprint, reader_of
+from gclbench.datasets.load import load_dataset
 from gclbench.datasets.msmt17 import SLOT_FRAMES, msmt17
 from gclbench.errors import DataMissingError
 from gclbench.schema.settings import DataSettings

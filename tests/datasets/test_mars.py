@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gclbench.datasets.load import dataset_fingerprint, load_dataset
+from gclbench.datasets.fingerprint import dataset_fingerprint
+from gclbench.datasets.load import load_dataset
 from gclbench.datasets.mars import load_matrix, mars
 from gclbench.errors import DataMissingError
 from gclbench.registry import REGISTRY

@@ -12,8 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-from gclbench.datasets.load import dataset_fingerprint, load_dataset
-from gclbench.datasets.mesh_sources import mesh_identity, mesh_root, projections_file
+from gclbench.datasets.fingerprint import dataset_fingerprint
+from gclbench.datasets.load import load_dataset
+from gclbench.datasets.mesh_identity import mesh_identity, mesh_root, projections_file
 from gclbench.digest import digest
 from gclbench.errors import DataMissingError, GclbenchError, UsageError
 from gclbench.meshes import estimate

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gclbench.datasets.load import dataset_fingerprint, load_dataset
+from gclbench.datasets.fingerprint import dataset_fingerprint
+from gclbench.datasets.load import load_dataset
 from gclbench.datasets.msmt17 import VERSIONS, msmt17
 from gclbench.errors import DataMissingError
 from gclbench.registry import REGISTRY

@@ -9,7 +9,8 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from gclbench.datasets.dukemtmc_reid import dukemtmc_reid
-from gclbench.datasets.load import dataset_fingerprint, load_dataset
+from gclbench.datasets.fingerprint import dataset_fingerprint
+from gclbench.datasets.load import load_dataset
 from gclbench.datasets.market1501 import market1501
 from gclbench.errors import DataMissingError, UsageError
 from gclbench.registry import REGISTRY

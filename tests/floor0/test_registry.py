@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gclbench.errors import GclbenchError, UnknownNameError, UsageError
-from gclbench.registry import Registry
+from gclbench.registry import Facts, Registry
 from gclbench.schema import Model
 from gclbench.schema.choice import LossChoice
 
@@ -109,3 +109,73 @@ class Nested(Model):
 def test_a_model_that_hides_typing_errors_is_refused(model: type[BaseModel], text: str) -> None:
     with pytest.raises(GclbenchError, match=text):
         Registry().register("losses", "mine", parameters=model)
+
+
+FACTS = Facts(
+    "losses",
+    "late",
+    2,
+    __name__,
+    "Late: filed when it is asked for.\n\nMore.",
+    parameters_from=(__name__, "Weight"),
+    settings={"value": "required"},
+    traits={"role": "view"},
+    reads=("float",),
+)
+
+
+def late(value: float, *, parameters: Weight) -> float:
+    return value * parameters.weight
+
+
+@pytest.fixture
+def loads(registry: Registry) -> list[str]:
+    """Announce a component; the list tells how often it was loaded."""
+    made: list[str] = []
+
+    def load() -> None:
+        made.append("loaded")
+        registry.register("losses", "late", revision=2, parameters=Weight)(late)
+
+    registry.announce(FACTS, load)
+    return made
+
+
+def test_what_is_announced_is_known_without_being_loaded(
+    registry: Registry, loads: list[str]
+) -> None:
+    entry = registry.lookup("losses", "late")
+    assert (entry.name, entry.revision, entry.module) == ("late", 2, __name__)
+    assert entry.summary == "Late: filed when it is asked for."
+    assert (entry.takes_parameters, entry.imported, entry.reads) == (True, False, ("float",))
+    assert (entry.trait("role"), entry.trait("space", "image")) == ("view", "image")
+    assert entry.settings == {"value": "required"}
+    assert registry.names("losses") == ["late", "object", "plain", "weighted"]
+    assert registry.has("losses", "late")
+    assert loads == []
+
+
+def test_an_announced_component_is_loaded_when_it_is_asked_for(
+    registry: Registry, loads: list[str]
+) -> None:
+    entry = registry.lookup("losses", "late")
+    assert entry.component is late
+    assert entry.bound({"weight": 3})(2.0) == 6
+    assert registry.bound(LossChoice(name="late"))(2.0) == 4
+    assert registry.lookup("losses", "late").imported
+    assert loads == ["loaded"]
+
+
+def test_an_announcement_that_was_wrong_is_an_error(registry: Registry) -> None:
+    registry.announce(FACTS, lambda: None)
+    with pytest.raises(GclbenchError, match="registers no losses 'late' any more"):
+        assert registry.lookup("losses", "late").component
+
+
+def test_a_name_is_taken_by_one_module_alone(registry: Registry, loads: list[str]) -> None:
+    elsewhere = type("Late", (), {"__module__": "theirs"})
+    with pytest.raises(GclbenchError, match=f"is registered by {__name__} and by theirs"):
+        registry.register("losses", "late")(elsewhere)
+    plain = Facts("losses", "plain", 1, "theirs", "")
+    with pytest.raises(GclbenchError, match=r"losses 'plain' is registered by .* and by theirs"):
+        registry.announce(plain, lambda: None)

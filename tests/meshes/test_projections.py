@@ -7,10 +7,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from gclbench.errors import GclbenchError, ShapeError
-from gclbench.meshes import projections, pyrender_backend
+from gclbench.errors import ShapeError
+from gclbench.meshes import projections, renderer
 from gclbench.meshes.bodies import load_body
-from gclbench.meshes.projections import project, resolve_renderer, turned
+from gclbench.meshes.projections import project, turned
 from gclbench.meshes.rasteriser import CAMERA
 
 
@@ -82,7 +82,7 @@ def test_eight_turns_return_the_body(bodies: NDArray[np.float32]) -> None:
 def test_pyrender_and_the_rasteriser_agree(
     bodies: NDArray[np.float32], drawn: NDArray[np.uint8]
 ) -> None:
-    if pyrender_backend.available() is None:
+    if renderer.available() is None:
         pytest.skip("no off-screen OpenGL on this machine")
     faces = load_body().faces
     for own, size in (
@@ -93,28 +93,6 @@ def test_pyrender_and_the_rasteriser_agree(
         ours, theirs = own < 240, other < 240
         assert (ours & theirs).sum() / (ours | theirs).sum() > 0.98
         assert np.abs(own.astype(int) - other).mean() < 1.0
-
-
-def test_auto_takes_the_rasteriser_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    resolve_renderer.cache_clear()
-    monkeypatch.setattr(pyrender_backend, "has_hardware_gl", lambda: False)
-    assert resolve_renderer("auto") == "raster"
-    resolve_renderer.cache_clear()
-    monkeypatch.setattr(pyrender_backend, "has_hardware_gl", lambda: True)
-    assert resolve_renderer("auto") == "pyrender"
-    resolve_renderer.cache_clear()
-
-
-def test_pyrender_by_name_without_gl_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    resolve_renderer.cache_clear()
-    monkeypatch.setattr(pyrender_backend, "available", lambda: None)
-    with pytest.raises(GclbenchError, match="libegl1"):
-        resolve_renderer("pyrender")
-    resolve_renderer.cache_clear()
-
-
-def test_a_platform_that_does_not_exist_is_not_available() -> None:
-    assert pyrender_backend._probe("no-such-platform") is None
 
 
 def test_wrong_shapes_are_named() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gclbench.meshes import projections, pyrender_backend
+from gclbench.meshes import projections, pyrender_backend, renderer
 from gclbench.meshes.rasteriser import CAMERA, draw
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,7 +65,7 @@ def test_pixels_equal_rays_through_every_face(bodies: Any) -> None:
 
 
 def test_the_rasteriser_and_pyrender_agree(bodies: Any) -> None:
-    if pyrender_backend.available() is None:
+    if renderer.available() is None:
         pytest.skip("no off-screen OpenGL on this machine")
     ours, theirs = [], []
     for angle in (0.0, 77.0, 215.0):

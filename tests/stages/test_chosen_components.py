@@ -20,8 +20,9 @@ from gclbench.samplers.base import Pool
 from gclbench.schema import Model, Settings
 from gclbench.stages.contrast import terms_type
 from gclbench.stages.gan_warmup import GanTraining
-from gclbench.stages.joint import JointTraining, build_augmentations
+from gclbench.stages.joint import JointTraining
 from gclbench.stages.pretrain import load_encoder, new_encoder
+from gclbench.stages.view_and_mix import build_augmentations
 from gclbench.stages.warmup import warmup
 
 Tiny = Callable[..., Settings]

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from gclbench.errors import UnknownNameError, UsageError
+from gclbench.errors import UsageError
 from gclbench.losses.view_invariance import ViewTerms, sample_positives
 from gclbench.registry import REGISTRY, register
 from gclbench.schema.settings import JointSettings
@@ -16,7 +16,6 @@ from gclbench.stages.contrast import (
     BatchViews,
     Draws,
     EpochLabels,
-    check_losses,
     contrastive_losses,
     terms_type,
     weighted_total,
@@ -37,17 +36,6 @@ def make_batch(mixed: bool) -> tuple[BatchViews, EpochLabels, torch.Tensor]:
 
 def draws() -> Draws:
     return Draws(torch_generator(0, "p"), torch_generator(0, "n"))
-
-
-def test_a_row_without_mix_cannot_have_a_mix_loss() -> None:
-    check_losses(JointSettings(losses=("l_vi", "l_proto")), mixes=False)
-    check_losses(JointSettings(), mixes=True)
-    with pytest.raises(UsageError, match=r"l_mix, but joint\.augmentations mixes nothing: multi"):
-        check_losses(JointSettings(augmentations=("multi",)), mixes=False)
-    with pytest.raises(UsageError, match=r"joint\.losses is empty"):
-        check_losses(JointSettings(losses=()), mixes=True)
-    with pytest.raises(UnknownNameError, match="Did you mean 'l_vi_prime'"):
-        check_losses(JointSettings(losses=("l_vi_prme",)), mixes=True)
 
 
 def test_a_loss_of_ones_own_joins_by_the_type_of_its_argument(

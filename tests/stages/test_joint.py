@@ -11,11 +11,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from gclbench.errors import UnknownNameError, UsageError
 from gclbench.evaluation.preprocess import to_network
 from gclbench.plan import Checkpoints
 from gclbench.stages.generative import Mixing
-from gclbench.stages.joint import JointTraining, build_augmentations, joint
+from gclbench.stages.joint import JointTraining, joint
 from gclbench.stages.loop import train
 
 Tiny = Callable[..., Any]
@@ -147,28 +146,6 @@ def test_prototypes_are_cluster_means_of_the_memory_of_the_epochs_start(make: An
     assert torch.allclose(training.labels.prototypes, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "names,message",
-    [
-        (["mixup"], "names no view augmentation"),
-        ([], "names no view augmentation"),
-        (["multi", "rotation"], "names two view augmentations: multi, rotation"),
-        (["multi", "mixup", "f_mixup"], "names two mix augmentations: multi, mixup, f_mixup"),
-    ],
-)
-def test_one_view_and_at_most_one_mix_are_wanted(
-    tiny: Tiny, names: list[str], message: str
-) -> None:
-    with pytest.raises(UsageError, match=message):
-        build_augmentations(tiny(joint={"augmentations": names}))
-
-
-@pytest.mark.parametrize("view", ["multi", "none", "oracle_rotation"])
-def test_only_g_can_draw_a_mixed_identity(tiny: Tiny, view: str) -> None:
-    with pytest.raises(UsageError, match=f"pairs {view} and d_mixup: a mix of identities"):
-        build_augmentations(tiny(joint={"augmentations": [view, "d_mixup"]}))
-
-
 def test_rows_of_one_seed_meet_the_same_turns_positives_and_negatives(make: Any) -> None:
     plain, mixing = make("rotation", folder="a"), make("rotation_dmixup", folder="b")
     for training in (plain, mixing):
@@ -177,19 +154,6 @@ def test_rows_of_one_seed_meet_the_same_turns_positives_and_negatives(make: Any)
         one, two = (attrgetter(name)(training).get_state() for training in (plain, mixing))
         assert torch.equal(one, two), name
     assert not torch.equal(plain.mixes.get_state(), mixing.mixes.get_state())
-
-
-def test_an_unknown_augmentation_gets_the_nearest_name(tiny: Tiny) -> None:
-    with pytest.raises(UnknownNameError, match="Did you mean 'rotation'"):
-        build_augmentations(tiny(joint={"augmentations": ["rotatoin"]}))
-
-
-def test_augmentations_take_their_options_from_the_settings(tiny: Tiny) -> None:
-    settings = tiny(
-        joint={"augmentations": ["rotation", "d_mixup"], "mix_alpha": 0.9}, gan={"angles": 6}
-    )
-    view, mix = build_augmentations(settings)
-    assert (view.angles, mix.alpha) == (6, 0.9)
 
 
 @pytest.mark.parametrize("layer", ["embedding", "identity"])

@@ -9,7 +9,7 @@ import pytest
 
 from gclbench.errors import UnknownNameError
 from gclbench.registry import REGISTRY
-from gclbench.study import catalog
+from gclbench.study import plugins
 from gclbench.study.catalog import load_catalog, revision, space
 
 KINDS = {
@@ -23,7 +23,7 @@ KINDS = {
 
 
 def fake_points(monkeypatch: pytest.MonkeyPatch, *points: SimpleNamespace) -> None:
-    monkeypatch.setattr(catalog, "entry_points", lambda group: points)
+    monkeypatch.setattr(plugins, "entry_points", lambda group: points)
 
 
 def point(name: str, load: Any) -> SimpleNamespace:

@@ -230,7 +230,7 @@ def test_a_body_model_that_is_none(plan: Say, tmp_path: Path) -> None:
 def test_bodies_without_the_package_that_poses_them(
     plan: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gclbench.meshes.bodies.find_spec", lambda name: None)
+    monkeypatch.setattr("gclbench.meshes.poser.find_spec", lambda name: None)
     assert "pip install smplx" in one_line(plan(*BASELINE), 3)
 
 

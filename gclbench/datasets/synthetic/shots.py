@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gclbench.datasets.synthetic.cameras import SceneCamera, make_cameras
-from gclbench.datasets.synthetic.filmed import film, scaled
+from gclbench.datasets.synthetic.filmed import film
 from gclbench.datasets.synthetic.gait import facing, walking_pose
 from gclbench.datasets.synthetic.people import Person, make_people
 from gclbench.datasets.synthetic.shot import Shot
+from gclbench.datasets.synthetic.sizes import DISTRACTOR_IMAGES, scaled
 from gclbench.datasets.synthetic.slots import lit, slots_of_visits
 from gclbench.datasets.synthetic.spec import SlottedSpec, TrackletSpec, TwinSpec
 from gclbench.datasets.synthetic.walk import Visit, travel_times, walk
@@ -20,7 +21,6 @@ from gclbench.schema.settings import WorldSettings
 from gclbench.seeding import derive_seed, numpy_generator
 
 Floats = NDArray[np.float64]
-DISTRACTOR_IMAGES = 5
 
 
 @dataclass(frozen=True)

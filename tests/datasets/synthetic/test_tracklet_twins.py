@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 
 from gclbench.datasets.base import Dataset
-from gclbench.datasets.load import dataset_fingerprint, load_dataset
+from gclbench.datasets.fingerprint import dataset_fingerprint
+from gclbench.datasets.load import load_dataset
 from gclbench.datasets.mars import load_matrix
-from gclbench.datasets.synthetic.filmed import scaled
 from gclbench.datasets.synthetic.shot import Shot
 from gclbench.datasets.synthetic.shots import plan_world
 from gclbench.datasets.synthetic.sides import train_appearances
+from gclbench.datasets.synthetic.sizes import scaled
 from gclbench.datasets.synthetic.spec import TrackletSpec, world_spec
 from gclbench.datasets.synthetic.write import parameter_rows
 from gclbench.digest import digest

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from gclbench.datasets.base import Dataset
-from gclbench.datasets.load import dataset_fingerprint, load_dataset, load_pretrain_set
+from gclbench.datasets.fingerprint import dataset_fingerprint
+from gclbench.datasets.load import load_dataset, load_pretrain_set
 from gclbench.datasets.synthetic.naming import named_shots
 from gclbench.datasets.synthetic.render import Renderer
 from gclbench.datasets.synthetic.shots import plan_world

@@ -52,6 +52,10 @@ class PlanWords(OpenWords):
 class RunWords(ReportFileWords, OpenWords):
     verb: ClassVar[str] = "run"
 
+    out: Path | None = again(
+        ReportFileWords, "out", help="where to (default: HOME/reports/TABLE/PROFILE-KEY)"
+    )
+
 
 @dataclass(frozen=True, kw_only=True)
 class TuneWords(ResultsWords, WorkersWords, DataWords, StudyWords):

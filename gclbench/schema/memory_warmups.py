@@ -11,12 +11,12 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from gclbench.schema.model import Model, setting
 from gclbench.schema.numbers import Count, NonNegative, Share
+from gclbench.schema.shared_warmups import FixedRadius, SteppedAdam
 
 
-class SpclSettings(Model):
+class SpclSettings(FixedRadius, SteppedAdam):
     """`warmup.method=spcl` (Ge et al., NeurIPS 2020; public code)."""
 
-    epochs: PositiveInt = setting(50, "epochs, each with new clusters", unit="epochs")
     iterations: PositiveInt = setting(400, "batches of an epoch", unit="steps")
     batch_size: Annotated[int, Field(ge=2)] = setting(
         64, "images of a step, of the target and as many of a source", unit="images"
@@ -24,21 +24,8 @@ class SpclSettings(Model):
     images_per_person: PositiveInt = setting(
         4, "images of one label in a row of a batch, fewer where it has one image"
     )
-    lr: PositiveFloat = setting(3.5e-4, "rate of Adam")
-    lr_step_epochs: PositiveInt = setting(
-        20, "after each of these spans the rate is a tenth", unit="epochs"
-    )
-    weight_decay: NonNegative = setting(5e-4, "weight decay of Adam")
-    k1: PositiveInt = setting(
-        30, "neighbours of Jaccard distance's reciprocal lists, the image itself counted"
-    )
-    k2: PositiveInt = setting(6, "neighbours that each list is averaged over, itself counted")
-    eps: Annotated[float, Field(gt=0, lt=1)] = setting(0.6, "DBSCAN's radius in Jaccard distance")
     eps_gap: NonNegative = setting(
         0.02, "by how much the radius is widened and narrowed to see which clusters stay"
-    )
-    min_samples: PositiveInt = setting(
-        4, "images within the radius, itself counted, that make a core of a cluster"
     )
     independence_share: Share = setting(
         0.9, "share of the first epoch's clusters whose independence sets what a cluster needs"
@@ -61,30 +48,16 @@ class SpclSettings(Model):
         return self
 
 
-class ClusterContrastSettings(Model):
+class ClusterContrastSettings(FixedRadius, SteppedAdam):
     """`warmup.method=cluster_contrast` (Dai et al., ACCV 2022; public code).
 
     Batches are made as SpCL's, of clustered images alone.
     """
 
-    epochs: PositiveInt = setting(50, "epochs, each with new clusters", unit="epochs")
     iterations: PositiveInt = setting(200, "batches of an epoch", unit="steps")
     batch_size: Annotated[int, Field(ge=2)] = setting(256, "images of a step", unit="images")
     images_per_person: PositiveInt = setting(
         16, "images of one cluster in a row of a batch, as far as it has them"
-    )
-    lr: PositiveFloat = setting(3.5e-4, "rate of Adam")
-    lr_step_epochs: PositiveInt = setting(
-        20, "after each of these spans the rate is a tenth", unit="epochs"
-    )
-    weight_decay: NonNegative = setting(5e-4, "weight decay of Adam")
-    k1: PositiveInt = setting(
-        30, "neighbours of Jaccard distance's reciprocal lists, the image itself counted"
-    )
-    k2: PositiveInt = setting(6, "neighbours that each list is averaged over, itself counted")
-    eps: Annotated[float, Field(gt=0, lt=1)] = setting(0.6, "DBSCAN's radius in Jaccard distance")
-    min_samples: PositiveInt = setting(
-        4, "images within the radius, itself counted, that make a core of a cluster"
     )
     temperature: PositiveFloat = setting(
         0.05, "temperature of an image's cosines with the clusters", symbol="τ"

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt
 
-from gclbench.schema.model import Model, setting
+from gclbench.schema.model import setting
 from gclbench.schema.numbers import NonNegative, Share
+from gclbench.schema.shared_warmups import FoundRadius, TripletBatches
 
 
-class MmtSettings(Model):
+class MmtSettings(FoundRadius):
     """`warmup.method=mmt` (Ge et al., ICLR 2020; public code, its DBSCAN script)."""
 
     epochs: PositiveInt = setting(40, "epochs, each with new clusters", unit="epochs")
@@ -36,43 +37,13 @@ class MmtSettings(Model):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = setting(
         0.1, "share of a label that is spread over all clusters"
     )
-    k1: PositiveInt = setting(20, "neighbours of Jaccard distance's reciprocal lists")
-    k2: PositiveInt = setting(6, "neighbours that each list is averaged over")
-    rho: PositiveFloat = setting(
-        1.6e-3, "share of the smallest distances whose mean is DBSCAN's radius, set once"
-    )
-    min_samples: PositiveInt = setting(
-        4, "images within the radius, itself counted, that make a core of a cluster"
-    )
 
 
-class SsgSettings(Model):
+class SsgSettings(FoundRadius, TripletBatches):
     """`warmup.method=ssg` (Fu et al., ICCV 2019; public code)."""
 
     iterations: PositiveInt = setting(30, "rounds, each of which begins with new groupings")
     epochs: PositiveInt = setting(70, "passes over whole bodies' labels in a round", unit="epochs")
-    batch_images: PositiveInt = setting(
-        128, "images of a step; a multiple of instances", unit="images"
-    )
-    instances: Annotated[int, Field(ge=2)] = setting(4, "images of one label in a batch")
     lr: PositiveFloat = setting(6e-5, "rate of SGD")
     momentum: Share = setting(0.9, "momentum of SGD")
     weight_decay: NonNegative = setting(5e-4, "weight decay of SGD")
-    margin: NonNegative = setting(0.5, "margin of the triplet losses")
-    k1: PositiveInt = setting(20, "neighbours of Jaccard distance's reciprocal lists")
-    k2: PositiveInt = setting(6, "neighbours that each list is averaged over")
-    rho: PositiveFloat = setting(
-        1.6e-3,
-        "share of the smallest distances whose mean is DBSCAN's radius, set once a grouping",
-    )
-    min_samples: PositiveInt = setting(
-        4, "images within the radius, itself counted, that make a core of a cluster"
-    )
-
-    @model_validator(mode="after")
-    def _batches_hold_two_people(self) -> SsgSettings:
-        if self.batch_images < 2 * self.instances or self.batch_images % self.instances:
-            raise ValueError(
-                f"batch_images must be a multiple of instances ({self.instances}), at least twice"
-            )
-        return self

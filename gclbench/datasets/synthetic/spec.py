@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from gclbench.errors import UnknownNameError
 
@@ -157,6 +157,16 @@ class TrackletSpec(TwinSpec):
     gap_share: float = 0.0  # tracklets in which the tracker lost a box
 
 
+# What the two twins of the Duke campus share: cameras' height, clothes of the season, distances.
+_DUKE_CAMPUS: dict[str, Any] = {
+    "pitch_deg": (2.0, 7.0),
+    "coat_share": 0.25,
+    "skirt_share": 0.08,
+    "shorts_share": 0.08,
+    "backpack_share": 0.38,
+    "start_span_frames": 110_000,
+    "travel_frames": (2_500, 18_000),
+}
 _SPECS: dict[str, TwinSpec] = {
     "market1501": TwinSpec(
         role="market1501",
@@ -175,13 +185,7 @@ _SPECS: dict[str, TwinSpec] = {
         warmth=-0.11,
         ground=(138, 142, 140),
         wall=(150, 157, 163),
-        pitch_deg=(2.0, 7.0),
-        coat_share=0.25,
-        skirt_share=0.08,
-        shorts_share=0.08,
-        backpack_share=0.38,
-        start_span_frames=110_000,
-        travel_frames=(2_500, 18_000),
+        **_DUKE_CAMPUS,
     ),
     "msmt17": SlottedSpec(
         role="msmt17",
@@ -228,11 +232,7 @@ _SPECS: dict[str, TwinSpec] = {
         warmth=-0.09,
         ground=(134, 140, 140),
         wall=(156, 160, 162),
-        pitch_deg=(2.0, 7.0),
-        coat_share=0.25,
-        skirt_share=0.08,
-        shorts_share=0.08,
-        backpack_share=0.38,
+        **_DUKE_CAMPUS,
         # A person has one tracklet in a camera: only another camera's can be matched with it.
         images_per_visit=(1, 1),
         train_images_per_visit=(1, 1),
@@ -240,8 +240,6 @@ _SPECS: dict[str, TwinSpec] = {
         background_colour_sd=5.0,
         background_texture=7.0,
         family_size=2,
-        start_span_frames=110_000,
-        travel_frames=(2_500, 18_000),
         people_share=0.6,
         tracklets_share=0.5,
         boxes=(8, 12),

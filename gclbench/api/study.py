@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gclbench.api.results import Results
+    from gclbench.executors.events import EventSink
     from gclbench.running.run import RunOutcome
 
 
@@ -73,59 +74,70 @@ class Study:
     """One study or several, opened by `gclbench.open`: nothing runs before `run` is called."""
 
     def __init__(self, question: Question) -> None:
-        self._opened = open_study(question)
+        self.opened = open_study(question)
 
     @property
     def name(self) -> str:
-        return ", ".join(study.study for study in self._opened.studies)
+        return ", ".join(study.study for study in self.opened.studies)
 
     def plan(self) -> Plan:
-        """What `run` would do now."""
-        return Plan(self._opened, self._opened.summary())
+        """What `run` would do now, and cost.
+
+        Raises, as `run` does, for everything that stage runs need from outside and that is not
+        there: UsageError, DataMissingError, MissingExtraError, or a ManyFaultsError of several.
+        """
+        self.opened.check_needs()
+        return Plan(self.opened, self.opened.summary())
 
     def run(self, *, progress: bool = False, check: bool = True) -> Results:
         """Run what is missing, and return the results; finished work is reused.
 
         `progress` shows what the command line shows. Ctrl-C stops as there, with KeyboardInterrupt
-        and nothing lost. Raises TrainingError naming the stage runs that failed, unless `check` is
-        False; what is done stays done and is in `results()`.
+        and nothing lost. Raises what `plan` raises, and TrainingError naming the stage runs that
+        failed, unless `check` is False; what is done stays done and is in `results()`.
         """
         from gclbench.executors.events import Outcome
-        from gclbench.running.run import run_study
 
-        outcome = _watched(self._opened) if progress else run_study(self._opened, _unheard)
+        outcome = self._watched() if progress else self.execute(_unheard)
         if outcome.count(Outcome.INTERRUPTED):
             raise KeyboardInterrupt
         if check and outcome.errors:
-            raise _failure(self._opened, outcome)
+            raise _failure(self.opened, outcome)
         return self.results()
+
+    def execute(self, listen: EventSink) -> RunOutcome:
+        """Run what is missing; `listen` is told of every event (`gclbench.executors.events`).
+
+        Returns how each stage run ended, interrupted ones too. Raises what `plan` raises.
+        """
+        from gclbench.running.run import run_study
+
+        self.opened.check_needs()
+        return run_study(self.opened, listen)
+
+    def _watched(self) -> RunOutcome:
+        from rich.console import Console
+
+        from gclbench.running.progress import watch
+
+        with watch(self.opened, Console()) as display:
+            return self.execute(display)
 
     def results(self) -> Results:
         """What is finished now; nothing runs."""
         from gclbench.api.results import Results
         from gclbench.results.measured import Measured
 
-        return Results(Measured(self._opened))
+        return Results(Measured(self.opened))
 
     def __repr__(self) -> str:
-        question = self._opened.question
-        cells = len(self._opened.cells)
+        question = self.opened.question
+        cells = len(self.opened.cells)
         return f"<study {self.name}: {cells} cells, profile {question.profile}>"
 
 
 def _unheard(event: object) -> None:
     """Nobody listens."""
-
-
-def _watched(opened: OpenStudy) -> RunOutcome:
-    from rich.console import Console
-
-    from gclbench.running.progress import watch
-    from gclbench.running.run import run_study
-
-    nodes = opened.plan.needed(opened.artifacts.has)
-    with watch(opened.plan, nodes, opened.workers, Console()) as display:
-        return run_study(opened, display)
 
 
 def _failure(opened: OpenStudy, outcome: RunOutcome) -> TrainingError:

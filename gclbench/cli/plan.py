@@ -20,8 +20,8 @@ def plan(
     """Show cells, stage runs asked for, those left after sharing, what is cached, and the cost.
 
     Whatever the run would need and is not there is said now: files, packages, devices, layouts.
-    Says too how many artifacts in the
-    results folder are from before the kernel fix: they are never reused.
+    Says too how many artifacts in the results folder are from before the kernel fix: they are
+    never reused.
 
     \b
     Examples:
@@ -32,12 +32,7 @@ def plan(
     """
     parsed = read_words(PlanWords, words, content)
     require_study(parsed)
-    from gclbench.study.opened import open_study
-    from gclbench.study.summary import outdated_line, table
+    from gclbench.api.study import Study
 
-    opened = open_study(question_of(parsed))
-    opened.check_needs()
-    summary = opened.summary()
-    typer.echo(json.dumps(summary, indent=2) if as_json else table(summary))
-    if summary["before_kernel_fix"] and not as_json:
-        typer.echo(f"\n{outdated_line(summary['before_kernel_fix'], parsed.home)}")
+    found = Study(question_of(parsed)).plan()
+    typer.echo(json.dumps(found.summary, indent=2) if as_json else str(found))

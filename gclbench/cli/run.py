@@ -35,39 +35,37 @@ def run(
     require_study(parsed)
     from rich.console import Console
 
+    from gclbench.api.study import Study
     from gclbench.cli.output import print_tables
     from gclbench.results.files import FILES, point_latest, report_folder, write_report
     from gclbench.results.measured import Measured
     from gclbench.results.tables import tables_of
     from gclbench.running.progress import watch
-    from gclbench.running.run import run_study
-    from gclbench.study.opened import open_study
 
     console = Console()
-    opened = open_study(question_of(parsed))
-    opened.check_needs()
+    study = Study(question_of(parsed))
+    opened = study.opened
     if warning := opened.cost().warning:
         typer.echo(f"warning: {warning}", err=True)
-    nodes = opened.plan.needed(opened.artifacts.has)
-    with watch(opened.plan, nodes, opened.workers, console) as display:
-        outcome = run_study(opened, display)
+    with watch(opened, console) as display:
+        outcome = study.execute(display)
     if interrupted(outcome):
         typer.echo(counts(outcome))
         typer.echo(describe(KeyboardInterrupt()), err=True)
         raise typer.Exit(ExitCode.INTERRUPTED)
     found = Measured(opened)
-    for study in opened.studies:
-        tables = tables_of(found, study)
+    for each in opened.studies:
+        tables = tables_of(found, each)
         print_tables(console, tables)
-        out = parsed.out or report_folder(opened, study)
-        for path in write_report(found, study, tables, parsed.format or FILES, out):
+        out = parsed.out or report_folder(opened, each)
+        for path in write_report(found, each, tables, parsed.format or FILES, out):
             console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)
         if parsed.out is None:
             point_latest(out)
     typer.echo(counts(outcome))
     for key, text in outcome.errors.items():
         typer.echo(f"error: {opened.plan.node(key).label}: {' '.join(text.split())}", err=True)
-    measured = any(found.scores(study) for study in opened.studies)
+    measured = any(found.scores(each) for each in opened.studies)
     raise typer.Exit(code_of_kinds(display.board.kinds, measured=measured))
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from gclbench.plan import Cell, Node, Plan
+    from gclbench.study.opened import OpenStudy
 
 SHOWN = ("mAP", "R1", "R5", "R10")
 METRICS_SHOWN = 4
@@ -238,9 +239,10 @@ class PlainDisplay(Display):
 
 
 @contextmanager
-def watch(plan: Plan, nodes: Sequence[Node], workers: int, console: Console) -> Iterator[Display]:
-    """Give a display for a run of `nodes`: live bars in a terminal, plain lines elsewhere."""
-    board = Board(plan, {node.key: node for node in nodes}, workers)
+def watch(opened: OpenStudy, console: Console) -> Iterator[Display]:
+    """Give a display for a run of a study: live bars in a terminal, plain lines elsewhere."""
+    nodes = opened.plan.needed(opened.artifacts.has)
+    board = Board(opened.plan, {node.key: node for node in nodes}, opened.workers)
 
     def say(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

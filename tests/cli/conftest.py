@@ -163,6 +163,9 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     monkeypatch.setattr(
         "gclbench.study.opened.open_study", lambda question: FakeStudy(question, state)
     )
+    monkeypatch.setattr(
+        "gclbench.api.study.open_study", lambda question: FakeStudy(question, state)
+    )
     monkeypatch.setattr("gclbench.running.run.run_study", fake_run)
     monkeypatch.setattr("gclbench.results.measured.Measured", FakeMeasured)
     monkeypatch.setenv("GCLBENCH_HOME", str(tmp_path / "results"))

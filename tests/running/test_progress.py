@@ -35,7 +35,15 @@ NODES = [
 CELL = SimpleNamespace(
     row=SimpleNamespace(label="Baseline"), task=SimpleNamespace(label="Market"), seed=0, key="e1"
 )
-PLAN: Any = SimpleNamespace(nodes=NODES, cells=(CELL,), evaluate_key=lambda cell: cell.key)
+PLAN: Any = SimpleNamespace(
+    nodes=NODES,
+    cells=(CELL,),
+    evaluate_key=lambda cell: cell.key,
+    needed=lambda has: [node for node in NODES if not has(node)],
+)
+OPENED: Any = SimpleNamespace(
+    plan=PLAN, workers=1, artifacts=SimpleNamespace(has=lambda node: False)
+)
 
 
 @pytest.fixture
@@ -123,11 +131,11 @@ def test_plain_lines_come_once_per_epoch_and_not_too_often(board: Board, clock: 
 
 
 def test_a_pipe_gets_plain_lines_and_a_terminal_bars() -> None:
-    with watch(PLAN, NODES, 1, Console(force_terminal=False)) as display:
+    with watch(OPENED, Console(force_terminal=False)) as display:
         assert isinstance(display, PlainDisplay)
     with (
         Console(force_terminal=True, width=120).capture(),
-        watch(PLAN, NODES, 1, Console(force_terminal=True, width=120, quiet=True)) as display,
+        watch(OPENED, Console(force_terminal=True, width=120, quiet=True)) as display,
     ):
         display(NodeStarted(NODES[0]))
         display(NodeProgress("w1", 1, 2, 1, 2, {"loss": 1.0}))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gclbench.api import study as api_study
 from gclbench.content import Content
 from gclbench.executors.events import NodeFailed, NodeFinished, NodeSkipped, NodeStarted, Outcome
 from gclbench.plan import build_cells, build_plan
@@ -163,9 +164,8 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     monkeypatch.setattr(
         "gclbench.study.opened.open_study", lambda question: FakeStudy(question, state)
     )
-    monkeypatch.setattr(
-        "gclbench.api.study.open_study", lambda question: FakeStudy(question, state)
-    )
+    # Imported above, before anything is replaced: it holds a name of its own.
+    monkeypatch.setattr(api_study, "open_study", lambda question: FakeStudy(question, state))
     monkeypatch.setattr("gclbench.running.run.run_study", fake_run)
     monkeypatch.setattr("gclbench.results.measured.Measured", FakeMeasured)
     monkeypatch.setenv("GCLBENCH_HOME", str(tmp_path / "results"))

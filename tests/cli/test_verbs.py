@@ -294,7 +294,7 @@ def test_a_fault_of_ours_shows_a_traceback_and_is_exit_1(
     def broken(request: object) -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("gclbench.study.opened.open_study", broken)
+    monkeypatch.setattr("gclbench.api.study.open_study", broken)
     code, _, err = cli("plan", "ablation=table6")
     assert code == 1
     assert "ZeroDivisionError" in err

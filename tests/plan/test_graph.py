@@ -148,6 +148,14 @@ def test_the_summary_counts_stages_asked_for_and_shared_nodes() -> None:
             "joint": 0,
             "evaluate": 0,
         },
+        "to_run": {
+            "pretrain": 0,
+            "source": 0,
+            "warmup": 0,
+            "gan": 4,
+            "joint": 16,
+            "evaluate": 20,
+        },
     }
 
 

@@ -48,6 +48,37 @@ def test_the_sweep_prints_a_row_for_every_value(own: Any) -> None:
     }
 
 
+PYTHON = """
+import sys
+import gclbench as g
+from gclbench.errors import OverrideError
+home, content = sys.argv[1:3]
+settings = dict(pair.split("=") for pair in sys.argv[3:])
+settings = {name: int(value) for name, value in settings.items()}
+study = g.open("stripes", profile="smoke", content=[content], home=home, settings=settings)
+assert study.plan().stages.loc["all", "to_run"] == 0, study.plan()
+frame = study.run().frame()
+print(*sorted(set(frame["row"])), "Stripes, p 0.7" in str(study.results().table()))
+given = {**settings, "joint.augmentations": [{"name": "stripe_shuffle", "probability": 2}]}
+try:
+    g.open(recipe="gcl_plus", tasks="market1501", profile="smoke", home=home, settings=given)
+except OverrideError as error:
+    print(error)
+"""
+
+
+def test_python_finds_the_same_results_and_refuses_the_same_values(own: Any) -> None:
+    installed, _ = own
+    given = [word for word in SMALL if not word.startswith("profile=")]
+    code = ("-c", PYTHON, str(installed.home), str(installed.content), *given)
+    answer = installed.python(*code)
+    assert answer.returncode == 0, answer.stderr
+    rows, refused = answer.stdout.splitlines()
+    assert rows == "p0.7 p0.9 p3 p3_hinge p5 slow_memory True"
+    assert "probability" in refused
+    assert "less than or equal to 1" in refused
+
+
 def test_manifests_say_what_each_component_was_told(own: Any) -> None:
     trained = joint(own[0].manifests())
     views = sorted(json.dumps(settings["augmentations"]) for settings in trained)

@@ -56,7 +56,8 @@ def report(
             shown += _show(console, question, parsed, everything=not tables)
         except GclbenchError as error:  # the others are shown all the same
             failed.append(error)
-            typer.echo(f"{', '.join(question.studies)}: {describe(error)}", err=True)
+            what = describe(error).removeprefix("error: ")
+            typer.echo(f"error: {', '.join(question.studies)}: {what}", err=True)
     if failed:
         raise typer.Exit(ExitCode.SOME_FAILED if shown else code_of(failed[0]))
     if not shown:

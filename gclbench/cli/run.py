@@ -45,7 +45,7 @@ def run(
     console = Console()
     study = Study(question_of(parsed))
     opened = study.opened
-    if warning := opened.cost().warning:
+    if warning := study.plan().summary["cost"]["warning"]:
         typer.echo(f"warning: {warning}", err=True)
     with watch(opened, console) as display:
         outcome = study.execute(display)

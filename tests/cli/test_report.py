@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gclbench.errors import DataMissingError
 from gclbench.plan import Node
 from gclbench.results.tables import settings_given
 from gclbench.tracking import RunStore
@@ -170,3 +171,25 @@ def test_a_recipe_that_was_never_run_names_the_command(cli: Cli, world: Any) -> 
     code, _, err = cli("report", "recipe=scl", "task=duke2market", "profile=smoke")
     assert code == 3
     assert "gclbench run recipe=scl task=duke2market profile=smoke" in err
+
+
+def test_what_cannot_be_shown_is_said_and_the_rest_is_shown(
+    cli: Cli, world: Any, asked: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gclbench.study import opened
+
+    asked("table6")
+    asked("table7")
+    known = opened.open_study
+
+    def open_study(question: Any) -> Any:
+        if question.studies == ("table6",):
+            raise DataMissingError("Market-1501 is away.", "Bring it back.")
+        return known(question)
+
+    monkeypatch.setattr(opened, "open_study", open_study)
+    code, out, err = cli("report")
+    assert (code, err) == (5, "error: table6: Market-1501 is away. Bring it back.\n")
+    assert "Table 7" in out
+    code, out, err = cli("report", "table6")
+    assert (code, out) == (3, "")

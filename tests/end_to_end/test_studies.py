@@ -109,7 +109,7 @@ def test_reports_without_new_results_do_not_change_a_byte(part: Any, tmp_path: P
     assert set(written[0]) == {f"{study}.{suffix}" for study in PART for suffix in SUFFIXES}
     assert written[0] == written[1]
     ran = [path for study in PART for path in (cli.latest(study)).iterdir()]
-    assert written[0] == {path.name: path.read_bytes() for path in ran}
+    assert written[0] == {p.name: p.read_bytes() for p in ran if p.name in written[0]}
 
 
 @pytest.fixture(scope="module")

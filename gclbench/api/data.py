@@ -64,7 +64,7 @@ def embed(
     read, UsageError for a device that is not there.
     """
     from gclbench.content import Content
-    from gclbench.running.worker import choose_device
+    from gclbench.devices import choose_device
     from gclbench.runtime.checkpoints.embed import embed_images, find_images
     from gclbench.runtime.checkpoints.sizes import sizes_for
     from gclbench.runtime.checkpoints.source import open_source

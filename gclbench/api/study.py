@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gclbench.api.results import Results
-    from gclbench.executors.events import EventSink
     from gclbench.running.run import RunOutcome
 
 
@@ -97,31 +96,24 @@ class Study:
         failed, unless `check` is False; what is done stays done and is in `results()`.
         """
         from gclbench.executors.events import Outcome
+        from gclbench.running.run import run_study
 
-        outcome = self._watched() if progress else self.execute(_unheard)
+        self.opened.check_needs()
+        outcome = self._watched() if progress else run_study(self.opened, _unheard)
         if outcome.count(Outcome.INTERRUPTED):
             raise KeyboardInterrupt
         if check and outcome.errors:
             raise _failure(self.opened, outcome)
         return self.results()
 
-    def execute(self, listen: EventSink) -> RunOutcome:
-        """Run what is missing; `listen` is told of every event (`gclbench.executors.events`).
-
-        Returns how each stage run ended, interrupted ones too. Raises what `plan` raises.
-        """
-        from gclbench.running.run import run_study
-
-        self.opened.check_needs()
-        return run_study(self.opened, listen)
-
     def _watched(self) -> RunOutcome:
         from rich.console import Console
 
         from gclbench.running.progress import watch
+        from gclbench.running.run import run_study
 
         with watch(self.opened, Console()) as display:
-            return self.execute(display)
+            return run_study(self.opened, display)
 
     def results(self) -> Results:
         """What is finished now; nothing runs."""

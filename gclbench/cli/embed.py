@@ -52,7 +52,7 @@ def embed(
 
 def _embed(console: Console, parsed: EmbedWords) -> dict[str, Any]:
     """Write the features; return what `--json` prints."""
-    from gclbench.running.worker import choose_device
+    from gclbench.devices import choose_device
     from gclbench.runtime.checkpoints.embed import embed_images, find_images, write_features
     from gclbench.runtime.checkpoints.source import open_source
 

@@ -41,6 +41,7 @@ def run(
     from gclbench.results.measured import Measured
     from gclbench.results.tables import tables_of
     from gclbench.running.progress import watch
+    from gclbench.running.run import run_study
 
     console = Console()
     study = Study(question_of(parsed))
@@ -48,7 +49,7 @@ def run(
     if warning := study.plan().summary["cost"]["warning"]:
         typer.echo(f"warning: {warning}", err=True)
     with watch(opened, console) as display:
-        outcome = study.execute(display)
+        outcome = run_study(opened, display)
     if interrupted(outcome):
         typer.echo(counts(outcome))
         typer.echo(describe(KeyboardInterrupt()), err=True)

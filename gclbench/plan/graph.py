@@ -70,7 +70,7 @@ class Plan:
             "requested": self.requested,
             "unique": self.unique,
             "cached": _count(node for node in self.nodes if has(node)),
-            "to_run": _count(node for node in self.needed(has) if not has(node)),
+            "to_run": _count(self.to_run(has)),
         }
 
     def needed(self, has: Callable[[Node], bool]) -> tuple[Node, ...]:
@@ -83,6 +83,10 @@ class Plan:
             if node.key in wanted and not has(node):
                 wanted.update(node.parents.values())
         return tuple(node for node in self.nodes if node.key in wanted or has(node))
+
+    def to_run(self, has: Callable[[Node], bool]) -> list[Node]:
+        """Return those of `needed` that are not there."""
+        return [node for node in self.needed(has) if not has(node)]
 
 
 def _count(nodes: Iterable[Node]) -> dict[str, int]:

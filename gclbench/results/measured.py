@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -54,6 +53,7 @@ class Measured:
         self.opened = opened
         self._artifacts = opened.artifacts
         self._known: dict[str, tuple[Scores, list[Damaged]]] = {}
+        self._known_curves: dict[str, tuple[Curves, list[Damaged]]] = {}
 
     def scores(self, study: Study) -> Scores:
         """Finished cells of a study: (row key, task name) -> seed -> score; see `damaged`."""
@@ -112,32 +112,31 @@ class Measured:
 
         `damaged_curves` are left out.
         """
-        found: Curves = {}
-        for cell, node in self._trained(study):
-            with suppress(DamagedResultError):
-                epochs = read_epochs(self._artifacts, node)
-                found.setdefault((cell.row.key, cell.task.name), {})[cell.seed] = epochs
-        return found
+        return self._read_curves(study.study)[0]
 
     def damaged_curves(self, study: Study) -> list[Damaged]:
         """Stages 3 of a study of which an epoch's numbers cannot be."""
-        return [
-            damage_of(cell, node)
-            for cell, node in self._trained(study)
-            if _refused(functools.partial(read_epochs, self._artifacts, node))
-        ]
+        return self._read_curves(study.study)[1]
 
-    def _trained(self, study: Study) -> Iterator[tuple[Cell, Node]]:
-        for cell in self.opened.cells_of(study.study):
+    def _read_curves(self, study: str) -> tuple[Curves, list[Damaged]]:
+        if study not in self._known_curves:
+            self._known_curves[study] = self._sorted_curves(study)
+        return self._known_curves[study]
+
+    def _sorted_curves(self, study: str) -> tuple[Curves, list[Damaged]]:
+        curves: Curves = {}
+        damaged = []
+        for cell, node in self._trained(study):
+            try:
+                epochs = read_epochs(self._artifacts, node)
+            except DamagedResultError:
+                damaged.append(damage_of(cell, node))
+            else:
+                curves.setdefault((cell.row.key, cell.task.name), {})[cell.seed] = epochs
+        return curves, damaged
+
+    def _trained(self, study: str) -> Iterator[tuple[Cell, Node]]:
+        for cell in self.opened.cells_of(study):
             for node in map(self.opened.plan.node, self.opened.plan.chain(cell)):
                 if node.stage is Stage.JOINT and (self._artifacts.path(node) / EPOCHS).is_file():
                     yield cell, node
-
-
-def _refused(read: Callable[[], object]) -> bool:
-    """Whether reading raises DamagedResultError."""
-    try:
-        read()
-    except DamagedResultError:
-        return True
-    return False

@@ -12,8 +12,9 @@ from gclbench.executors.events import Event, EventSink, NodeFailed, Outcome
 from gclbench.executors.inline import InlineExecutor
 from gclbench.executors.local import LocalExecutor
 from gclbench.running.worker import RunConfig, run_node
-from gclbench.study.opened import ENGINES, OpenStudy
+from gclbench.study.opened import OpenStudy
 from gclbench.tracking.store import RunStore
+from gclbench.words.values import EXECUTORS
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def _executor(opened: OpenStudy) -> InlineExecutor | LocalExecutor:
         return InlineExecutor()
     if opened.engine == "local":
         return LocalExecutor(workers=opened.workers, threads=opened.profile.threads)
-    raise UnknownNameError("executor", opened.engine, ENGINES)
+    raise UnknownNameError("executor", opened.engine, EXECUTORS)
 
 
 def asked_for(opened: OpenStudy) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from gclbench.content_folders import DEFAULT_PROFILE
 from gclbench.datasets.base import Dataset
 from gclbench.datasets.load import load_dataset
 from gclbench.datasets.mesh_sources import estimate_bodies
+from gclbench.devices import choose_device
 from gclbench.errors import DataMissingError, GclbenchError, StorageFullError, UsageError
 from gclbench.meshes.archive import (
     VIEWS,
@@ -26,7 +27,6 @@ from gclbench.meshes.archive import (
 )
 from gclbench.meshes.sources import below
 from gclbench.meshes.unpack import Archive, open_archive
-from gclbench.running.worker import choose_device
 from gclbench.schema import Settings
 from gclbench.schema.overrides import resolve_settings
 from gclbench.schema.settings import MeshSettings

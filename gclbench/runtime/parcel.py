@@ -40,7 +40,7 @@ class Received:
 
 
 def export_study(opened: OpenStudy, out: Path) -> Sent:
-    """Write what is finished of a opened's cells into a parcel.
+    """Write what is finished of an open study's cells into a parcel.
 
     Raises UsageError for a name that is no parcel's, DataMissingError when nothing is finished,
     GclbenchError for an artifact that is damaged.

@@ -69,7 +69,7 @@ def _trained_node(opened: OpenStudy) -> Node:
 
 
 def _run(opened: OpenStudy, sink: Callable[[Event], None]) -> NodeRecord:
-    """Run the nodes of a opened's one cell and return the record of its evaluation."""
+    """Run the nodes of a study's one cell and return the record of its evaluation."""
     config = replace(run_config(opened), engine="tune")
     for node in opened.plan.needed(opened.artifacts.has):
         if not opened.artifacts.has(node):

@@ -1,7 +1,7 @@
 """What the built-in rooms register, read from their source text: none of them is imported.
 
 A registration is read where it is a decorator of plain values:
-`@register("kind", "name", revision=N, parameters=Model)`. `tests/runtime/test_announcements.py`
+`@register("kind", "name", revision=N, parameters=Model)`. `tests/study/test_announcements.py`
 holds what is read here equal to what importing registers.
 """
 

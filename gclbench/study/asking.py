@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from gclbench.study.question import Question
 from gclbench.words.groups import StudyWords
 
-# Words that a question calls otherwise; and those that it calls the same.
-_OTHERS = {"settings": "overrides", "content": "content_dirs"}
-_SAME = (
-    *("home", "store", "profile", "seeds", "rows", "tasks", "executor", "workers", "device"),
-    "observers",
-)
+# What a question calls otherwise than the word does.
+_WORDS = {"overrides": "settings", "content_dirs": "content"}
 
 
 def question_of(words: StudyWords) -> Question:
     """What the words ask; where a verb lacks a word the question's default holds."""
-    declared = words.declared()
-    names = {**_OTHERS, **dict(zip(_SAME, _SAME, strict=True))}
+    named = {field.name: _WORDS.get(field.name, field.name) for field in fields(Question)}
     given: dict[str, Any] = {
-        theirs: getattr(words, word) for word, theirs in names.items() if word in declared
+        name: getattr(words, word) for name, word in named.items() if word in words.declared()
     }
     return Question(studies=words.studies, **given)
 

@@ -17,8 +17,7 @@ from gclbench.study.needs import Outside, check_needs, report_checks
 from gclbench.study.question import Question
 from gclbench.study.stage_needs import Augmentations
 from gclbench.tracking.machine import instruction_set
-
-ENGINES = ("inline", "local")
+from gclbench.words.values import EXECUTORS
 
 
 class OpenStudy:
@@ -136,8 +135,7 @@ class OpenStudy:
         )
 
     def _to_run(self) -> list[Node]:
-        done = self.artifacts.has
-        return [node for node in self.plan.needed(done) if not done(node)]
+        return self.plan.to_run(self.artifacts.has)
 
     @property
     def engine(self) -> str:
@@ -145,8 +143,8 @@ class OpenStudy:
         return self.question.executor or ("local" if self.workers > 1 else "inline")
 
     def _check_engine(self) -> None:
-        if self.engine not in ENGINES:
-            raise UnknownNameError("executor", self.engine, ENGINES)
+        if self.engine not in EXECUTORS:
+            raise UnknownNameError("executor", self.engine, EXECUTORS)
 
     def cells_of(self, study: str) -> list[Cell]:
         return [cell for cell in self.cells if cell.study == study]

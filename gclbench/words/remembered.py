@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gclbench.cache_folder import cache_folder
+
 
 def remembered(name: str, sources: list[Path], find: Callable[[], Any]) -> Any:
     """Return what `find` gives (as JSON holds it), from a file where no source has changed.
@@ -19,7 +21,7 @@ def remembered(name: str, sources: list[Path], find: Callable[[], Any]) -> Any:
     Nothing is kept where the cache folder cannot be written.
     """
     stamp = [[str(path), *_state(path)] for path in sources]
-    path = _folder() / f"{name}.json"
+    path = cache_folder() / "completion" / f"{name}.json"
     with suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads(path.read_text(encoding="utf-8"))
         if kept["stamp"] == stamp:
@@ -33,14 +35,6 @@ def remembered(name: str, sources: list[Path], find: Callable[[], Any]) -> Any:
 def _state(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_mtime_ns, found.st_size
-
-
-def _folder() -> Path:
-    """Beside the compiled kernels: in $GCLBENCH_CACHE, else in the user's cache folder."""
-    import platformdirs
-
-    top = os.environ.get("GCLBENCH_CACHE") or platformdirs.user_cache_dir("gclbench", False)
-    return Path(top).expanduser() / "completion"
 
 
 def _keep(path: Path, content: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from gclbench.errors import GclbenchError
 from gclbench.words.remembered import remembered
 from gclbench.words.word import Typed
 
+EXECUTORS = ("inline", "local")
 PACKAGE = Path(__file__).resolve().parents[1]
 _COMPONENT = re.compile(r"^@register\(\s*\"(\w+)\",\s*\"(\w+)\"", re.MULTILINE)
 _SEARCH = re.compile(r"^search:", re.MULTILINE)
@@ -28,7 +29,7 @@ def worlds(typed: Typed | None = None) -> Iterable[str]:
 
 
 def executors(typed: Typed) -> Iterable[str]:
-    return ("inline", "local")
+    return EXECUTORS
 
 
 def devices(typed: Typed) -> Iterable[str]:

@@ -49,7 +49,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "running": {
         "schema", "kernels", "plan", "executors", "tracking", "reporting", "stages", "datasets",
-        "devices", "study",
+        "devices", "study", "words",
     },
     "results": {"schema", "plan", "reporting", "claims", "study"},
     "runtime": {
@@ -65,11 +65,11 @@ ALLOWED: dict[str, set[str]] = {
     },
     "api": {
         "schema", "kernels", "content", "plan", "executors", "tracking", "reporting", "datasets",
-        "study", "running", "results", "runtime", "words",
+        "devices", "study", "running", "results", "runtime", "words",
     },
     "cli": {
         "schema", "kernels", "content", "stats", "claims", "tracking", "plan", "reporting",
-        "executors", "study", "running", "results", "runtime", "search", "words", "api",
+        "executors", "devices", "study", "running", "results", "runtime", "search", "words", "api",
     },
 }  # fmt: skip
 

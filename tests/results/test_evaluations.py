@@ -62,7 +62,7 @@ WAYS = {
 
 @pytest.fixture
 def finished(commit: Any) -> Callable[[OpenStudy, int], Node]:
-    """Leave a sound evaluation of a opened's cell by its place."""
+    """Leave a sound evaluation of a study's cell by its place."""
 
     def write(opened: OpenStudy, place: int = 0) -> Node:
         node = opened.plan.node(opened.plan.evaluate_key(opened.cells[place]))

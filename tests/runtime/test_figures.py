@@ -87,7 +87,7 @@ def node(opened: OpenStudy, painter: Painter, fake: Any) -> Trained:
 
 @pytest.fixture
 def stored(opened: OpenStudy, painter: Painter, fake: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A opened whose stage 3 is finished: its folder holds the networks of `painter`."""
+    """A study whose stage 3 is finished: its folder holds the networks of `painter`."""
     cell = next(cell for cell in opened.cells if cell.row.key == "rotation_dmixup")
     node = loading.stages_of(opened, cell)[Stage.JOINT]
     with opened.artifacts.workspace(node) as workspace:

@@ -23,8 +23,8 @@ T = TypeVar("T")
 class Figure:
     """What `gclbench figure NAME` draws.
 
-    `source` is module:function, called with a opened and a `Choice`: grids, or where `table` is
-    True a `GenerationTable`. `rows`: what is shown by default; one row allows one row, none means
+    `source` is module:function, called with an open study and a `Choice`: grids, or where `table`
+    is True a `GenerationTable`. `rows`: what is shown by default; one row allows one row, none means
     all of the study. `targets`: roles whose usl task (else first task) is shown; none means all
     tasks.
     """
@@ -40,7 +40,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Choice:
-    """What is shown: rows and tasks of the opened's study (none: all), and one seed."""
+    """What is shown: rows and tasks of the study (none: all), and one seed."""
 
     rows: tuple[str, ...]
     tasks: tuple[str, ...]

@@ -16,6 +16,7 @@ from torch import Tensor
 from gclbench.content_folders import DEFAULT_PROFILE
 from gclbench.datasets.base import Bytes, Dataset, ImageTable
 from gclbench.datasets.tracklets import by_image
+from gclbench.devices import choose_device
 from gclbench.errors import CheckpointError, DataMissingError, UnknownNameError, UsageError
 from gclbench.evaluation.preprocess import from_network, structure_to_network, to_network
 from gclbench.networks.build import build_generator, build_id_encoder
@@ -25,7 +26,7 @@ from gclbench.plan import Cell, Node
 from gclbench.registry import REGISTRY
 from gclbench.reporting.origin import data_heading
 from gclbench.running.run import run_config
-from gclbench.running.worker import choose_device, load_datasets
+from gclbench.running.worker import load_datasets
 from gclbench.schema import Settings, Stage
 from gclbench.schema.overrides import write_overrides
 from gclbench.study.opened import OpenStudy
@@ -111,7 +112,7 @@ def trained(
 ) -> Trained:
     """Load the node of a cell's `stage`.
 
-    Raises UnknownNameError for a cell that the opened has not, or a stage that its row has not;
+    Raises UnknownNameError for a cell that the study has not, or a stage that its row has not;
     UsageError for a row without a generator; DataMissingError naming the command when it is not
     trained; CheckpointError for a damaged file.
     """
@@ -127,7 +128,7 @@ def trained(
 
 
 def find_cell(opened: OpenStudy, row: str, task: str, seed: int) -> Cell:
-    """Return a cell of the opened. Raises UnknownNameError."""
+    """Return a cell of the study. Raises UnknownNameError."""
     for cell in opened.cells:
         if (cell.row.key, cell.task.name, cell.seed) == (row, task, seed):
             return cell

@@ -17,7 +17,7 @@ PEOPLE, VIEWS = 6, 8
 
 
 def world_grids(opened: OpenStudy, choice: Choice) -> list[ImageGrid]:
-    """One grid for each dataset that the opened's tasks name: people, meshes, true renders.
+    """One grid for each dataset that the study's tasks name: people, meshes, true renders.
 
     Real data has no true renders, and meshes only where `data.mesh` says where they are.
     """

@@ -24,9 +24,9 @@ class Figure:
     """What `gclbench figure NAME` draws.
 
     `source` is module:function, called with an open study and a `Choice`: grids, or where `table`
-    is True a `GenerationTable`. `rows`: what is shown by default; one row allows one row, none means
-    all of the study. `targets`: roles whose usl task (else first task) is shown; none means all
-    tasks.
+    is True a `GenerationTable`. `rows`: what is shown by default; one row allows one row, none
+    means all of the study. `targets`: roles whose usl task (else first task) is shown; none means
+    all tasks.
     """
 
     name: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Sequence
 from enum import IntEnum
 
@@ -14,6 +13,7 @@ from gclbench.errors import (
     MissingExtraError,
     UsageError,
 )
+from gclbench.file_errors import FULL, explained
 
 _MISSING = (DataMissingError, MissingExtraError)
 
@@ -26,7 +26,9 @@ class ExitCode(IntEnum):
     USAGE = 2
     DATA_MISSING = 3
     SOME_FAILED = 5
+    HUNG_UP = 129
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 def code_of(error: BaseException) -> ExitCode:
@@ -60,7 +62,7 @@ def code_of_kinds(kinds: Sequence[str], *, measured: bool) -> ExitCode:
 
 def foreseen(error: BaseException) -> bool:
     """Whether the error explains itself, so that a traceback would only hide the message."""
-    return isinstance(error, GclbenchError | KeyboardInterrupt) or _disk_full(error)
+    return isinstance(error, GclbenchError | KeyboardInterrupt) or explained(error) is not None
 
 
 def describe(error: BaseException) -> str:
@@ -69,11 +71,10 @@ def describe(error: BaseException) -> str:
         return f"error: {error}"
     if isinstance(error, KeyboardInterrupt):
         return "interrupted: finished work is kept; the same command continues where it stopped."
-    if _disk_full(error):
-        name = getattr(error, "filename", None) or "the results folder"
+    if isinstance(error, OSError) and error.errno in FULL:
+        name = error.filename or "the results folder"
         return f"error: the disk is full ({name}). Free space; the same command then continues."
+    text = explained(error)
+    if text is not None:
+        return f"error: {text}" if text.endswith(".") else f"error: {text}."
     return "error: " + " ".join(str(error).split())
-
-
-def _disk_full(error: BaseException) -> bool:
-    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}

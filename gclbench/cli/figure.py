@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gclbench.atomic import OUT_REMEDY, write_atomically
 from gclbench.cli.arguments import ContentFolders, KeyValues, read_words
 from gclbench.errors import OverrideError
 from gclbench.runtime.figures.registry import FIGURES, Choice, Figure, choose, find_figure, make
@@ -37,7 +37,7 @@ def figure(
 
     made = make(shown, open_study(question_of(parsed)), choice)
     for path, data in (_tables(made, out) if shown.table else _picture(made, out)).items():
-        _write(data, path)
+        write_atomically(path, data, remedy=OUT_REMEDY)
         typer.echo(f"wrote {path}")
 
 
@@ -95,10 +95,3 @@ def _tables(table: GenerationTable, out: Path) -> dict[Path, bytes]:
 
     texts = {".md": to_markdown(table), ".csv": to_csv(table)}
     return {out.with_suffix(suffix): text.encode() for suffix, text in texts.items()}
-
-
-def _write(data: bytes, out: Path) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    beside = out.with_name(f".{out.name}.partial")
-    beside.write_bytes(data)
-    os.replace(beside, out)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from gclbench.atomic import OUT_REMEDY, write_atomically
 from gclbench.cli.arguments import AsJson, ContentFolders, NamedKeyValues, read_words
 from gclbench.study.asking import with_all_seeds
 from gclbench.words.groups import require_study
@@ -68,23 +69,22 @@ def _show(
     from gclbench.reporting.invariance import to_csv, to_tables
     from gclbench.reporting.invariance.plots import draw
     from gclbench.reporting.render import SUFFIXES
-    from gclbench.results.files import FILES, put_in_place, write_tables
+    from gclbench.results.files import FILES, write_tables
 
     name = f"{study.study}_invariance"
     tables = to_tables(name, study.title, tasks, opened.question.profile)
     print_tables(console, tables)
     out = parsed.out or opened.question.home / "reports"
     formats = parsed.format or FILES
-    out.mkdir(parents=True, exist_ok=True)
     texts = [each for each in formats if each in SUFFIXES and each != "csv"]
     written = write_tables(tables, texts, out, opened.content.folders)
     if "csv" in formats:
         text = to_csv(name, tasks).encode()
-        written.append(put_in_place(out / f"{name}.csv", text))
+        written.append(write_atomically(out / f"{name}.csv", text, remedy=OUT_REMEDY))
     for each in tasks if {*formats} & {*FORMATS} else ():
         for suffix, data in draw(each).items():
             if suffix in formats:
                 path = out / f"{name}_{each.task.name}.{suffix}"
-                written.append(put_in_place(path, data))
+                written.append(write_atomically(path, data, remedy=OUT_REMEDY))
     for path in written:
         console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from gclbench.atomic import write_atomically
 from gclbench.digest import digest, file_digest
+from gclbench.errors import GclbenchError
 
 
 def folder_fingerprint(root: Path, members: Sequence[str], cache_dir: Path | None = None) -> str:
@@ -31,10 +33,8 @@ def folder_fingerprint(root: Path, members: Sequence[str], cache_dir: Path | Non
         else:
             now[name] = [status.st_size, status.st_mtime_ns, file_digest(path)]
     if known_file is not None and now != known:
-        known_file.parent.mkdir(parents=True, exist_ok=True)
-        beside = known_file.with_name(f"{known_file.name}.{os.getpid()}")
-        beside.write_text(json.dumps(now))
-        os.replace(beside, known_file)
+        with suppress(GclbenchError):  # a folder that may not be written costs time alone
+            write_atomically(known_file, json.dumps(now).encode(), durable=False)
     return digest({_text(name): [size, sha] for name, (size, _, sha) in now.items()})
 
 

@@ -6,7 +6,6 @@ enlarged 1.75 times, as SPIN does with an image that holds one person and nothin
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
+from gclbench.atomic import put_in_place
 from gclbench.digest import digest
 from gclbench.errors import CheckpointError
 from gclbench.meshes.bodies import Body
@@ -138,10 +138,8 @@ def _part(
     found = _kept(file, identity)
     if found is None:
         found = _estimated(task, rows, network, progress)
-        beside = file.with_name(f"{file.name}.{os.getpid()}")
-        with beside.open("wb") as handle:
+        with put_in_place(file, durable=False) as draft, draft.open("wb") as handle:
             np.savez(handle, identity=np.array(identity), **found)  # type: ignore[arg-type]
-        os.replace(beside, file)
     if progress is not None:
         progress("bodies", rows.stop, len(task.files))
     return found

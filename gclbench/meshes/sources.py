@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from gclbench.atomic import OUT_REMEDY, put_in_place
 from gclbench.errors import DataMissingError, UsageError
 from gclbench.meshes.bodies import Body, load_body
 from gclbench.meshes.projections import project
@@ -74,22 +74,15 @@ def write_parameters(
     `body` identifies the body model that the translations belong to (its file's digest, "" for the
     stand-in): models differ in where their origin lies.
     """
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with beside.open("wb") as handle:
-            np.savez(
-                handle,
-                names=np.array(names, dtype=np.str_),
-                pose=pose,
-                betas=betas,
-                camera=camera,
-                body=np.array(body),
-            )
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(beside, file)
-    finally:
-        beside.unlink(missing_ok=True)
+    with put_in_place(file, remedy=OUT_REMEDY) as draft, draft.open("wb") as handle:
+        np.savez(
+            handle,
+            names=np.array(names, dtype=np.str_),
+            pose=pose,
+            betas=betas,
+            camera=camera,
+            body=np.array(body),
+        )
 
 
 def read_parameters(

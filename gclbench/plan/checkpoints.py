@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from gclbench.atomic import storage_errors, write_atomically
 from gclbench.errors import GclbenchError
-from gclbench.plan.files import storage_errors, write_atomically
 
 _LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"epoch-(\d+)\.([0-9a-f]{16})\.pt")

@@ -12,7 +12,6 @@ import gzip
 import hashlib
 import io
 import json
-import os
 import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,9 +21,9 @@ from pathlib import Path
 from typing import IO
 
 from gclbench import __version__
+from gclbench.atomic import OUT_REMEDY, put_in_place
 from gclbench.digest import file_digest
 from gclbench.errors import GclbenchError, UsageError
-from gclbench.plan.files import storage_errors, sync_folder
 from gclbench.plan.node import Node
 from gclbench.plan.store import MANIFEST, ArtifactStore
 from gclbench.schema import Model
@@ -90,19 +89,11 @@ def pack(out: Path, artifacts: ArtifactStore, nodes: Sequence[Node], records: by
     members = {RECORDS: Member(size=len(records), sha256=hashlib.sha256(records).hexdigest())}
     members |= {name: _member(path) for name, path in files.items()}
     contents = Contents(format=FORMAT, gclbench=__version__, members=members)
-    with storage_errors(out.parent):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        beside = out.with_name(f".{out.name}.{os.getpid()}.partial")
-        try:
-            with _writing(beside, out.name) as tar:
-                head = _json(contents)
-                _add(tar, LIST, io.BytesIO(head), len(head))
-                _add(tar, RECORDS, io.BytesIO(records), len(records))
-                _add_files(tar, files, members)
-            os.replace(beside, out)
-            sync_folder(out.parent)
-        finally:
-            beside.unlink(missing_ok=True)
+    with put_in_place(out, remedy=OUT_REMEDY) as draft, _writing(draft, out.name) as tar:
+        head = _json(contents)
+        _add(tar, LIST, io.BytesIO(head), len(head))
+        _add(tar, RECORDS, io.BytesIO(records), len(records))
+        _add_files(tar, files, members)
     return contents
 
 
@@ -143,8 +134,6 @@ def _writing(path: Path, name: str) -> Iterator[tarfile.TarFile]:
             kind = "zst" if name.lower().endswith("zst") else ""
             with tarfile.open(fileobj=raw, mode=f"w:{kind}") as tar:  # type: ignore[call-overload]
                 yield tar
-        raw.flush()
-        os.fsync(raw.fileno())
 
 
 def _add_files(

@@ -13,16 +13,16 @@ from pathlib import Path
 from filelock import FileLock
 from pydantic import ValidationError
 
-from gclbench.digest import file_digest
-from gclbench.errors import DataMissingError, GclbenchError, UsageError
-from gclbench.plan.checkpoints import Checkpoints
-from gclbench.plan.files import (
+from gclbench.atomic import (
     full_disk_errors,
     storage_errors,
     sync_file,
     sync_folder,
     write_atomically,
 )
+from gclbench.digest import file_digest
+from gclbench.errors import DataMissingError, GclbenchError, UsageError
+from gclbench.plan.checkpoints import Checkpoints
 from gclbench.plan.node import Node
 from gclbench.schema import NodeRecord
 from gclbench.schema.plausible import refuse_impossible

@@ -21,8 +21,8 @@ from typing import IO
 from filelock import BaseFileLock, FileLock, Timeout
 from pydantic import ValidationError
 
+from gclbench.atomic import storage_errors, sync_file
 from gclbench.errors import DataMissingError, GclbenchError, StorageFullError
-from gclbench.plan.files import storage_errors, sync_file
 from gclbench.plan.node import node_key
 from gclbench.plan.parcel import FORMAT, LIST, RECORDS, Contents, Member, parse_name
 from gclbench.plan.store import MANIFEST, ArtifactStore

@@ -6,10 +6,10 @@ other settings or other data never overwrite what another question found.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from gclbench.atomic import OUT_REMEDY, beside, write_atomically
 from gclbench.digest import digest
 from gclbench.reporting import TableData
 from gclbench.results.measured import Measured
@@ -42,13 +42,14 @@ def report_folder(opened: OpenStudy, study: Study) -> Path:
 
 def point_latest(folder: Path) -> None:
     """Let `latest` beside a report's folder lead to it: a link, or where there are none a text."""
-    beside, fresh = folder.with_name(LATEST), folder.with_name(f".{LATEST}.{os.getpid()}")
+    link = folder.with_name(LATEST)
+    fresh = beside(link)
     try:
         fresh.symlink_to(folder.name, target_is_directory=True)
-        fresh.replace(beside)
+        fresh.replace(link)
     except OSError:
         fresh.unlink(missing_ok=True)
-        put_in_place(folder.with_name(f"{LATEST}.txt"), f"{folder.name}\n".encode())
+        write_atomically(folder.with_name(f"{LATEST}.txt"), f"{folder.name}\n".encode())
 
 
 def write_report(
@@ -66,16 +67,9 @@ def write_report(
 
         for name, data in draw_figure(figure).items():
             if name in wanted:
-                written.append(put_in_place(out / f"{figure.report}.{name}", data))
+                path = out / f"{figure.report}.{name}"
+                written.append(write_atomically(path, data, remedy=OUT_REMEDY))
     return written
-
-
-def put_in_place(path: Path, data: bytes) -> Path:
-    """Put a file into place whole."""
-    beside = path.with_name(f".{path.name}.partial")
-    beside.write_bytes(data)
-    beside.replace(path)
-    return path
 
 
 def write_tables(
@@ -84,11 +78,11 @@ def write_tables(
     """Write <report><suffix> per format into `out`, each moved into place whole."""
     from gclbench.reporting.render import SUFFIXES, render
 
-    out.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     for name in formats:
         path = out / f"{tables[0].report}{SUFFIXES[name]}"
-        written.append(put_in_place(path, render(name, tables, content).encode()))
+        text = render(name, tables, content).encode()
+        written.append(write_atomically(path, text, remedy=OUT_REMEDY))
     return written
 
 

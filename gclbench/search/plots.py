@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gclbench.atomic import OUT_REMEDY, write_atomically
 from gclbench.reporting.ink import BLUE, GREEN, GREY, ORANGE, draw_grid
 from gclbench.search.figures import (
     Axis,
@@ -54,10 +55,7 @@ def write_all(results: Results, out: Path) -> list[Path]:
     for name, formats in draw_all(results).items():
         for suffix, data in formats.items():
             path = out / f"{name}.{suffix}"
-            beside = path.with_name(f".{path.name}.partial")
-            beside.write_bytes(data)
-            beside.replace(path)
-            written.append(path)
+            written.append(write_atomically(path, data, remedy=OUT_REMEDY))
     return written
 
 

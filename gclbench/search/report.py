@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from gclbench.atomic import OUT_REMEDY, write_atomically
 from gclbench.reporting.render.markdown import escape, plain_table
 from gclbench.search.figures import last_word, shown, text_of
 from gclbench.search.results import STATE_DAMAGED, Results, TrialRow
@@ -32,17 +33,12 @@ def write_files(results: Results, out: Path) -> list[Path]:
     """Write every file of a search into `out` and return their paths."""
     from gclbench.search.plots import write_all
 
-    out.mkdir(parents=True, exist_ok=True)
     texts = {"trials.csv": trials_csv(results), "summary.md": summary(results)}
     if results.sensitivity:
         texts["sensitivity.csv"] = sensitivity_csv(results)
     written = []
     for name, text in texts.items():
-        path = out / name
-        beside = path.with_name(f".{name}.partial")
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-        written.append(path)
+        written.append(write_atomically(out / name, text.encode(), remedy=OUT_REMEDY))
     return [*written, *write_all(results, out)]
 
 

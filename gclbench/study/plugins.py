@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,8 +17,10 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+from gclbench.atomic import write_atomically
 from gclbench.cache_folder import cache_folder
 from gclbench.digest import digest
+from gclbench.errors import GclbenchError
 from gclbench.registry import Entry, Facts, Registry
 
 ENTRY_POINTS = "gclbench.components"
@@ -150,8 +151,6 @@ def _read(plain: dict[str, Any]) -> Facts:
 def _remember(state: str, facts: Sequence[Facts]) -> None:
     """Beside, then renamed; a folder that cannot be written costs time alone."""
     file, text = _file(), json.dumps({"state": state, "components": [asdict(f) for f in facts]})
-    beside = file.with_name(f"{file.name}.{os.getpid()}")
-    with suppress(OSError):
+    with suppress(GclbenchError, OSError):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, file)
+        write_atomically(file, text.encode(), durable=False)

@@ -6,13 +6,14 @@ Completion has 0.3 s: it cannot import the schema each time that a key is presse
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gclbench.atomic import write_atomically
 from gclbench.cache_folder import cache_folder
+from gclbench.errors import GclbenchError
 
 
 def remembered(name: str, sources: list[Path], find: Callable[[], Any]) -> Any:
@@ -27,18 +28,12 @@ def remembered(name: str, sources: list[Path], find: Callable[[], Any]) -> Any:
         if kept["stamp"] == stamp:
             return kept["answer"]
     answer = find()
-    with suppress(OSError):
-        _keep(path, {"stamp": stamp, "answer": answer})
+    kept = json.dumps({"stamp": stamp, "answer": answer}).encode()
+    with suppress(GclbenchError):
+        write_atomically(path, kept, durable=False)
     return answer
 
 
 def _state(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_mtime_ns, found.st_size
-
-
-def _keep(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(content), encoding="utf-8")
-    beside.replace(path)

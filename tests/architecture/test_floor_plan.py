@@ -13,7 +13,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "gclbench"
 FLOOR_0 = {
-    "cache_folder", "content_folders", "digest", "errors", "file_errors", "plain_text",
+    "atomic", "cache_folder", "content_folders", "digest", "errors", "file_errors", "plain_text",
     "plain_yaml", "registry", "seeding",
 }  # fmt: skip
 COMPONENTS = {

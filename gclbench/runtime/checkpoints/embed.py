@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gclbench.atomic import OUT_REMEDY, write_atomically
 from gclbench.datasets.base import read_image
 from gclbench.errors import DataMissingError, UsageError
 from gclbench.evaluation.neighbours import nearest_images
-from gclbench.plan.files import storage_errors, write_atomically
 from gclbench.runtime.checkpoints.source import Source
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -89,6 +89,4 @@ def write_features(out: Path, features: Features, paths: Sequence[Path]) -> None
     """Write an npz with `features` float32 (N, E) and `paths` (N,), whole or not at all."""
     buffer = io.BytesIO()
     np.savez(buffer, features=features, paths=np.array([path.as_posix() for path in paths]))
-    with storage_errors(out.parent):
-        out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(out, buffer.getbuffer())
+    write_atomically(out, buffer.getbuffer(), remedy=OUT_REMEDY)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import io
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,10 +12,10 @@ from pathlib import Path
 import torch
 
 from gclbench import __version__
+from gclbench.atomic import OUT_REMEDY, put_in_place, storage_errors, write_atomically
 from gclbench.digest import file_digest
 from gclbench.errors import MissingExtraError, UnknownNameError, UsageError
 from gclbench.networks.id_encoder import IdEncoder
-from gclbench.plan.files import storage_errors, write_atomically
 from gclbench.runtime.checkpoints.embedder import Embedder
 from gclbench.runtime.checkpoints.find import TrainedNode
 from gclbench.runtime.checkpoints.sidecar import Sidecar, write_sidecar
@@ -41,7 +40,7 @@ def export(node: TrainedNode, out: Path, kind: str) -> list[Path]:
     if out.is_dir():
         raise UsageError(f"out={out} is a folder.", "Name a file in it.")
     settings = node.settings
-    with storage_errors(out.parent):
+    with storage_errors(out.parent, OUT_REMEDY):
         out.parent.mkdir(parents=True, exist_ok=True)
     FORMATS[kind](node.encoder().eval(), settings.data, out)
     tensors = kind == "state_dict"
@@ -68,35 +67,30 @@ def _state_dict(encoder: IdEncoder, data: DataSettings, out: Path) -> None:
     state = {name: value.contiguous().clone() for name, value in encoder.state_dict().items()}
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    write_atomically(out, buffer.getbuffer())
+    write_atomically(out, buffer.getbuffer(), remedy=OUT_REMEDY)
 
 
 def _torchscript(encoder: IdEncoder, data: DataSettings, out: Path) -> None:
     buffer = io.BytesIO()
     with _quiet(), torch.no_grad():
         torch.jit.save(torch.jit.trace(Embedder(encoder), (_example(data),)), buffer)
-    write_atomically(out, buffer.getbuffer())
+    write_atomically(out, buffer.getbuffer(), remedy=OUT_REMEDY)
 
 
 def _onnx(encoder: IdEncoder, data: DataSettings, out: Path) -> None:
     for package in ("onnx", "onnxscript"):
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(package, "onnx")
-    beside = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
-        with _quiet(), storage_errors(out.parent):
-            torch.onnx.export(
-                captured(encoder, data),
-                (),
-                str(beside),
-                input_names=["images"],
-                output_names=["features"],
-                external_data=False,
-                dynamo=True,
-            )
-        os.replace(beside, out)
-    finally:
-        beside.unlink(missing_ok=True)
+    with put_in_place(out, remedy=OUT_REMEDY) as draft, _quiet():
+        torch.onnx.export(
+            captured(encoder, data),
+            (),
+            str(draft),
+            input_names=["images"],
+            output_names=["features"],
+            external_data=False,
+            dynamo=True,
+        )
 
 
 def captured(encoder: IdEncoder, data: DataSettings) -> torch.export.ExportedProgram:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from gclbench.atomic import OUT_REMEDY, write_atomically
 from gclbench.digest import file_digest
 from gclbench.errors import CheckpointError
-from gclbench.plan.files import write_atomically
 from gclbench.schema.model import Model
 from gclbench.schema.settings import IdEncoderSettings
 
@@ -37,9 +37,8 @@ def sidecar_path(path: Path) -> Path:
 
 def write_sidecar(path: Path, sidecar: Sidecar) -> Path:
     """Write it beside `path`, whole, and return where."""
-    place = sidecar_path(path)
-    write_atomically(place, sidecar.model_dump_json(indent=1).encode())
-    return place
+    text = sidecar.model_dump_json(indent=1)
+    return write_atomically(sidecar_path(path), text.encode(), remedy=OUT_REMEDY)
 
 
 def read_sidecar(path: Path) -> Sidecar | None:

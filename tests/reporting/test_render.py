@@ -136,10 +136,43 @@ def test_html_is_balanced_and_escaped(measured: Any, content: Any) -> None:
 
 
 def test_a_narrow_terminal_drops_ticks_then_stacks_tasks(measured: Any) -> None:
-    wide, narrow = terminal.render(measured), terminal.render(measured, 60)
+    wide, narrow = terminal.render(measured), terminal.render(measured, 50)
     assert "✓" in wide.plain
     assert "✓" not in narrow.plain
     assert "40.0 ± 0.5" in narrow.plain
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_no_line_is_wider_than_the_terminal_and_no_number_is_lost(
+    measured: Any, published: Any, width: int
+) -> None:
+    for table in (measured, published):
+        text = terminal.render(table, width).plain
+        assert max(len(line) for line in text.splitlines()) <= width
+        shown = [entry.text for panel in table.panels for line in panel.lines
+                 for entry in line.entries]  # fmt: skip
+        assert all(text.count(number) >= shown.count(number) for number in set(shown))
+
+
+def test_labels_that_give_way_break_between_words(measured: Any) -> None:
+    lines = terminal.render(measured, 36).plain.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("  Rotation"))
+    assert lines[at + 1] == "   + Mixup"
+
+
+def test_twins_have_short_names_in_the_terminal_and_a_note_for_them(measured: Any) -> None:
+    lines = terminal.render(measured).plain.splitlines()
+    assert any(line.strip() == "sDuke → sMarket" for line in lines)
+    assert "sMarket = synthetic_market1501, sDuke = synthetic_dukemtmc_reid." in lines
+
+
+def test_text_breaks_between_words_only() -> None:
+    assert terminal.wrapped("one two three", None) == ["one two three"]
+    assert terminal.wrapped("one two three", 8) == ["one two", "  three"]
+    assert terminal.wrapped("a /a/path/that/is/long b", 8) == [
+        *("a", "  /a/path/that/is/long", "  b"),
+    ]
+    assert terminal.wrapped("", 8) == [""]
 
 
 def test_the_terminal_marks_the_best_in_bold(measured: Any) -> None:

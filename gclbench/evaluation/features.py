@@ -22,8 +22,12 @@ def extract_features(
     batch_size: int,
     device: str | torch.device = "cpu",
     starts: NDArray[np.int64] | None = None,
+    *,
+    unit: bool = True,
 ) -> Tensor:
     """Return the test features f / |f| of every sample, in eval mode and without gradients.
+
+    `unit=False` leaves f as it is.
 
     Shapes    images uint8 (F, H, W, 3), memory-mapped or not -> float32 (N, E) on the CPU. Without
               `starts` N = F; with it (N + 1,), sample i is images starts[i] ... starts[i + 1] - 1,
@@ -41,7 +45,7 @@ def extract_features(
             pooled = _mean_pooled(encoder, images, batch_size, device, starts)
             embed: Any = encoder.embed
             rows = [embed(part.to(device)).float() for part in pooled.split(batch_size)]
-        return _finite(torch.cat([F.normalize(row).cpu() for row in rows]))
+        return _finite(torch.cat([(F.normalize(row) if unit else row).cpu() for row in rows]))
 
 
 def extract_pooled(

@@ -42,13 +42,14 @@ def rho_count(count: int, rho: float) -> int:
     return min(count, max(1, round(rho * count)))
 
 
-def rho_eps(distances: SparseDistances, rho: float) -> float:
+def rho_eps(distances: SparseDistances, rho: float, *, zeros: bool = False) -> float:
     """Return eps = mean of the n smallest non-zero pair distances, n = rho_count(count, rho).
 
     Each pair counts once; a pair that is not stored has distance 1; exact zeros are dropped
-    (D-15). All pairs zero: 0.
+    (D-15), or with `zeros` stand in the mean like any other. All pairs zero: 0.
     """
-    stored = distances.values[distances.values > 0].astype(np.float64)
+    kept = distances.values if zeros else distances.values[distances.values > 0]
+    stored = kept.astype(np.float64)
     pairs = distances.n * (distances.n - 1) // 2
     absent = pairs - len(distances.values)
     return _mean_of_smallest(stored, absent, rho)

@@ -51,9 +51,11 @@ def adversarial_discriminator(
     return low + _total([F.softplus(-logits).mean() for logits in real])
 
 
-def r1_penalty(real: Sequence[Tensor], images: Tensor) -> Tensor:
+def r1_penalty(real: Sequence[Tensor], images: Tensor, form: Form = "lsgan") -> Tensor:
     """Return R1 (Mescheder et al., 2018): sum over scales of mean_b sum_pixels (d sum D_k / dx)^2.
 
+    lsgan     D_k is the logit map.
+    nsgan     D_k is its sigmoid, as in the public code: what D holds for the chance of 'real'.
     Shapes    the real images' logit map per scale, images (B, ...) that require grad -> ().
     Graph     is kept, so that D learns from it. The weight (0.01, D-02) is the caller's.
     Raises    UsageError when the images do not require gradients.
@@ -62,9 +64,11 @@ def r1_penalty(real: Sequence[Tensor], images: Tensor) -> Tensor:
         raise UsageError(
             "R1 needs images that require gradients.", "Call images.requires_grad_()."
         )
+    _check(form, real)
     penalties = []
     for logits in real:
-        (slope,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+        judged = logits if form == "lsgan" else logits.sigmoid()
+        (slope,) = torch.autograd.grad(judged.sum(), images, create_graph=True)
         penalties.append(slope.square().flatten(1).sum(dim=1).mean())
     return _total(penalties)
 

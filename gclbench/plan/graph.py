@@ -11,6 +11,7 @@ from gclbench.errors import UnknownNameError, UsageError
 from gclbench.plan.cells import Cell
 from gclbench.plan.node import Node, node_key
 from gclbench.plan.unsaid import said
+from gclbench.plan.value_revisions import value_revisions
 from gclbench.plan.weights import weight_digests
 from gclbench.schema import Settings, Stage
 from gclbench.schema.choice import AugmentationChoice
@@ -162,19 +163,19 @@ class _Builder:
         meshes = stage is Stage.GAN or (stage is Stage.JOINT and self.generative(cell))
         resolved = self.with_view(cell.settings)
         settings = stage_settings(stage, resolved, cell.task.target, generative=meshes)
-        roles = _roles(stage, cell)
+        roles, own = _roles(stage, cell), _own_data(stage, cell)
         # Identities are held out of the target alone, and never from the test set.
         validated = stage is not Stage.EVALUATE or cell.settings.evaluate.split == "validation"
         prints = {
-            name: self.data(role, cell.settings, meshes, name == "target" and validated)
+            name: self.data(role, own, meshes, name == "target" and validated)
             for name, role in roles.items()
         }
         prints |= weight_digests(stage, cell.settings)
-        used = self.revisions(stage, resolved, meshes)
+        used = self.revisions(stage, resolved, meshes) | value_revisions(stage, settings)
         key = node_key(stage, cell.seed, settings, parents, prints, used)
         if key not in self.nodes:
             label = _label(stage, cell)
-            places = _places(stage, cell.settings)
+            places = _places(stage, own)
             self.nodes[key] = Node(
                 stage, key, cell.seed, label, settings, parents, roles, prints, used, places
             )
@@ -249,7 +250,8 @@ def stage_settings(
         names = [n for n in full["pretrain"] if n != "weights"] if rendered else ["kind"]
         read["pretrain"] = {name: full["pretrain"][name] for name in names}
     elif stage is Stage.WARMUP:
-        read["warmup"] = _warmup_settings(settings.warmup, tracklets=target in VIDEO_ROLES)
+        tracklets = target in VIDEO_ROLES
+        read["warmup"] = _warmup_settings(settings.warmup, full["warmup"], tracklets=tracklets)
     elif stage is Stage.EVALUATE:
         read["evaluate"] = _evaluate_settings(full["evaluate"])
     elif stage is not Stage.GAN:
@@ -266,18 +268,23 @@ def stage_settings(
     return read
 
 
-def _warmup_settings(warmup: WarmupSettings, *, tracklets: bool) -> dict[str, Any]:
+def _warmup_settings(
+    warmup: WarmupSettings, full: dict[str, Any], *, tracklets: bool
+) -> dict[str, Any]:
     """What a method reads: the section of its name, or the plain fields where it has none.
 
-    A section may name fields that only tracklets are read with (`tracklets_only`).
+    `full` is `warmup` as plain data. A section may name fields that only tracklets are read with
+    (`tracklets_only`), and such as the data's fingerprint stands for (`told_by_data`).
     """
-    full = warmup.model_dump(mode="json")
     del full["checkpoint"]["path"]
     method = warmup.method.name
     sections = {name for name, value in full.items() if isinstance(value, dict)} - {"method"}
     if method not in sections:
         return {name: value for name, value in full.items() if name not in sections}
-    idle = () if tracklets else getattr(getattr(warmup, method), "tracklets_only", ())
+    section = getattr(warmup, method)
+    idle = set(getattr(section, "told_by_data", ()))
+    if not tracklets:
+        idle |= set(getattr(section, "tracklets_only", ()))
     read = {name: value for name, value in full[method].items() if name not in idle}
     return {"method": full["method"], method: read}
 
@@ -312,6 +319,21 @@ def _roles(stage: Stage, cell: Cell) -> dict[str, str]:
     # A warm-up may go on reading the labelled source beside the target (JVTC does).
     beside = stage is Stage.WARMUP and not _from_file(cell)
     return {"target": cell.task.target, **(source if beside else {})}
+
+
+def _own_data(stage: Stage, cell: Cell) -> Settings:
+    """Settings whose data is what the stage sees: a warm-up may keep other frames of tracklets.
+
+    They cost no projections there, and stages 2 and 3 keep theirs.
+    """
+    settings = cell.settings
+    section = getattr(settings.warmup, settings.warmup.method.name, None)
+    kept = getattr(section, "frames_kept", None)
+    if stage is not Stage.WARMUP or kept is None or cell.task.target not in VIDEO_ROLES:
+        return settings
+    video = settings.data.video.model_copy(update={"train_frames_kept": kept})
+    data = settings.data.model_copy(update={"video": video})
+    return settings.model_copy(update={"data": data})
 
 
 def _places(stage: Stage, settings: Settings) -> dict[str, Any]:

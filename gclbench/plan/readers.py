@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from typing import Any, get_args
 
 from gclbench.plan.graph import stage_settings
-from gclbench.plan.unsaid import unsaid_choices
+from gclbench.plan.unsaid import unsaid_choices, unsaid_settings
 from gclbench.schema import Settings, Stage
-from gclbench.schema.dotted import flatten, nest
+from gclbench.schema.dotted import flatten, nest, setting_types
 from gclbench.schema.settings import VIDEO_ROLES
 
 _EVERY = tuple(Stage)
@@ -31,6 +32,7 @@ _OTHERWISE = {
     "data.video.mars_gallery": _AFTER_PRETRAIN,
     "pretrain.weights": (Stage.PRETRAIN,),
     "warmup.checkpoint.path": (Stage.WARMUP,),
+    "warmup.buc.frames_kept": (Stage.WARMUP,),
     "gan.checkpoint": (Stage.GAN,),
     # Its view is that of stage 2 too, where `gan.view` names none.
     "joint.augmentations": (Stage.GAN,),
@@ -64,7 +66,15 @@ def _probes() -> Iterator[Settings]:
         for name, field in type(Settings().warmup).model_fields.items()
         if name != "method" and hasattr(field.annotation, "model_fields")
     ]
-    said = dict.fromkeys(unsaid_choices(), "other")
+    said = dict.fromkeys(unsaid_choices(), "other") | {
+        key: _another(setting_types()[key], default) for key, default in unsaid_settings().items()
+    }
     for method in ("jvtc", *methods):
         flat = {"warmup.method": method, "evaluate.camera_time": True, **said}
         yield Settings.model_validate(nest(flat))
+
+
+def _another(annotation: Any, default: Any) -> Any:
+    """A value that a switch or one of several words is not by default."""
+    words = (True, False) if annotation is bool else get_args(annotation)
+    return next(word for word in words if word != default)

@@ -1,32 +1,46 @@
-"""Choices that came after runs were kept: left out of keys where they are what there was before.
+"""Settings that came after runs were kept: left out of keys where they are what there was before.
 
-Every run that was finished without such a choice keeps its key. Their components enter by revision
-where they are not the default, or once that is above the first (`graph.later_revisions`).
+Every run that was finished without such a setting keeps its key. They are the choices of some
+kinds, whose components enter by revision where they are not the default, or once that is above
+the first (`graph.later_revisions`), and plain settings that say so (`schema.model.setting`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
 from gclbench.schema import Settings
 from gclbench.schema.choice import choice_type
-from gclbench.schema.dotted import flatten, setting_types
+from gclbench.schema.dotted import flatten, setting_fields, setting_types
 
 
 @cache
 def unsaid_choices() -> dict[str, Any]:
     """Dotted key -> default, of every choice that is not said where it is the default."""
-    plain = flatten(Settings().model_dump(mode="json"))
     kinds = {key: choice_type(annotation) for key, annotation in setting_types().items()}
-    return {key: plain[key] for key, kind in kinds.items() if kind is not None and kind.unsaid}
+    return _defaults(key for key, kind in kinds.items() if kind is not None and kind.unsaid)
+
+
+@cache
+def unsaid_settings() -> dict[str, Any]:
+    """The same of plain settings."""
+    extras = {key: field.json_schema_extra for key, field in setting_fields().items()}
+    return _defaults(
+        key for key, extra in extras.items() if isinstance(extra, dict) and extra.get("unsaid")
+    )
+
+
+def _defaults(keys: Iterable[str]) -> dict[str, Any]:
+    plain = flatten(Settings().model_dump(mode="json"))
+    return {key: plain[key] for key in keys}
 
 
 def said(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """All settings as plain data, but for such choices at their defaults."""
+    """All settings as plain data, but for such choices and settings at their defaults."""
     left = dict(settings)
-    for key, default in unsaid_choices().items():
+    for key, default in (unsaid_choices() | unsaid_settings()).items():
         left = _without(left, key.split("."), default)
     return left
 

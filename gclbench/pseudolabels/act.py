@@ -2,6 +2,8 @@
 
 Source    act.md 3.1 and 3.2: D_ij = (1 - l) J_ij + l (w_i + w_j). J is the Jaccard distance of
           classic neighbourhoods, w_i says how far target i lies from its nearest source image.
+          ACT takes both on unit rows, UDAP, which comes before it, on averages as they are
+          (act.md 4.1): there w is nearly one number for all.
 Differs   Squared distances below J are not floored at 1e-5 and J is no float16: both only move
           it by rounding.
 Memory    Two points that share no weight have J = 1, hence D >= 1 - l: only the other pairs are
@@ -17,11 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from gclbench.errors import ShapeError, UsageError
 from gclbench.kernels.dbscan import OUTLIER, dbscan, rho_count
 from gclbench.kernels.jaccard import jaccard_distances
 from gclbench.kernels.products import products
+from gclbench.kernels.raw_rows import least_distances, raw_jaccard_distances
 from gclbench.kernels.similarity import finite_rows, pair_products
 from gclbench.kernels.sparse import SparseDistances
 
@@ -55,20 +59,24 @@ def act_labels(
     rho: float = 1.6e-3,
     min_samples: int = 4,
     source_weight: float = 0.1,
+    unit: bool = True,
 ) -> ActLabels:
-    """Cluster unit rows (N, D) of the target, given those of the source (M, D).
+    """Cluster rows (N, D) of the target, given those of the source (M, D).
 
+    unit      rows are of length 1, as ACT takes them; False: of any length, as UDAP does. Which
+              inlier is nearest to an outlier is always asked at unit length.
     eps       None: by the rho rule on these distances; else the one to keep (ACT: the first
               iteration's).
     Raises    ShapeError; UsageError, also for an eps that reaches pairs without common neighbours
-              (1 - source_weight or more: nearly everything would be one cluster).
+              (nearly everything would be one cluster; see `ActDistances.least_apart`).
     """
     target, source = finite_rows(target_rows).cpu(), finite_rows(source_rows).cpu()
-    distances = act_distances(target, source, k1=k1, k2=k2, source_weight=source_weight)
+    distances = act_distances(target, source, k1=k1, k2=k2, source_weight=source_weight, unit=unit)
     used = distances.eps(rho) if eps is None else eps
     labels = distances.clusters(used, min_samples)
     inliers = labels != OUTLIER
-    return ActLabels(nearest_inlier(target, labels), inliers, used, int(labels.max()) + 1)
+    rows = target if unit else F.normalize(target)
+    return ActLabels(nearest_inlier(rows, labels), inliers, used, int(labels.max()) + 1)
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,13 @@ class ActDistances:
     values: Floats
     apart: NDArray[np.float64]
     source_weight: float
+
+    @property
+    def least_apart(self) -> np.float32:
+        """No pair without common neighbours is nearer than this, in (0, 1]."""
+        weight = self.source_weight
+        least = np.sort(self.apart)[:2].sum() if len(self.apart) > 1 else 0.0
+        return np.float32(min(1 - weight + weight * least, 1.0))
 
     def rows(self, start: int, stop: int) -> Floats:
         """Return D[start:stop, j] of the pairs j > i, (stop - start, N); elsewhere 0."""
@@ -107,15 +122,15 @@ class ActDistances:
         wanted = rho_count(count, rho)
         if wanted <= len(stored):
             least = np.partition(stored, wanted - 1)[:wanted]
-            if least.max() <= np.float32(1 - self.source_weight):
+            if least.max() <= self.least_apart:
                 return float(least.mean())
         return float(self._smallest_of_all(wanted).mean())
 
     def clusters(self, eps: float, min_samples: int) -> Ints:
         """Return DBSCAN's labels, -1 for an outlier, as scikit-learn on the dense float32 D."""
-        if not eps >= 0 or np.float32(eps) >= np.float32(1 - self.source_weight):
+        if not eps >= 0 or np.float32(eps) >= self.least_apart:
             raise UsageError(
-                f"eps is {eps:.4f}, it must be at least 0 and below {1 - self.source_weight:g}: "
+                f"eps is {eps:.4f}, it must be at least 0 and below {self.least_apart:.4g}: "
                 "images without common neighbours would be one cluster.",
                 "Lower warmup.act.rho, or raise warmup.act.k1.",
             )
@@ -134,26 +149,31 @@ class ActDistances:
 
 
 def act_distances(
-    target: Tensor, source: Tensor, *, k1: int, k2: int, source_weight: float
+    target: Tensor, source: Tensor, *, k1: int, k2: int, source_weight: float, unit: bool = True
 ) -> ActDistances:
-    """Return D of all pairs of unit target rows (N, D), sparse; source rows (M, D).
+    """Return D of all pairs of target rows (N, D), sparse; source rows (M, D); see `act_labels`.
 
     Raises UsageError for a `source_weight` outside [0, 1) or k1, k2 < 1.
     """
     if not 0 <= source_weight < 1:
         raise UsageError(f"source_weight is {source_weight}, it must be at least 0 and below 1.")
-    apart = distance_from_source(target, source)
-    jaccard = jaccard_distances(target, k1, k2, "classic")
+    apart = distance_from_source(target, source, unit=unit)
+    if unit:
+        jaccard = jaccard_distances(target, k1, k2, "classic")
+    else:
+        jaccard = raw_jaccard_distances(target, k1, k2)
     rows = np.repeat(np.arange(jaccard.n), np.diff(jaccard.indptr))
     far = apart[rows] + apart[jaccard.indices]
     values = (1 - source_weight) * jaccard.values.astype(np.float64) + source_weight * far
     return ActDistances(jaccard, values.astype(np.float32), apart, source_weight)
 
 
-def distance_from_source(target: Tensor, source: Tensor) -> NDArray[np.float64]:
+def distance_from_source(
+    target: Tensor, source: Tensor, *, unit: bool = True
+) -> NDArray[np.float64]:
     """Return w (N,), in [0, 1): how far each target row lies from the source, scaled.
 
-    u_i = min_j (1 - exp(-d_ij)), d the squared distance of unit rows, at least 1e-5;
+    u_i = min_j (1 - exp(-d_ij)), d the squared distance of the rows, at least 1e-5;
     w = u / (max u + 1e-3). Rows of the target (N, D), of the source (M, D). Raises ShapeError.
     """
     if target.ndim != 2 or source.ndim != 2 or target.shape[1] != source.shape[1]:
@@ -161,10 +181,14 @@ def distance_from_source(target: Tensor, source: Tensor) -> NDArray[np.float64]:
             f"target rows are {tuple(target.shape)}, source rows {tuple(source.shape)}; "
             "both must be (N, D) with one D."
         )
-    nearest = [products(part, source).max(dim=1).values for part in target.split(_BLOCK)]
-    squared = 2 - 2 * np.concatenate([part.numpy() for part in nearest]).astype(np.float64)
+    squared = _unit_distances(target, source) if unit else least_distances(target, source)
     apart = -np.expm1(-np.maximum(squared, _NEAREST_FLOOR))
     return np.asarray(apart / (apart.max() + _SCALE_GUARD))
+
+
+def _unit_distances(target: Tensor, source: Tensor) -> NDArray[np.float64]:
+    nearest = [products(part, source).max(dim=1).values for part in target.split(_BLOCK)]
+    return 2 - 2 * np.concatenate([part.numpy() for part in nearest]).astype(np.float64)
 
 
 def nearest_inlier(rows: Tensor, labels: Ints) -> Ints:

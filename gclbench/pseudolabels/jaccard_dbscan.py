@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gclbench.errors import UsageError
 from gclbench.kernels.dbscan import dbscan, rho_eps
 from gclbench.kernels.jaccard import jaccard_distances
+from gclbench.kernels.sparse import SparseDistances
 from gclbench.pseudolabels.base import Labelling, Unlabelled
 from gclbench.registry import register
 
@@ -28,12 +29,17 @@ class PseudoLabels:
     outliers: int
 
 
+def radius_of(distances: SparseDistances, rho: float, eps_rule: str) -> float:
+    """DBSCAN's radius by the rho rule, below 1; "rho_all" counts the pairs at distance 0 too."""
+    return min(rho_eps(distances, rho, zeros=eps_rule == "rho_all"), _LARGEST_EPS)
+
+
 def pseudo_labels(
     bank_rows: Any,
     *,
     k1: int = 30,
     k2: int = 6,
-    eps_rule: Literal["constant", "rho"] = "constant",
+    eps_rule: Literal["constant", "rho", "rho_all"] = "constant",
     eps: float = 0.5,
     rho: float = 0.002,
     min_samples: int = 4,
@@ -42,13 +48,14 @@ def pseudo_labels(
     but for `method`.
 
     Source    gcl.md 5: neighbourhoods in FAISS style (D-16); eps constant, or by the rho rule
-              (D-15). Outliers keep -1: not trained on, negatives for everyone (D-14).
+              (D-15), over the pairs that are not 0 or, by "rho_all", over all. Outliers keep -1:
+              not trained on, negatives for everyone (D-14).
     Raises    ShapeError, UsageError.
     """
-    if eps_rule not in ("constant", "rho"):
-        raise UsageError(f"eps_rule is '{eps_rule}'.", "Allowed: constant, rho.")
+    if eps_rule not in ("constant", "rho", "rho_all"):
+        raise UsageError(f"eps_rule is '{eps_rule}'.", "Allowed: constant, rho, rho_all.")
     distances = jaccard_distances(bank_rows, k1, k2)
-    used = eps if eps_rule == "constant" else min(rho_eps(distances, rho), _LARGEST_EPS)
+    used = eps if eps_rule == "constant" else radius_of(distances, rho, eps_rule)
     labels = dbscan(distances, used, min_samples)
     return PseudoLabels(labels, used, int(labels.max()) + 1, int((labels < 0).sum()))
 

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from gclbench.plain_yaml import Place
 from gclbench.schema.choice import Choice
@@ -16,16 +17,22 @@ from gclbench.schema.settings import Settings
 @cache
 def setting_types() -> dict[str, Any]:
     """Return every setting's dotted key with its annotation, in the order of the schema."""
+    return {key: field.annotation for key, field in setting_fields().items()}
+
+
+@cache
+def setting_fields() -> dict[str, FieldInfo]:
+    """Return every setting's dotted key with its field, in the order of the schema."""
     return dict(_fields(Settings, ""))
 
 
-def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, Any]]:
+def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
     for name, field in model.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel) and not issubclass(kind, Choice):
             yield from _fields(kind, f"{prefix}{name}.")
         else:
-            yield prefix + name, kind
+            yield prefix + name, field
 
 
 def flatten(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,9 @@ class GanSettings(Model):
         "lsgan", "L_adv: least squares (code), or Eq. 3 and 5 in their usable form"
     )
     r1_weight: NonNegative = setting(  # D-02
-        0.01, "weight of R1, the gradient penalty on real images, for each scale and kind of fake"
+        0.01,
+        "weight of R1, the gradient penalty on real images, for each scale and kind of fake; with "
+        "nsgan it is that of sigmoid(D)",
     )
     lambda_recon: NonNegative = setting(
         5.0, "weight of all reconstructions, of images and of features", symbol="λ_recon"

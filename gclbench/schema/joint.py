@@ -29,13 +29,17 @@ class PseudoLabelSettings(Model):
         30, "neighbours of Jaccard distance's reciprocal lists, the image itself counted"
     )
     k2: PositiveInt = setting(6, "neighbours that each list is averaged over, itself counted")
-    eps_rule: Literal["constant", "rho"] = setting(  # D-15
-        "constant", "DBSCAN's radius: `eps`, or the mean of the smallest `rho` of all distances"
+    eps_rule: Literal["constant", "rho", "rho_all"] = setting(  # D-15
+        "constant",
+        "DBSCAN's radius: `eps`, or the mean of the smallest `rho` of the distances above 0 (rho) "
+        "or of all (rho_all)",
     )
     eps: Annotated[float, Field(gt=0, lt=1)] = setting(
         0.5, "DBSCAN's radius in Jaccard distance, for eps_rule=constant"
     )
-    rho: PositiveFloat = setting(0.002, "share of all pairs behind the radius, for eps_rule=rho")
+    rho: PositiveFloat = setting(
+        0.002, "share of the pairs that are averaged, for eps_rule=rho and rho_all"
+    )
     min_samples: PositiveInt = setting(
         4, "images within the radius, itself counted, that make a core of a cluster"
     )

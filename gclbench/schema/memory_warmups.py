@@ -37,6 +37,11 @@ class SpclSettings(FixedRadius, SteppedAdam):
     source_classes: bool = setting(
         True, "whether a source is trained on too, its classes being rows of the memory"
     )
+    update_in_backward: bool = setting(
+        False,
+        "whether the slope of a source's loss sees what the target's images wrote, as in the code",
+        unsaid=True,
+    )
 
     @model_validator(mode="after")
     def _all_radii_are_valid(self) -> SpclSettings:

@@ -5,7 +5,7 @@ Defaults are those of the public codes; docs/baselines/ says what each rests on.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -34,6 +34,11 @@ class MmtSettings(FoundRadius):
     soft_triplet_weight: Share = setting(
         0.8, "share of the teacher's answers in the triplet loss", symbol="λ_tri"
     )
+    eps_rule: Literal["rho", "rho_all"] = setting(
+        "rho",
+        "which pairs the radius averages: those above distance 0 (rho), or all (rho_all)",
+        unsaid=True,
+    )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = setting(
         0.1, "share of a label that is spread over all clusters"
     )
@@ -47,3 +52,7 @@ class SsgSettings(FoundRadius, TripletBatches):
     lr: PositiveFloat = setting(6e-5, "rate of SGD")
     momentum: Share = setting(0.9, "momentum of SGD")
     weight_decay: NonNegative = setting(5e-4, "weight decay of SGD")
+    eps_rule: Literal["rho", "rho_all"] = setting(
+        "rho_all",
+        "which pairs the radius averages: those above distance 0 (rho), or all (rho_all)",
+    )

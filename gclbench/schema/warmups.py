@@ -33,6 +33,9 @@ class BucSettings(Model):
     per sample.
     """
 
+    # What is read of the data says it: the fingerprint stands for it in the key.
+    told_by_data: ClassVar[frozenset[str]] = frozenset({"frames_kept"})
+
     merge_fraction: Annotated[float, Field(gt=0, le=0.5)] = setting(
         0.05, "merges of a round, as a share of the samples; sets the number of steps too"
     )
@@ -48,6 +51,12 @@ class BucSettings(Model):
     )
     batch_size: Annotated[int, Field(ge=2)] = setting(16, "samples of a step", unit="samples")
     frames: PositiveInt = setting(16, "frames of a tracklet that a visit sees", unit="frames")
+    frames_kept: Count = setting(
+        0,
+        "frames kept of a training tracklet, to draw from and to cluster by, in the place of "
+        "data.video.train_frames_kept; 0: all",
+        unit="frames",
+    )
     lr: PositiveFloat = setting(0.1, "rate of SGD for E_id's head in the first step")
     lr_drop_epoch: PositiveInt = setting(
         16, "epoch of the first step (from 0) from which its rates are a tenth", unit="epochs"

@@ -2,7 +2,8 @@
 
 Source     Yang et al., "Asymmetric Co-Teaching for Unsupervised Cross-Domain Person
            Re-Identification", AAAI 2020, and its official code (specs: act.md); before it UDAP's
-           self-training, from which the official checkpoints come (act.md 4.1).
+           self-training, from which the official checkpoints come (act.md 4.1). UDAP clusters raw
+           averages, ACT unit rows.
 Differs    E_id is ours: last stride 1, and x2 = ReLU(f) with f our embedding, that has fewer
            dimensions than the trunk and a linear layer with bias; x1 is the trunk's average, as
            there. The source model is the `source` stage's (cross-entropy alone), and the whole
@@ -93,7 +94,7 @@ def smallest(losses: Tensor, count: int) -> Tensor:
     return torch.argsort(losses, stable=True)[:count]
 
 
-@register("warmups", "act", revision=1)
+@register("warmups", "act", revision=2)
 class ActTraining:
     """ACT (AAAI'20): UDAP's self-training, then asymmetric co-teaching. Wants a source.
 
@@ -157,6 +158,7 @@ class ActTraining:
             rho=settings.rho,
             min_samples=settings.min_samples,
             source_weight=settings.source_weight,
+            unit=self._unit,
         )
         self.eps = found.eps
         self.labels, self.inliers = torch.from_numpy(found.labels), torch.from_numpy(found.inliers)
@@ -164,8 +166,15 @@ class ActTraining:
         self.context.log("outliers", float((~found.inliers).sum()), epoch + 1)
         self.context.log("eps", found.eps, epoch + 1)
 
+    @property
+    def _unit(self) -> bool:
+        """Whether clusters are made of unit rows: in ACT; UDAP takes averages as they are."""
+        return self.place.phase == "act"
+
     def _features(self, images: Bytes) -> Tensor:
-        return extract_features(_Pooled(self.encoder), images, _FEATURE_BATCH, self.context.device)
+        return extract_features(
+            _Pooled(self.encoder), images, _FEATURE_BATCH, self.context.device, unit=self._unit
+        )
 
     def _groups(self, chosen: Tensor) -> IdentityGroups:
         rows = chosen.nonzero()[:, 0]

@@ -156,6 +156,9 @@ class GenerativeModule(nn.Module):
             ids.append(mix(identity.f_id, mixing.partner, mixing.lam))
             structures.append(own)
         decoded = self.generator.decode(torch.cat(ids), torch.cat(structures)).chunk(len(ids))
+        # E_id's running statistics see what it is given in this order; the code has x'_ori first.
+        code = self.settings.recon_feature_pair == "code"
+        original_id = encode_generated(decoded[0]) if code else None
         new_id = encode_generated(decoded[1])
         cycle = self.generator.decode(new_id.f_id, own)
         return GeneratedViews(
@@ -166,11 +169,7 @@ class GenerativeModule(nn.Module):
             mixed=decoded[2] if mixing is not None else None,
             new_id=new_id,
             cycle_id=encode_generated(cycle),
-            original_id=(
-                encode_generated(decoded[0])
-                if self.settings.recon_feature_pair == "code"
-                else None
-            ),
+            original_id=original_id,
         )
 
     def discriminator_step(self, images: Tensor, fakes: list[Tensor]) -> Tensor:
@@ -181,7 +180,8 @@ class GenerativeModule(nn.Module):
         fake = self.discriminator(torch.cat([view.detach() for view in fakes]))
         loss = adversarial_discriminator(real, fake, self.settings.adversarial)
         if self.settings.r1_weight > 0:
-            loss = loss + self.settings.r1_weight * r1_penalty(real, real_images)
+            penalty = r1_penalty(real, real_images, self.settings.adversarial)
+            loss = loss + self.settings.r1_weight * penalty
         loss = len(fakes) * loss
         descend(self.optimizer_d, loss)
         return loss.detach()

@@ -106,6 +106,7 @@ class MmtTraining:
             k2=settings.k2,
             rho=settings.rho,
             min_samples=settings.min_samples,
+            eps_rule=settings.eps_rule,
         )
         self.eps = found.eps
         self.context.log("clusters", float(found.clusters), epoch + 1)

@@ -5,7 +5,8 @@ Source    Ge et al., "Self-paced Contrastive Learning with Hybrid Memory for Dom
 Differs   see ClusterTraining. The code trains UDA from ImageNet; here E_id comes from the source
           stage. It parts every BatchNorm layer into one for each domain; here both share scale and
           shift, and source batches are normalised by their own statistics and leave the running
-          ones to the target.
+          ones to the target. With a source the code's memory is moved by the target's images
+          before the slope of the source's loss is taken: `update_in_backward` does the same.
 """
 
 from __future__ import annotations
@@ -103,30 +104,39 @@ class SpclTraining(ClusterTraining):
         rows, source_rows = batch
         centres = prototypes(self.bank.rows, self.groups)
         losses: dict[str, Tensor] = {}
-        seen: list[tuple[Tensor, Tensor]] = []
+        source = None
         if source_rows is not None and self.source_labels is not None:
             with self.encoder.fixed_statistics():
                 features = self.embed(self.source_images, source_rows)
-            losses["source"] = self._loss(features, self.source_labels[source_rows], centres, seen)
+            source = features, self.source_labels[source_rows].to(features.device)
         features = self.embed(self.images, rows)
-        losses["target"] = self._loss(features, rows + self.classes, centres, seen)
+        indices = (rows + self.classes).to(features.device)
+        losses["target"] = self._loss(features, indices, centres)
+        self._remember(features, indices)
+        if source is not None:
+            late = self.settings.update_in_backward
+            slopes = prototypes(self.bank.rows, self.groups) if late else None
+            losses = {"source": self._loss(*source, centres, slopes), **losses}
         total = torch.stack(list(losses.values())).sum()
         descend(self.optimizer, total)
-        for indices, unit in seen:
-            self.bank.update(indices, unit, self.settings.momentum)
+        if source is not None:
+            self._remember(*source)
         return {"loss": total, **losses}
 
+    def _remember(self, features: Tensor, indices: Tensor) -> None:
+        unit = F.normalize(features.detach(), dim=1)
+        self.bank.update(indices, unit, self.settings.momentum)
+
     def _loss(
-        self,
-        features: Tensor,
-        indices: Tensor,
-        centres: Tensor,
-        seen: list[tuple[Tensor, Tensor]],
+        self, features: Tensor, indices: Tensor, centres: Tensor, slopes: Tensor | None = None
     ) -> Tensor:
-        """The loss of images with memory rows `indices`; notes what the rows shall learn."""
-        indices = indices.to(features.device)
-        seen.append((indices, F.normalize(features.detach(), dim=1)))
-        return centre_loss(features, centres, self.groups[indices], self.settings.temperature)
+        """The loss of images with memory rows `indices`; its slope by `slopes` if they are given.
+
+        The value is that of `centres` whatever the slope.
+        """
+        return centre_loss(
+            features, centres, self.groups[indices], self.settings.temperature, slopes=slopes
+        )
 
     def end_epoch(self, epoch: int) -> dict[str, float]:
         return self.quality

@@ -5,9 +5,10 @@ Source    Fu et al., "Self-similarity Grouping", ICCV 2019, and its public code
           left out.
 Differs   E_id is ours: last stride 1 and no dropout; f, the embedding, has fewer dimensions than
           the trunk and a linear layer with bias. Halves are means of E_id's part averages; an odd
-          number of parts has none. Features are clustered at unit length, there as they come. The
-          code adds each image's distance from the source, which on such long features is the same
-          for all: here it is left out, as in the paper, and no source is needed. A triplet's
+          number of parts has none. The code adds each image's distance from the source, which on
+          averages of this length is the same for all: here it is left out, as in the paper, and no
+          source is needed. Because of it no distance is 0 there, so that pairs with one and the
+          same neighbourhood stand in the mean that is the radius, as they do here. A triplet's
           positive has the label of its own grouping; in the code it is whoever shares the label
           of the whole body. E_id is tested by f; there by whole and halves side by side.
 """
@@ -39,7 +40,7 @@ _FEATURE_BATCH = 64
 
 
 class _Views(nn.Module):
-    """E_id with its three averages, each of unit length, side by side as its embedding."""
+    """E_id with its three averages, as they come, side by side as its embedding."""
 
     def __init__(self, encoder: IdEncoder) -> None:
         super().__init__()
@@ -47,11 +48,10 @@ class _Views(nn.Module):
 
     def forward(self, images: Tensor) -> IdOutput:
         output: IdOutput = self.encoder(images)
-        rows = [F.normalize(part.float()) for part in averages(output)]
-        return output._replace(embedding=torch.cat(rows, dim=1))
+        return output._replace(embedding=torch.cat(averages(output), dim=1))
 
 
-@register("warmups", "ssg", revision=1)
+@register("warmups", "ssg", revision=2)
 class SsgTraining:
     """SSG (ICCV'19): triplets of whole bodies and halves, each with clusters of its own.
 
@@ -92,16 +92,18 @@ class SsgTraining:
     def _group(self, epoch: int) -> None:
         settings = self.settings
         rows = extract_features(
-            _Views(self.encoder), self.images, _FEATURE_BATCH, self.context.device
+            _Views(self.encoder), self.images, _FEATURE_BATCH, self.context.device, unit=False
         )
         found = [
             kept_radius_labels(
-                F.normalize(part),
+                part,
                 eps,
                 k1=settings.k1,
                 k2=settings.k2,
                 rho=settings.rho,
                 min_samples=settings.min_samples,
+                eps_rule=settings.eps_rule,
+                unit=False,
             )
             for part, eps in zip(rows.chunk(len(GROUPINGS), dim=1), self.eps, strict=True)
         ]

@@ -81,15 +81,16 @@ def test_dbscan_of_any_symmetric_matrix_equals_scikit_learn(matrix, eps, min_sam
 
 
 @settings(max_examples=80, deadline=None)
-@given(SYMMETRIC, st.sampled_from([0.001, 0.1, 0.3, 0.8, 1.0]))
-def test_rho_eps_of_any_symmetric_matrix_equals_a_full_sort(matrix, rho):
+@given(SYMMETRIC, st.sampled_from([0.001, 0.1, 0.3, 0.8, 1.0]), st.booleans())
+def test_rho_eps_of_any_symmetric_matrix_equals_a_full_sort(matrix, rho, zeros):
     matrix = np.maximum(matrix, matrix.T)
     np.fill_diagonal(matrix, 0)
     pairs = np.sort(matrix[np.triu_indices(len(matrix), 1)].astype(np.float64))
-    pairs = pairs[pairs > 0]
+    pairs = pairs if zeros else pairs[pairs > 0]
     count = min(len(pairs), max(1, round(rho * len(pairs))))
     expected = pairs[:count].mean() if len(pairs) else 0.0
-    assert rho_eps(SparseDistances.from_dense(matrix), rho) == pytest.approx(expected, abs=1e-12)
+    got = rho_eps(SparseDistances.from_dense(matrix), rho, zeros=zeros)
+    assert got == pytest.approx(expected, abs=1e-12)
 
 
 def test_equal_rows_are_one_cluster():

@@ -35,6 +35,28 @@ def test_the_gradient_reaches_the_features_alone():
     assert torch.autograd.gradcheck(lambda f: centre_loss(f, held, targets, 0.5), (features,))
 
 
+def test_moved_rows_change_the_slope_and_not_the_value():
+    rng = torch.Generator().manual_seed(0)
+    features = torch.randn(4, 3, generator=rng).double().requires_grad_()
+    centres, moved = torch.randn(2, 5, 3, generator=rng).double()
+    targets = torch.tensor([0, 3, 3, 1])
+    loss = centre_loss(features, centres, targets, 0.5, slopes=moved)
+    plain = centre_loss(features, centres, targets, 0.5)
+    assert loss.item() == pytest.approx(plain.item())
+    (slope,) = torch.autograd.grad(loss, features)
+    expected = torch.zeros(4, 3).double()
+    for i, f in enumerate(features.detach()):
+        length, chances = f.norm(), ((f / f.norm()) @ centres.T / 0.5).softmax(0)
+        for c in range(5):
+            pull = (chances[c] - float(c == targets[i])) / 0.5 / 4
+            # d (f.m / |f|) / df = (m - (m.u) u) / |f|, with the moved row m
+            u = f / length
+            expected[i] += pull * (moved[c] - (moved[c] @ u) * u) / length
+    torch.testing.assert_close(slope, expected)
+    (unmoved,) = torch.autograd.grad(plain, features)
+    assert (unmoved - slope).norm() > 0.1 * slope.norm()
+
+
 def test_wrong_input_is_an_error():
     with pytest.raises(UsageError, match="temperature"):
         centre_loss(torch.ones(1, 2), torch.eye(2), torch.tensor([0]), 0.0)

@@ -55,6 +55,21 @@ def test_r1_equals_the_squared_slope_of_a_linear_critic():
     assert float(value) == pytest.approx(14 + 14 / 4)
 
 
+def test_r1_of_nsgan_is_the_slope_of_the_sigmoid():
+    weights, rows = torch.tensor([1.0, -2.0, 3.0]), torch.tensor([[0.1, 0.2, 0.3], [1.0, 1.0, 0]])
+    images = rows.clone().requires_grad_()
+    value = r1_penalty([images @ weights, 0.5 * (images @ weights)], images, "nsgan")
+    expected = 0.0
+    for scale in (1.0, 0.5):
+        for row in rows.tolist():
+            x = scale * sum(w * r for w, r in zip(weights.tolist(), row, strict=True))
+            chance = 1 / (1 + math.exp(-x))
+            slope = scale * chance * (1 - chance)
+            expected += slope**2 * 14 / len(rows)
+    assert value.item() == pytest.approx(expected, rel=1e-6)
+    assert value.item() < r1_penalty([images @ weights], images).item() / 16
+
+
 def test_r1_teaches_the_critic():
     images = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0)).double()
     images.requires_grad_()

@@ -30,7 +30,7 @@ def people(n, seed, dim=6, spread=0.35):
 
 
 def loop_over_pairs(target, source, k1, k2, weight, floor=0.0):
-    """D of every pair, from the equations, on full matrices in float64."""
+    """D of every pair, from the equations, on full matrices in float64; rows of any length."""
     x, y = target.numpy().astype(np.float64), source.numpy().astype(np.float64)
     n = len(x)
     d = np.array([[max(((a - b) ** 2).sum(), floor) for b in x] for a in x])
@@ -135,8 +135,52 @@ def test_an_eps_that_reaches_pairs_without_common_neighbours_is_refused():
     target, source = people(60, 0), people(20, 1)
     with pytest.raises(UsageError, match=r"below 0\.9.*warmup\.act\.rho"):
         act_labels(target, source, k1=4, k2=2, rho=1.0)
+    distances = act_distances(target, source, k1=4, k2=2, source_weight=0.1)
+    least = float(distances.least_apart)
+    full = dense(distances)
+    stored = np.zeros_like(full, dtype=bool)
+    rows = np.repeat(np.arange(60), np.diff(distances.jaccard.indptr))
+    stored[rows, distances.jaccard.indices] = True
+    assert 0.9 < least <= full[np.triu(~stored, 1)].min()
+    expected = DBSCAN(eps=0.9, min_samples=4, metric="precomputed").fit_predict(full)
+    np.testing.assert_array_equal(distances.clusters(0.9, 4), expected)
     with pytest.raises(UsageError, match=r"below 0\.9"):
-        act_labels(target, source, eps=0.9)
+        distances.clusters(least, 4)
+
+
+def raw(n, seed, dim=6):
+    """People as averages of a trunk come: not negative, of different lengths."""
+    rng = np.random.default_rng(seed)
+    rows = people(n, seed, dim).abs() * torch.as_tensor(rng.uniform(2, 20, (n, 1)))
+    return rows.float()
+
+
+@pytest.mark.parametrize(("k1", "k2"), [(6, 3), (12, 6)])
+def test_raw_rows_have_the_distances_of_a_plain_loop(k1, k2):
+    target, source = raw(60, k1), raw(20, 9)
+    distances = act_distances(target, source, k1=k1, k2=k2, source_weight=0.1, unit=False)
+    expected = loop_over_pairs(target, source, k1, k2, 0.1)
+    np.testing.assert_allclose(dense(distances)[above(60)], expected[above(60)], atol=3e-6)
+    at_unit_length = act_distances(unit(target), unit(source), k1=k1, k2=k2, source_weight=0.1)
+    assert np.abs(dense(at_unit_length) - dense(distances)).max() > 0.3
+
+
+def test_far_from_a_source_of_raw_rows_all_are_equally_far():
+    apart = distance_from_source(30 * raw(40, 0), 30 * raw(15, 1), unit=False)
+    assert apart.min() > 0.99
+    assert apart.max() == pytest.approx(1 / 1.001)
+
+
+def test_raw_rows_are_labelled_as_scikit_learn_does_on_the_full_matrix():
+    target, source = 5 * raw(80, 3), 5 * raw(20, 4)
+    found = act_labels(target, source, k1=8, k2=3, rho=0.06, unit=False)
+    expected = loop_over_pairs(target, source, 8, 3, 0.1)
+    pairs = np.sort(expected[above(80)])
+    assert found.eps == pytest.approx(pairs[: round(0.06 * len(pairs))].mean(), rel=1e-5)
+    labels = DBSCAN(eps=found.eps, min_samples=4, metric="precomputed").fit_predict(expected)
+    np.testing.assert_array_equal(np.where(found.inliers, found.labels, -1), labels)
+    assert found.clusters > 2
+    assert not found.inliers.all()
 
 
 def test_outliers_take_the_label_of_the_nearest_inlier_image():

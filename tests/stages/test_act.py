@@ -107,6 +107,32 @@ def test_real_labels_keep_eps_although_distances_change(bench: Any, tiny: Tiny) 
     assert bench.values("eps")[0] > 0
 
 
+def test_udap_clusters_averages_as_they_come_and_act_unit_rows(
+    bench: Any, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[torch.Tensor, torch.Tensor, bool]] = []
+    real = act.act_labels
+
+    def noted(target: Any, source: Any, **rest: Any) -> ActLabels:
+        given.append((target, source, rest["unit"]))
+        return real(target, source, **rest)
+
+    monkeypatch.setattr(act, "act_labels", noted)
+    training = make(bench, tiny, udap_iterations=1, udap_epochs=1)
+    training.encoder.eval()
+    with torch.no_grad():
+        pooled = training.encoder(act.to_network(bench.dataset.images("train"))).pooled
+    training.begin_epoch(0)
+    training.begin_epoch(1)
+    for (target, source, unit), expected in zip(
+        given, (pooled, torch.nn.functional.normalize(pooled)), strict=True
+    ):
+        torch.testing.assert_close(target, expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(source, expected, rtol=1e-4, atol=1e-5)
+        assert unit is (expected is not pooled)
+    assert (pooled.norm(dim=1) - 1).abs().min() > 0.05
+
+
 def test_udap_leaves_outliers_out(bench: Any, tiny: Tiny, labelled: Any) -> None:
     training = make(bench, tiny)
     batches = training.begin_epoch(0)

@@ -231,3 +231,37 @@ def test_the_weights_of_the_total_are_those_of_the_settings(scene: Callable[...,
     module = scene(lambda_recon=3.0, lambda_adv=0.5).module
     losses = dict(zip((*RECON, "adv"), torch.tensor([1.0, 2.0, 4.0, 8.0, 16.0]), strict=True))
     assert module.total(losses).item() == pytest.approx(3.0 * 15 + 0.5 * 16)
+
+
+@pytest.mark.parametrize(
+    "pair, order", [("paper", ["new", "cycle"]), ("code", ["original", "new", "cycle"])]
+)
+def test_the_encoder_meets_generated_images_in_the_order_of_the_form(
+    scene: Callable[..., Scene], pair: str, order: list[str]
+) -> None:
+    one, met = scene(recon_feature_pair=pair), list[Tensor]()
+
+    def encode(images: Tensor) -> Any:
+        met.append(images.detach().clone())
+        return one.encoder(images)
+
+    made = one.module.views(one.images, one.own, one.new, one.encoder, encode, one.mixing)
+    assert len(met) == len(order)
+    for images, name in zip(met, order, strict=True):
+        torch.testing.assert_close(images, getattr(made, name), rtol=0, atol=0)
+
+
+def test_r1_under_nsgan_is_that_of_the_sigmoid(scene: Callable[..., Scene]) -> None:
+    one = scene(adversarial="nsgan", r1_weight=0.7)
+    images = one.images.clone().requires_grad_(True)
+    expected = torch.zeros((), dtype=torch.float64)
+    fakes = plain_fakes(one)
+    for fake in fakes:
+        fake_maps = one.module.discriminator(fake.detach())
+        for fake_map, real_map in zip(fake_maps, one.module.discriminator(images), strict=True):
+            (slope,) = torch.autograd.grad(real_map.sigmoid().sum(), images, retain_graph=True)
+            r1 = slope.square().sum() / BATCH
+            judged = -real_map.sigmoid().log().mean() - (1 - fake_map.sigmoid()).log().mean()
+            expected = expected + judged + 0.7 * r1
+    loss = one.module.discriminator_step(one.images, fakes)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-9)

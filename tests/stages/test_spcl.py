@@ -96,6 +96,45 @@ def test_with_a_source_both_halves_count_and_its_classes_move(bench: Any, tiny: 
     assert bool(moved[training.classes :].any())
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_the_slope_of_the_source_sees_what_the_target_wrote_where_that_is_asked_for(
+    bench: Any, tiny: Tiny, late: bool
+) -> None:
+    training = make(bench, tiny, source=True, update_in_backward=late, momentum=0.5)
+    rows, source_rows = training.begin_epoch(0)[0]
+    bank, groups = training.bank.rows.double(), training.groups
+    seen: list[torch.Tensor] = []
+    original = training.embed
+
+    def spy(*args: Any) -> torch.Tensor:
+        seen.append(original(*args))
+        seen[-1].retain_grad()
+        return seen[-1]
+
+    training.embed = spy  # type: ignore[method-assign]
+    training.step((rows, source_rows))
+    source, target = (f.detach().double() for f in seen)  # the source's pass comes first
+    labels = training.source_labels[source_rows]  # type: ignore[index]
+
+    def centres(of: torch.Tensor) -> torch.Tensor:
+        return torch.stack([of[groups == g].mean(0) for g in range(int(groups.max()) + 1)])
+
+    moved = bank.clone()
+    for f, index in zip(target, (rows + training.classes).tolist(), strict=True):
+        moved[index] = F.normalize(0.5 * moved[index] + 0.5 * f / f.norm(), dim=0)
+    old, slopes = centres(bank), centres(moved if late else bank)
+    for i, f in enumerate(source):
+        u = f / f.norm()
+        pull = ((u @ old.T / 0.05).softmax(0) - F.one_hot(groups[labels[i]], len(old))) / 0.05
+        towards = pull @ slopes
+        expected = (towards - (towards @ u) * u) / f.norm() / len(source)
+        torch.testing.assert_close(seen[0].grad[i].double(), expected, rtol=1e-3, atol=1e-5)
+    for f, index in zip(source, labels.tolist(), strict=True):
+        moved[index] = F.normalize(0.5 * moved[index] + 0.5 * f / f.norm(), dim=0)
+    torch.testing.assert_close(training.bank.rows.double(), moved, rtol=1e-4, atol=1e-5)
+    assert (centres(moved) - old).abs().max() > 0.01
+
+
 def test_the_source_can_be_left_aside(bench: Any, tiny: Tiny) -> None:
     training = make(bench, tiny, source=True, source_classes=False)
     assert training.classes == 0

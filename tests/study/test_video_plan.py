@@ -68,6 +68,27 @@ def test_buc_reads_its_section_and_nothing_of_jvtc(keys: Any) -> None:
     assert after == {place for place in before if Stage.PRETRAIN.value not in place}
 
 
+def test_buc_has_frames_of_its_own_and_stages_2_and_3_keep_theirs(
+    keys: Any, tmp_path: Path
+) -> None:
+    before = keys("table10")
+    fewer = changed(before, keys("table10", warmup__buc__frames_kept=8))
+    assert fewer == {place for place in before if Stage.PRETRAIN.value not in place}
+    assert changed(keys("table6"), keys("table6", warmup__buc__frames_kept=8)) == set()
+    table6 = {"warmup__method": "buc"}
+    images = changed(
+        keys("table6", **table6), keys("table6", warmup__buc__frames_kept=8, **table6)
+    )
+    assert images == set()
+    opened = open_study(Question(("table10",), tmp_path / "home", profile="laptop"))
+    kept = {
+        (node.stage.value, data.video.train_frames_kept)
+        for node in opened.plan.nodes
+        for _, data in node.data().values()
+    }
+    assert kept == {("warmup", 0), ("gan", 16), ("joint", 16), ("evaluate", 16)}
+
+
 def test_scl_reads_its_frames_where_there_are_tracklets_and_only_there(keys: Any) -> None:
     for study, reads in (("table10", True), ("table6", False)):
         before = keys(study, warmup__method="scl")

@@ -44,6 +44,11 @@ def test_a_task_brings_its_settings() -> None:
     assert bins == {("both", "market1501"): 100, ("both", "msmt17"): 1, ("one", "market1501"): 100}
 
 
+def test_a_seed_that_is_asked_for_twice_is_one_cell() -> None:
+    cells = build_cells(STUDY, RECIPE, seeds=[3, 0, 3], rows=["one"])
+    assert [cell.seed for cell in cells] == [3, 0]
+
+
 def test_rows_that_run_on_none_of_the_tasks_asked_for_are_refused() -> None:
     with pytest.raises(UsageError, match=r"t8 runs none of the rows one on msmt17.*market1501"):
         build_cells(STUDY, RECIPE, rows=["one"], tasks=["msmt17"])

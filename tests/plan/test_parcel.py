@@ -7,6 +7,7 @@ import io
 import json
 import os
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,9 +105,15 @@ def test_artifacts_arrive_as_they_left(
 
 
 def test_equal_content_gives_equal_bytes(
-    store: ArtifactStore, gan: Node, joint: Node, parcel: Path, tmp_path: Path
+    store: ArtifactStore,
+    gan: Node,
+    joint: Node,
+    parcel: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     again = tmp_path / "again.tar.gz"
+    monkeypatch.setattr(time, "time", lambda: 2e9)  # a year later
     pack(again, store, [gan, joint], b"records\n")
     assert again.read_bytes() == parcel.read_bytes()
     with tarfile.open(parcel) as tar:
@@ -124,6 +131,21 @@ def test_what_is_there_is_kept_and_what_differs_is_said(
     assert other.read(joint) == before
     assert other.damaged(joint) == []
     assert take(parcel, other) == [Arrival.THERE, Arrival.DIFFERS]
+
+
+def test_equal_metrics_of_other_files_differ(
+    parcel: Path, other: ArtifactStore, joint: Node
+) -> None:
+    commit(other, joint, b"WEIGHTS")
+    assert take(parcel, other) == [Arrival.ADDED, Arrival.DIFFERS]
+
+
+def test_a_file_that_the_manifest_does_not_mean_is_refused(
+    parcel: Path, other: ArtifactStore, joint: Node
+) -> None:
+    files = contents_of(parcel)
+    files[f"artifacts/joint/{joint.key}/inner/g.pt"] = b"weightz"
+    refused(write(parcel.with_name("other.tar"), relist(files)), other, "names other files")
 
 
 def test_the_same_files_made_elsewhere_at_another_time_are_equal(
@@ -407,7 +429,7 @@ def test_a_crash_while_settling_leaves_whole_artifacts_only(
         rename(source, target)
 
     monkeypatch.setattr(os, "rename", second_fails)
-    with pytest.raises(GclbenchError, match="Input/output"):
+    with pytest.raises(GclbenchError, match="the disk cannot be read or written"):
         take(parcel, other)
     assert other.damaged(gan) == []
     assert not other.has(joint)

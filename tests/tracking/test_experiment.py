@@ -100,6 +100,21 @@ def test_a_metric_that_is_not_a_number_is_stored_as_none(store: RunStore) -> Non
     assert Reader(store).metric("run-1", "loss") == [Point(1, None)]
 
 
+def test_a_run_that_goes_on_is_running_and_keeps_the_end_of_what_it_said(store: RunStore) -> None:
+    seen = []
+
+    def work(log: LogMetric) -> NodeRecord:
+        seen.append(Reader(store).run("run-1"))
+        logging.getLogger("gclbench").info("first words %s last words", "x" * 30_000)
+        return record()
+
+    tracked_run(CONFIG, "run-1", [RunObserver(store)], work)
+    assert [(run.status, run.stopped) for run in seen] == [(RunStatus.RUNNING, None)]
+    said = Reader(store).run("run-1").output or ""
+    assert said.endswith("last words\n")
+    assert "first words" not in said
+
+
 def test_an_error_passes_through_and_marks_the_run_failed(store: RunStore) -> None:
     def work(log: LogMetric) -> NodeRecord:
         log("loss", 2.0, 1)

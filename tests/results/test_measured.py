@@ -28,6 +28,19 @@ def test_scores_are_those_of_finished_cells_only(open_one: Open, commit: Any) ->
     assert opened.summary()["cached"]["evaluate"] == 1
 
 
+def test_quality_of_labels_is_in_percent_and_only_where_a_stage_ends_with_labels(
+    open_one: Open, commit: Any
+) -> None:
+    opened = open_one(rows=("baseline", "none"), tasks=("market1501",))
+    labelled = {"clusters": 12.0, "nmi": 0.75}
+    for cell, more in zip(opened.cells, ({}, labelled), strict=True):
+        node = opened.plan.node(opened.plan.evaluate_key(cell))
+        commit(opened, node, {**SCORES, **more}, ap=[0.4])
+    found = Measured(opened).scores(opened.studies[0])
+    assert found["baseline", "market1501"][0].metrics == SCORES
+    assert found["none", "market1501"][0].metrics == {**SCORES, "N": 12.0, "NMI": 75.0}
+
+
 def test_a_score_knows_the_records_of_its_stages_that_can_be_read(
     small: OpenStudy, commit: Any
 ) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,38 @@ def test_an_error_passes_through_and_marks_the_run_failed(store: RunStore) -> No
     assert run.error is not None
     assert "TrainingError: loss is not finite." in run.error
     assert Reader(store).metric("run-1", "loss") == [Point(1, 2.0)]
+
+
+def test_of_a_long_error_the_end_is_kept(store: RunStore) -> None:
+    def work(log: LogMetric) -> NodeRecord:
+        raise TrainingError(f"first {'x' * 30_000} last")
+
+    with pytest.raises(TrainingError):
+        tracked_run(CONFIG, "run-1", [RunObserver(store)], work)
+    error = Reader(store).run("run-1").error or ""
+    assert error.rstrip().endswith("last")
+    assert "Traceback" not in error
+
+
+def test_times_are_stored_in_utc(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        before = datetime.now(UTC)
+        tracked_run(CONFIG, "run-1", [RunObserver(store)], lambda log: record())
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    run = Reader(store).run("run-1")
+    for text in (run.started, run.stopped or ""):
+        assert 0 <= (datetime.fromisoformat(text) - before).total_seconds() < 60
+
+
+def test_what_the_package_logs_is_as_before_afterwards(store: RunStore) -> None:
+    package = logging.getLogger("gclbench")
+    before = (package.level, list(package.handlers))
+    tracked_run(CONFIG, "run-1", [RunObserver(store)], lambda log: record())
+    assert (package.level, package.handlers) == before
 
 
 def test_ctrl_c_marks_the_run_interrupted(store: RunStore) -> None:

@@ -25,7 +25,8 @@ def store(tmp_path: Path) -> RunStore:
     for number, status in enumerate((RunStatus.FAILED, RunStatus.COMPLETED, RunStatus.RUNNING)):
         made.add_run(run_values(f"run-{number}", status))
     points = [
-        {"name": "mAP", "step": s, "value": v, "time": "t"} for s, v in ((1, 2.5), (2, None))
+        {"name": "mAP", "step": s, "value": v, "time": "t"}
+        for s, v in ((1, 2.5), (1, 0.5), (2, None))
     ]
     made.add_metrics("run-1", points)
     made.set_artifacts("run-1", {"encoder.pt": "aa"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -92,6 +93,18 @@ def test_a_manifest_says_on_what_the_node_ran(small: OpenStudy, stage: Put) -> N
         node.stage, node.seed, node.settings, node.parents, node.fingerprints, node.components
     )
     assert key == node.key
+
+
+def test_seconds_are_of_the_clock_and_cpu_seconds_of_work(small: OpenStudy, stage: Put) -> None:
+    def sleeps(context: Any) -> dict[str, float]:
+        time.sleep(0.3)
+        return {}
+
+    stage("pretrain", sleeps)
+    record = run(small, node_of(small, "pretrain"))
+    assert record.seconds >= 0.3
+    assert record.cpu_seconds is not None
+    assert record.cpu_seconds < record.seconds - 0.1
 
 
 def test_a_manifest_of_before_says_less_and_reads(small: OpenStudy, stage: Put) -> None:

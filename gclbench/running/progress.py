@@ -9,7 +9,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from gclbench.screen import padded, say
+from gclbench.shown_text import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -105,7 +109,7 @@ class Board:
         if impossible(metrics):  # another process has stored it
             shown = DAMAGED
         return [
-            f"{cell.row.label:<32} {cell.task.label:<14} seed {cell.seed}  {shown}"
+            f"{padded(cell.row.label, 32)} {padded(cell.task.label, 14)} seed {cell.seed}  {shown}"
             for cell in self.cells.get(key, ())
         ]
 
@@ -244,16 +248,14 @@ def watch(opened: OpenStudy, console: Console) -> Iterator[Display]:
     nodes = opened.plan.needed(opened.artifacts.has)
     board = Board(opened.plan, {node.key: node for node in nodes}, opened.workers)
 
-    def say(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
+    write = partial(say, console)
     if not console.is_terminal:
-        yield PlainDisplay(board, say)
+        yield PlainDisplay(board, write)
         return
     from rich.live import Live
 
     with Live(console=console, refresh_per_second=4, transient=True) as live:
-        display = Display(board, say, lambda: live.update(_bars(board)))
+        display = Display(board, write, lambda: live.update(_bars(board)))
         yield display
 
 
@@ -267,7 +269,8 @@ def _bars(board: Board) -> RenderableType:
     for key in _ordered(board):
         run = board.running[key]
         bar = ProgressBar(total=1.0, completed=run.share, width=24)
-        table.add_row(run.label, bar, run.text, board.node_left(key))
+        text = Text(one_line(run.text))
+        table.add_row(Text(one_line(run.label)), bar, text, board.node_left(key))
     return Group(Text(board.headline, style="bold"), table)
 
 

@@ -1,17 +1,22 @@
 """Answers in the form that the script of a shell reads (`scripts/`).
 
 The first line is what the shell completes by itself, `nothing`, `files` or `folders`; then comes a
-line for each word that fits, with a space behind it where the word ends.
+line for each word that fits, with a space behind it where the word ends. Left out are names from
+files with what a shell would obey ($, backquotes, quotes, spaces, ESC).
 """
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from gclbench.cli.complete.fit import Answer, complete
+from gclbench.cli.complete.fit import Answer, Candidate, complete
 from gclbench.cli.complete.line import split_line
+from gclbench.shown_text import one_line
 from gclbench.words.kinds import Completed
+
+_PLAIN = re.compile(r"[\w.,:=+@%/\[\]{}-]*")
 
 
 def answer(question: Sequence[str]) -> int:
@@ -49,13 +54,17 @@ def _fish(rest: Sequence[str]) -> list[str]:
     found = complete(rest[:-1], rest[-1])
     if isinstance(found, Completed):
         return [found.value]
-    return ["nothing", *(f"{each.text}\t{each.help}" for each in found)]
+    return ["nothing", *(f"{each.text}\t{one_line(each.help)}" for each in _plain(found))]
 
 
 def _lines(found: Answer, kept: int = 0) -> list[str]:
     if isinstance(found, Completed):
         return [found.value]
-    return ["nothing", *(each.text[kept:] + ("" if each.more else " ") for each in found)]
+    return ["nothing", *(each.text[kept:] + ("" if each.more else " ") for each in _plain(found))]
+
+
+def _plain(found: Iterable[Candidate]) -> list[Candidate]:
+    return [each for each in found if _PLAIN.fullmatch(each.text)]
 
 
 _SHELLS: dict[str, Callable[[Sequence[str]], list[str]]] = {

@@ -82,3 +82,17 @@ def test_a_process_answers_in_time_and_loads_nothing_heavy(tmp_path: Path, line:
         if not first:
             assert loaded == []
             assert seconds <= SECONDS
+
+
+def test_names_that_a_shell_would_obey_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mine" / "ablations"
+    folder.mkdir(parents=True)
+    for name in ("good", "$(touch x)", "`id`", "a;b", "\x1b[2J", "a b", "q'"):
+        (folder / f"{name}.yaml").write_text("study: good\n", encoding="utf-8")
+    monkeypatch.setenv("GCLBENCH_CONTENT", str(tmp_path / "mine"))
+    assert answer(["zsh", "run", "ablation="]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "ablation=good" in [line.rstrip() for line in lines]
+    assert not [line for line in lines if set(line) & set("$`;'\x1b") or "a b" in line]

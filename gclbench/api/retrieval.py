@@ -48,7 +48,7 @@ def evaluate(
     query_cams: Any,
     gallery_cams: Any,
     *,
-    average_precision: Literal["step", "trapezoid"] = "step",
+    average_precision: Literal["step", "trapezoid", "grouped"] = "step",
     nearest: int = 50,
 ) -> Evaluation:
     """Return mAP, CMC and mINP of features under the Market-1501 single-query protocol.
@@ -57,6 +57,8 @@ def evaluate(
               out, and junk (id -1); distractors (id 0) stay; a query without a match is skipped.
     Shapes    query (Q, D), gallery (G, D) of any length; ids and cameras (Q,), (G,) whole numbers.
               The first `nearest` gallery rows of each query are in `ranking.nearest`.
+    Ties      go by gallery index; by `average_precision="grouped"` they are one place, as in
+              scikit-learn's average precision.
     Raises    ShapeError; UsageError for numbers that are not finite, or no query with a match.
     """
     from gclbench.kernels.ranking import evaluate_ranking

@@ -68,6 +68,51 @@ def score_lists(
 
 
 @jit
+def grouped_precisions(
+    start: int,
+    stop: int,
+    distances: NDArray[Any],
+    offset: int,
+    q_cams: Ints,
+    begins: Ints,
+    ends: Ints,
+    members: Ints,
+    g_cams: Ints,
+    junk: Ints,
+    ap: Floats,
+) -> None:
+    """Fill the AP of queries that have a match with equal distances taken as one place.
+
+    Arguments as those of `score_lists`, whose lists must be filled before. Each match has the
+    precision at the end of the items that are as far as it: where none are, this is the step rule.
+    """
+    kept = np.empty_like(distances[0])
+    found = np.empty(len(members), dtype=np.int64)
+    for r in range(start, stop):
+        q, n = offset + r, 0
+        kept[:] = distances[r]
+        for m in range(begins[q], ends[q]):
+            item = members[m]
+            if g_cams[item] == q_cams[q]:
+                kept[item] = np.inf
+            else:
+                found[n] = item
+                n += 1
+        for item in junk:
+            kept[item] = np.inf
+        total = 0.0
+        for m in range(n):
+            value, matches, items = kept[found[m]], 0, 0
+            for other in range(n):
+                matches += kept[found[other]] <= value
+            for j in range(len(kept)):
+                items += kept[j] <= value
+            total += matches / items
+        if n > 0:
+            ap[q] = total / n
+
+
+@jit
 def _copy_finite(row: NDArray[Any], copy: NDArray[Any]) -> bool:
     strange = 0
     for j in range(len(row)):

@@ -5,6 +5,11 @@ Conventions (specs: evaluation.md 1 and 2)
     the gallery items with id p *and* camera c are taken out, and so is every junk item (id -1).
     Distractors (id 0) stay as ordinary non-matches. A query that keeps no match is skipped: it
     counts neither in the means nor in the CMC denominator. Results are fractions 0-1 in float64.
+
+Average precision (specs: evaluation.md 2)
+    "step": the mean of the precision at each match. "trapezoid": of that and the precision before
+    it. "grouped": step with equal distances taken as one place, as scikit-learn's
+    `average_precision_score` and the codes that call it have it. CMC and mINP are one in all.
 """
 
 from __future__ import annotations
@@ -22,10 +27,15 @@ from gclbench.errors import ImpossibleResultError, ShapeError, UsageError
 from gclbench.kernels.jit import over_rows
 from gclbench.kernels.plausible import check_ranking
 from gclbench.kernels.products import products
-from gclbench.kernels.ranked_lists import NOT_FINITE, NOT_RISING, score_lists
+from gclbench.kernels.ranked_lists import (
+    NOT_FINITE,
+    NOT_RISING,
+    grouped_precisions,
+    score_lists,
+)
 from gclbench.kernels.ranking_result import RankingResult
 
-AveragePrecision = Literal["step", "trapezoid"]
+AveragePrecision = Literal["step", "trapezoid", "grouped"]
 JUNK_PID = -1
 
 Floats = NDArray[np.float64]
@@ -227,9 +237,9 @@ def _checked(blocks: Iterable[Any], labels: _Labels) -> Iterator[tuple[int, NDAr
 def _rank(
     blocks: Iterable[Any], labels: _Labels, average_precision: str, max_rank: int, nearest: int
 ) -> RankingResult:
-    if average_precision not in ("step", "trapezoid"):
+    if average_precision not in ("step", "trapezoid", "grouped"):
         raise UsageError(
-            f"average_precision is '{average_precision}'.", "Allowed: step, trapezoid."
+            f"average_precision is '{average_precision}'.", "Allowed: step, trapezoid, grouped."
         )
     if max_rank < 1:
         raise UsageError(f"max_rank is {max_rank}, it must be at least 1.")
@@ -241,13 +251,16 @@ def _rank(
     rows, near = _empty_lists(queries, min(nearest, gallery))
     lists = labels.q_cams, labels.begins, labels.ends, labels.members, labels.g_cams, labels.junk
     for start, distances in _checked(blocks, labels):
-        step = average_precision == "step"
+        step = average_precision != "trapezoid"
         everything = distances, start, *lists, step, ap, inp, first, rows, near
         ends = over_rows(score_lists, len(distances), *everything, chunk=_QUERIES_PER_TASK)
         if NOT_FINITE in ends:
             raise _not_finite()
         if NOT_RISING in ends:
             raise ImpossibleResultError("the ranks of a query's matches do not rise")
+        if average_precision == "grouped":
+            shared = distances, start, *lists, ap
+            over_rows(grouped_precisions, len(distances), *shared, chunk=_QUERIES_PER_TASK)
     result = _summarise(ap, inp, first, min(max_rank, gallery), rows, near)
     check_ranking(result)
     return result

@@ -32,8 +32,10 @@ class EvaluateSettings(Model):
     split: Literal["test", "validation"] = setting(
         "test", "who is ranked: the test set, or held-out training identities"
     )
-    average_precision: Literal["step", "trapezoid"] = setting(
-        "step", "how the area under a query's precision is taken"
+    average_precision: Literal["step", "trapezoid", "grouped"] = setting(
+        "step",
+        "how the area under a query's precision is taken; grouped: step with equal distances as "
+        "one place, as scikit-learn does",
     )
     batch_size: PositiveInt = setting(64, "images of a batch of features", unit="images")
     camera_time: bool = setting(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -36,6 +38,20 @@ def test_evaluate_gives_the_worked_example_in_percent() -> None:
         torch.eye(4)[:3], torch.from_numpy(gallery), [1, 2, 3], people[0], [1, 2, 1], people[1]
     )
     assert same.mAP == pytest.approx(found.mAP)
+
+
+def test_equal_distances_can_be_one_place() -> None:
+    gallery = np.array([[1.0, 0.0], [0.6, 0.8], [0.6, -0.8], [0.0, 1.0]])
+    query = np.array([[1.0, 0.0]])
+
+    def ap(rule: Any, ids: list[int]) -> float:
+        found = gclbench.evaluate(query, gallery, [1], ids, [0], [1] * 4, average_precision=rule)
+        return round(found.mAP, 4)
+
+    assert ap("step", [1, 1, 2, 2]) == 100.0
+    assert ap("step", [1, 2, 1, 2]) == ap("grouped", [1, 2, 1, 2]) == 83.3333
+    assert ap("grouped", [1, 1, 2, 2]) == 83.3333
+    assert ap("trapezoid", [1, 2, 1, 2]) == 79.1667
 
 
 def test_features_of_any_length_are_clustered_as_their_unit_rows() -> None:

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.metrics import average_precision_score
 
 from gclbench.errors import ShapeError, UsageError
 from gclbench.kernels import ranking
@@ -96,6 +97,49 @@ def test_scores_equal_a_loop_over_the_sorted_list(kind, ties, seed):
     valid = first > 0
     expected = [np.mean(first[valid] <= r) for r in range(1, 51)]
     np.testing.assert_allclose(result.cmc, expected, atol=1e-12)
+
+
+def scikit_learn(distances, q_pids, q_cams, g_pids, g_cams):
+    """AP of each query by average_precision_score, as GCL, SpCL, MMT, ACT, SSG and JVTC ask it."""
+    answers = []
+    for q, row in enumerate(distances):
+        junk = (g_pids == -1) | ((g_pids == q_pids[q]) & (g_cams == q_cams[q]))
+        match = (g_pids == q_pids[q])[~junk]
+        found = average_precision_score(match, -row[~junk]) if match.any() else np.nan
+        answers.append(found)
+    return np.array(answers)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("levels", [1, 3, 10, 256, 10**9])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_grouped_average_precision_is_scikit_learns(seed, levels, dtype):
+    distances, *labels = random_list(seed)
+    distances = (np.floor(distances * levels) / levels).astype(dtype)
+    labels = [np.asarray(each) for each in labels]
+    found = evaluate_distances(distances, *labels, average_precision="grouped")
+    np.testing.assert_allclose(found.ap, scikit_learn(distances, *labels), atol=1e-12, rtol=0)
+    step = evaluate_distances(distances, *labels)
+    np.testing.assert_array_equal(found.cmc, step.cmc)
+    np.testing.assert_array_equal(found.inp, step.inp)
+    np.testing.assert_array_equal(found.nearest, step.nearest)
+    assert found.mAP == pytest.approx(np.nanmean(found.ap), abs=1e-12)
+    assert (found.mAP == pytest.approx(step.mAP, abs=1e-12)) == (levels == 10**9)
+
+
+def test_the_tied_example_of_the_facts():
+    # Labels 1, 0, 1, 0 at scores -.1, -.2, -.2, -.3; the same in the other order of the tied two.
+    for g_pids in ([1, 2, 1, 2], [1, 1, 2, 2]):
+        lists = [[0.1, 0.2, 0.2, 0.3]], [1], [0], g_pids, [1] * 4
+        found = evaluate_distances(*lists, average_precision="grouped")
+        assert found.ap[0] == pytest.approx((1 + 2 / 3) / 2)
+    assert evaluate_distances(*lists).ap[0] == pytest.approx(1.0)
+
+
+def test_all_equal_distances_give_the_share_of_matches():
+    labels = [1], [0], [1] * 3 + [2] * 9, [1] * 12
+    found = evaluate_distances(np.full((1, 12), 0.5), *labels, average_precision="grouped")
+    assert found.ap[0] == pytest.approx(3 / 12)
 
 
 @pytest.mark.parametrize("wanted", [1, 7, 200])
@@ -191,6 +235,11 @@ def test_any_small_list_is_scored_as_by_a_loop(data, kind):
     np.testing.assert_allclose(result.ap, ap, atol=1e-12)
     np.testing.assert_allclose(result.inp, inp, atol=1e-12)
     np.testing.assert_array_equal(result.first_match, first)
+    grouped = evaluate_distances(*data, average_precision="grouped")
+    labels = wanted, *(np.asarray(each) for each in data[2:])
+    np.testing.assert_allclose(
+        grouped.ap, scikit_learn(np.asarray(data[0], dtype=float), *labels), atol=1e-12
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -316,7 +365,7 @@ def test_blocks_that_make_no_query_by_gallery_matrix_are_an_error():
 
 
 def test_an_unknown_average_precision_is_an_error():
-    with pytest.raises(UsageError, match="step, trapezoid"):
+    with pytest.raises(UsageError, match="step, trapezoid, grouped"):
         evaluate_distances(DISTANCES, Q_PIDS, Q_CAMS, G_PIDS, G_CAMS, average_precision="area")
 
 

@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import os
+import re
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from gclbench.errors import UsageError
+from gclbench.errors import DeviceMissingError, UsageError
 
 if TYPE_CHECKING:
     import torch
 
 _GPU_FILE = "/dev/nvidiactl"
+_WORDS = "Use auto, cpu, cuda or cuda:N."
+_WORD = re.compile(r"auto|(?:cpu|cuda)(?::(?P<number>0|[1-9][0-9]{0,8}))?")
+
+
+def read_device(name: str) -> str:
+    """Return a device's word as it stands; torch is not asked whether there is such a device.
+
+    Raises UsageError for a word that is none, other kinds of torch's (mps, xpu, meta) among them.
+    """
+    if _WORD.fullmatch(name) is None:
+        known = f"device={name} is not known" if name else "device= names no device"
+        raise UsageError(f"{known}: networks run on the processor or on CUDA GPUs.", _WORDS)
+    return name
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` takes a GPU when there is one. Raises UsageError for a device that is not there."""
+    """`auto` takes a GPU when there is one.
+
+    Raises UsageError for a word that is none, DeviceMissingError for a device that is not there.
+    """
     import torch
 
+    read_device(name)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise UsageError(f"device={name} is not known.", "Use auto, cpu or cuda.") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"device={name}: torch finds no GPU.", "Use device=cpu or device=auto.")
-    return device
+    if name.startswith("cpu:"):
+        raise DeviceMissingError(f"device={name}: the processor has no number.", "Use device=cpu.")
+    if name.startswith("cuda"):
+        _check_gpu(name)
+    return torch.device(name)
 
 
 def check_device(name: str) -> None:
@@ -41,7 +57,7 @@ def device_name(name: str) -> str:
 
     try:
         device = choose_device(name)
-    except UsageError:
+    except (DeviceMissingError, UsageError):
         return ""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
@@ -49,9 +65,26 @@ def device_name(name: str) -> str:
 def expects_gpu(name: str) -> bool:
     """Whether a request is likely to run on a GPU; a guess without torch, for estimates alone."""
     if name != "auto":
-        return name not in ("", "cpu")
+        return name.startswith("cuda")
     try:
         built_for = version("torch")
     except PackageNotFoundError:
         return False
     return "+cpu" not in built_for and os.path.exists(_GPU_FILE)
+
+
+def _check_gpu(name: str) -> None:
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if count == 0:
+        raise DeviceMissingError(
+            f"device={name}: torch finds no GPU.", "Use device=cpu or device=auto."
+        )
+    if int(name.partition(":")[2] or 0) < count:
+        return
+    there = "there is 1 GPU" if count == 1 else f"there are {count} GPUs"
+    last = "cuda:0" if count == 1 else f"cuda:0 to cuda:{count - 1}"
+    raise DeviceMissingError(
+        f"device={name}: {there}.", f"Use {last}, or see CUDA_VISIBLE_DEVICES."
+    )

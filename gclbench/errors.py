@@ -67,6 +67,14 @@ class DataMissingError(GclbenchError):
     """A file or folder that the user must supply is not there, or cannot be read."""
 
 
+class DeviceMissingError(DataMissingError):
+    """The machine has no such device."""
+
+
+class DeviceError(GclbenchError):
+    """A device that is there has no memory left, or failed: what it was given is not at fault."""
+
+
 class CheckpointError(GclbenchError):
     """A checkpoint is truncated or does not fit the network that should load it."""
 

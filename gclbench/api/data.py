@@ -61,7 +61,7 @@ def embed(
     `images` is a sequence of files, whose order is kept, or a folder or glob (sorted by path).
     Sizes are those that the checkpoint is known to have, else those of `profile` and `settings`
     (by dotted name). Raises CheckpointError, DataMissingError naming an image that cannot be
-    read, UsageError for a device that is not there.
+    read, DeviceMissingError for a device that is not there.
     """
     from gclbench.content import Content
     from gclbench.devices import choose_device
@@ -69,11 +69,11 @@ def embed(
     from gclbench.runtime.checkpoints.sizes import sizes_for
     from gclbench.runtime.checkpoints.source import open_source
 
+    where = choose_device(device)
     if isinstance(images, str | Path):
         paths = find_images(str(images))
     else:
         paths = [Path(each).expanduser() for each in images]
     sizes = sizes_for(Content(), profile, settings or {})
-    place, where = results_folder(home), choose_device(device)
-    source = open_source(str(checkpoint), place, store, sizes, where)
+    source = open_source(str(checkpoint), results_folder(home), store, sizes, where)
     return embed_images(source, paths, batch_size)

@@ -106,6 +106,8 @@ def _print(console: Console, found: Description, every_tensor: bool) -> None:
     lines = [f"{found.file}: {found.title}"]
     if found.wrappers:
         lines.append(f"inside: {' > '.join(found.wrappers)}")
+    if found.prefix:
+        lines.append(f"taken off the names: {found.prefix}")
     if found.beside:
         lines.append(f"beside the weights, not read: {', '.join(found.beside)}")
     if found.sizes:
@@ -117,6 +119,12 @@ def _print(console: Console, found: Description, every_tensor: bool) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if found.tensors:
         console.print(_tensors(found) if every_tensor else _parts(found))
+    if found.not_finite:
+        text = (
+            f"not finite (NaN, infinity, or a variance below 0): {len(found.not_finite)} of "
+            f"{len(found.tensors)} tensors, first {found.not_finite[0]}"
+        )
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
     if found.missing:
         text = f"not in the file: {len(found.missing)}, first {found.missing[0]}"
         console.print(text, markup=False, highlight=False, soft_wrap=True)

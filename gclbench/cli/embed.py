@@ -59,8 +59,8 @@ def _embed(console: Console, parsed: EmbedWords) -> dict[str, Any]:
     sizes = sizes_from(parsed)
     if parsed.out.is_dir():
         raise UsageError(f"out={parsed.out} is a folder.", "Name a file in it.")
-    paths = find_images(parsed.images)
     device = choose_device(parsed.device)
+    paths = find_images(parsed.images)
     source = open_source(parsed.checkpoint, parsed.home, parsed.store, sizes, device)
     with _bar(console) as on_progress:
         features = embed_images(source, paths, parsed.batch_size, on_progress)

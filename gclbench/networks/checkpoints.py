@@ -1,51 +1,28 @@
-"""Read network weights: torchvision's ResNet, JVTC, GCL, MMCL, ACT and BUC (see `layouts`).
+"""Load weights of a file into a network: all that it takes, or nothing (see `layouts`).
 
-Files are read with `weights_only=True`: nothing in them is executed.
+Nothing in a file is executed: see `gclbench.weight_files`.
 """
 
 from __future__ import annotations
 
-import pickle
-import struct
-import zipfile
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gclbench.errors import CheckpointError, DataMissingError
+from gclbench.errors import CheckpointError
+from gclbench.networks.contents import read_checkpoint
 from gclbench.networks.discriminator import Discriminator
 from gclbench.networks.generator import Generator
 from gclbench.networks.id_encoder import IdEncoder
-from gclbench.networks.layouts import DISCRIMINATOR, GENERATOR, Layout, Refit, detect, sizes_of
+from gclbench.networks.layouts import DISCRIMINATOR, GENERATOR, Layout, Refit, sizes_of
+from gclbench.networks.sound import check_kind, precisions, refuse_unsound
 
-# What torch's restricted reader raises for a damaged pickle, besides its own error; none has run.
-UNREADABLE = (
-    *(RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError),
-    *(AssertionError, AttributeError, IndexError, MemoryError, OverflowError, TypeError),
-    struct.error,
-)
-WRAPPERS = ("id", "gen", "dis", "state_dict", "model")
 HEADS = ("feat.", "feat_bn.")
 Head = Literal["auto", "file", "fresh"]
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What a file holds: tensors by name, the dictionaries around them, entries beside them."""
-
-    tensors: dict[str, Tensor]
-    wrappers: tuple[str, ...] = ()
-    beside: tuple[str, ...] = ()
-
-    @property
-    def layout(self) -> Layout:
-        return detect(self.tensors)
 
 
 @dataclass(frozen=True)
@@ -54,7 +31,8 @@ class LoadReport:
 
     `matched` and `kept` (left as they were) are own names, `ignored` those of the file; `made`
     are own tensors that an adapter set: an identity for a missing linear layer, a fresh BatchNorm.
-    `refit` says which running statistics do not fit yet and want a pass over images.
+    `refit` says which running statistics do not fit yet and want a pass over images, `differs`
+    what the file's own network does otherwise; `precisions` were made float32.
     """
 
     matched: tuple[str, ...]
@@ -63,6 +41,8 @@ class LoadReport:
     made: tuple[str, ...] = ()
     layout: str = ""
     refit: Refit = "none"
+    differs: str = ""
+    precisions: tuple[str, ...] = ()
 
     @property
     def has_head(self) -> bool:
@@ -73,31 +53,40 @@ class LoadReport:
         head = "the head is the file's" if self.has_head else "the head is E_id's own"
         if self.made:
             head = f"the head is adapted ({', '.join(self.made)} set)"
-        return (
-            f"layout {self.layout}: {len(self.matched)} tensors taken, "
-            f"{len(self.ignored)} of the file ignored, {len(self.kept)} kept; {head}"
+        more = [f"{' and '.join(self.precisions)} made float32"] if self.precisions else []
+        more += [self.differs] if self.differs else []
+        return "; ".join(
+            [
+                f"layout {self.layout}: {len(self.matched)} tensors taken, "
+                f"{len(self.ignored)} of the file ignored, {len(self.kept)} kept",
+                head,
+                *more,
+            ]
         )
 
 
 def load_id_checkpoint(encoder: IdEncoder, path: str | Path, *, head: Head = "auto") -> LoadReport:
     """Load E_id's trunk, and its head where the file has one that fits, in place.
 
-    Layouts   see `gclbench.networks.layouts`; classifiers are ignored, `module.` is dropped.
-    Heads     JVTC and GCL: `feat`, `feat_bn`. MMCL: its BatchNorm behind an identity, BUC: its
-              linear layer and BatchNorm, where `embedding_dim` is the trunk's channel count.
-              ACT: a fresh BatchNorm behind an identity ("file": the file's own, as GCL does).
+    Layouts   see `gclbench.networks.layouts`; classifiers are ignored, and what stands before
+              every name is dropped.
+    Heads     JVTC and GCL: `feat`, `feat_bn`. MMCL, SpCL, fast-reid: their BatchNorm behind an
+              identity, BUC and SCL: their linear layer and BatchNorm, where `embedding_dim` is the
+              trunk's channel count. ACT: a fresh BatchNorm behind an identity ("file": its
+              own, as GCL does).
     head      "auto" keeps E_id's own where the file has none, or a foreign one that does not fit;
               "file" refuses that; "fresh" keeps E_id's own always.
-    Raises    DataMissingError without the file; CheckpointError for an unreadable file, a missing
-              trunk tensor, half a head, or a wrong shape. The encoder is untouched then.
+    Raises    DataMissingError without the file; CheckpointError for an unreadable file or one of
+              another network, a missing trunk tensor, half a head, a wrong shape, blocks that
+              E_id has not, or weights that are not finite. The encoder is untouched then.
     """
     file = Path(path)
     contents = read_checkpoint(file)
     layout, own = contents.layout, encoder.state_dict()
-    if layout in (GENERATOR, DISCRIMINATOR):
-        raise CheckpointError(f"{file} is no E_id: {layout.title}.", "Name its id_*.pt.")
+    check_is_encoder(file, layout)
     names = layout.own_names(contents.tensors)
     given = {mine: contents.tensors[theirs] for mine, theirs in names.items()}
+    _check_blocks(own, given, file)
     if not _takes_head(encoder, layout, given, head, file):
         given = {name: value for name, value in given.items() if not name.startswith(HEADS)}
         report = _load(own, given, file, optional=HEADS)
@@ -117,7 +106,36 @@ def load_id_checkpoint(encoder: IdEncoder, path: str | Path, *, head: Head = "au
         ignored=tuple(name for name in contents.tensors if name not in used),
         layout=layout.name,
         refit=refit,
+        differs=layout.differs,
     )
+
+
+def check_is_encoder(file: Path, layout: Layout) -> None:
+    """Raise CheckpointError for a file that cannot be E_id, whatever the sizes."""
+    if layout in (GENERATOR, DISCRIMINATOR):
+        raise CheckpointError(f"{file} is no E_id: {layout.title}.", "Name its id_*.pt.")
+    if layout.fault:
+        raise CheckpointError(
+            f"{file} is no E_id: {layout.title}; {layout.fault}.",
+            "Name the file of a plain ResNet: docs/checkpoints.md says which load.",
+        )
+
+
+def _check_blocks(own: Mapping[str, Tensor], given: Mapping[str, Tensor], file: Path) -> None:
+    """Raise CheckpointError for a trunk with more in it than E_id's, which would be left out."""
+    if any(name not in given for name in own if name.startswith("layer") and _is_weight(name)):
+        return  # of other sizes: `_load` says which
+    extra = [name for name in given if name not in own and name.startswith("layer")]
+    if extra:
+        raise CheckpointError(
+            f"{file} holds {len(extra)} tensors of blocks that E_id has not, first '{extra[0]}': "
+            "a deeper ResNet, or another kind.",
+            "Name the file of a plain ResNet: docs/checkpoints.md says which load.",
+        )
+
+
+def _is_weight(name: str) -> bool:
+    return name.endswith(".weight")
 
 
 def load_generator_checkpoint(module: Generator | Discriminator, path: str | Path) -> LoadReport:
@@ -128,85 +146,6 @@ def load_generator_checkpoint(module: Generator | Discriminator, path: str | Pat
     contents = read_checkpoint(path)
     report = _load(module.state_dict(), contents.tensors, Path(path))
     return replace(report, layout=contents.layout.name)
-
-
-def read_state_dict(path: str | Path) -> dict[str, Tensor]:
-    """Return a checkpoint's flat name -> tensor mapping, unwrapped from its outer dictionary."""
-    return read_checkpoint(path).tensors
-
-
-def read_checkpoint(path: str | Path) -> Contents:
-    """Read a file of tensors. Raises DataMissingError, CheckpointError."""
-    file = Path(path)
-    if not file.is_file():
-        raise DataMissingError(f"no checkpoint at {file}.", "Check the path.")
-    if is_torchscript(file):
-        raise CheckpointError(
-            f"{file} is a TorchScript program, not a file of tensors.",
-            "`gclbench embed` runs it; to load weights, name the state dict it was made from.",
-        )
-    try:
-        with _numpy_numbers():
-            content: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except UNREADABLE as error:
-        raise CheckpointError(
-            f"{file} cannot be read as a checkpoint ({type(error).__name__}).",
-            "It is truncated, or holds more than tensors; fetch it again.",
-        ) from error
-    return _unwrapped(content, file)
-
-
-def is_torchscript(path: Path) -> bool:
-    """Whether a file is a TorchScript archive; nothing in it is run."""
-    if not zipfile.is_zipfile(path):
-        return False
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith("/constants.pkl") for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError):
-        return False
-
-
-def _unwrapped(content: Any, file: Path) -> Contents:
-    wrappers: list[str] = []
-    beside: list[str] = []
-    for wrapper in WRAPPERS:
-        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
-            wrappers.append(wrapper)
-            beside += [str(name) for name in content if name != wrapper]
-            content = content[wrapper]
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{file} holds no dictionary of tensors.")
-    if "param_groups" in content:
-        raise CheckpointError(
-            f"{file} holds an optimiser's state, no weights.", "Name the file beside it."
-        )
-    tensors = {
-        str(name).removeprefix("module."): value
-        for name, value in content.items()
-        if isinstance(value, Tensor)
-    }
-    if not tensors:
-        raise CheckpointError(f"{file} holds no tensors.")
-    beside += [str(name) for name, value in content.items() if not isinstance(value, Tensor)]
-    return Contents(tensors, tuple(wrappers), tuple(beside))
-
-
-def _numpy_numbers() -> AbstractContextManager[Any]:
-    """Let NumPy numbers through: files of MMCL and ACT keep their best rank-1 as one.
-
-    Such a number is a dtype and its bytes; building it runs nothing.
-    """
-    serialization: Any = torch.serialization
-    if not hasattr(serialization, "safe_globals"):  # torch 2.4
-        return nullcontext()
-    scalar: Any = np.float64(0).__reduce__()[0]
-    dtypes = {type(np.dtype(code)) for code in ("f4", "f8", "i4", "i8")}
-    modules = ("numpy.core.multiarray", "numpy._core.multiarray")
-    allowed: AbstractContextManager[Any] = serialization.safe_globals(
-        [np.dtype, *dtypes, *((scalar, f"{module}.scalar") for module in modules)]
-    )
-    return allowed
 
 
 def _takes_head(
@@ -269,17 +208,21 @@ def _load(
         )
     matched = [name for name in own if name in state]
     for name in matched:
+        check_kind(name, state[name], own[name], file)
         if own[name].shape != state[name].shape:
             raise CheckpointError(
                 f"{file}: '{name}' has shape {tuple(state[name].shape)}, the network has "
                 f"{tuple(own[name].shape)}.",
                 f"Use the network sizes with which the checkpoint was made{_sizes(state)}.",
             )
+    taken = {name: state[name] for name in matched}
+    refuse_unsound(taken, file, "Training had broken down when it was written: take another file.")
     with torch.no_grad():
         for name in matched:
-            own[name].copy_(state[name])
+            own[name].copy_(taken[name])
     return LoadReport(
         matched=tuple(matched),
+        precisions=precisions(taken),
         ignored=tuple(name for name in state if name not in own),
         kept=tuple(name for name in own if name not in state),
     )

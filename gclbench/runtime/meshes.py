@@ -15,7 +15,7 @@ from gclbench.content_folders import DEFAULT_PROFILE
 from gclbench.datasets.base import Dataset
 from gclbench.datasets.load import load_dataset
 from gclbench.datasets.mesh_sources import estimate_bodies
-from gclbench.devices import choose_device
+from gclbench.devices import check_device, choose_device
 from gclbench.errors import DataMissingError, GclbenchError, StorageFullError, UsageError
 from gclbench.meshes.archive import (
     VIEWS,
@@ -53,7 +53,11 @@ class MeshRequest:
     def dataset(
         self, mesh: MeshSettings | None = None, progress: Progress | None = None
     ) -> Dataset:
-        """Return the whole dataset, with other mesh settings where given."""
+        """Return the whole dataset, with other mesh settings where given.
+
+        Raises DeviceMissingError, before anything is read, for a device that is not there.
+        """
+        check_device(self.device)
         data = self.settings().data
         update = {"validation_share": 0.0, "mesh": mesh or data.mesh}
         cache = self.home / "cache"

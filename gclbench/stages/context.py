@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,9 @@ import numpy as np
 import torch
 
 from gclbench.datasets.base import Dataset
-from gclbench.errors import CheckpointError
 from gclbench.schema import Settings
 from gclbench.seeding import numpy_generator, torch_generator
+from gclbench.weight_files.own import on_device, read_own
 
 
 class CheckpointFolder(Protocol):
@@ -59,13 +58,12 @@ class StageContext:
         return numpy_generator(self.seed, self.stage, *names)
 
     def load(self, parent: str, name: str) -> dict[str, Any]:
-        """Load `name` (a state dict) from a parent's artifact. Raises CheckpointError."""
+        """Load `name` (a state dict) from a parent's artifact onto the device.
+
+        Raises CheckpointError for a file that is missing or damaged; DeviceError or
+        DataMissingError where the device, memory or the system is at fault, not the file.
+        """
         path = self.parents[parent] / name
-        try:
-            state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
-        except (EOFError, OSError, RuntimeError, pickle.UnpicklingError) as error:
-            raise CheckpointError(
-                f"{path} cannot be read: it is missing or damaged.",
-                f"Delete the folder {path.parent} and run the same command again.",
-            ) from error
+        again = f"Delete the folder {path.parent} and run the same command again."
+        state: dict[str, Any] = on_device(read_own(path, again), self.device, str(path))
         return state

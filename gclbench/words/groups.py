@@ -13,6 +13,7 @@ from gclbench.errors import OverrideError, UsageError
 from gclbench.words import values
 from gclbench.words.kinds import (
     COUNT,
+    DEVICE,
     FOLDER,
     FOLDERS,
     NAMES,
@@ -186,7 +187,7 @@ class DeviceWords(Words):
 
     device: str = word(
         "where networks run (default: auto)",
-        TEXT,
+        DEVICE,
         "auto|cpu|cuda",
         "auto",
         values=values.devices,

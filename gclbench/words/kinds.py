@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from gclbench.devices import read_device
 from gclbench.errors import OverrideError
 
 T = TypeVar("T")
@@ -99,6 +100,10 @@ def _text(word: str, value: Any) -> str:
     return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
 
 
+def _device(word: str, value: Any) -> str:
+    return read_device(str(value))
+
+
 def _path(word: str, value: Any) -> Path:
     if not isinstance(value, str | os.PathLike):
         raise OverrideError(f"{word}: {value!r} is not a path.")
@@ -137,6 +142,7 @@ SEEDS = Kind(_seeds, _taken_seeds, many=True)
 SETTINGS = Kind(_settings, _settings, many=True)
 SWITCH = Kind(_switch, _switch)
 TEXT = Kind(_text, _text)
+DEVICE = Kind(_device, _device)
 FILE = Kind(_path, _path, completed=Completed.FILES)
 FILE_NAME = Kind(_text, _text, completed=Completed.FILES)
 FOLDER = Kind(_path, _path, completed=Completed.FOLDERS)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from gclbench.errors import CheckpointError
+from gclbench.errors import CheckpointError, DeviceError
 from gclbench.stages.context import StageContext
 
 
@@ -38,6 +38,21 @@ def test_a_truncated_parent_names_the_folder_to_delete(tmp_path: Path, keep_byte
 def test_a_missing_parent_file_is_the_same_error(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"encoder\.pt cannot be read"):
         make_context(tmp_path).load("warmup", "encoder.pt")
+
+
+def test_a_parent_that_the_device_refuses_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save({"weight": torch.arange(3)}, tmp_path / "encoder.pt")
+    context = replace(make_context(tmp_path), device=torch.device("cuda:9"))
+
+    def refuse(*given: object, **more: object) -> None:
+        raise RuntimeError("CUDA error: invalid device ordinal")
+
+    monkeypatch.setattr(torch.Tensor, "to", refuse)
+    with pytest.raises(DeviceError, match="invalid device ordinal") as found:
+        context.load("warmup", "encoder.pt")
+    assert "Delete" not in str(found.value)
 
 
 def test_streams_are_named_by_seed_stage_and_purpose() -> None:

@@ -78,8 +78,11 @@ def test_a_plan_that_lacks_nothing_is_exit_0_and_writes_nothing(plan: Say, tmp_p
 @pytest.mark.parametrize(
     ("words", "code", "says", "remedy"),
     [
-        (["device=gpu"], 2, "device=gpu is not known", "Use auto, cpu or cuda"),
-        (["device=cuda"], 2, "torch finds no GPU", "Use device=cpu"),
+        (["device=gpu"], 2, "device=gpu is not known", "Use auto, cpu, cuda"),
+        (["device=mps"], 2, "device=mps is not known", "or cuda:N"),
+        (["device=cuda"], 3, "torch finds no GPU", "Use device=cpu"),
+        (["device=cuda:9"], 3, "device=cuda:9: torch finds no GPU", "Use device=cpu"),
+        (["device=cpu:1"], 3, "device=cpu:1: the processor has no number", "Use device=cpu"),
         (["executor=ray"], 2, "unknown executor 'ray'", "inline, local"),
         (["store=foo://x"], 2, "'foo://x' is not a store", "Use sqlite:///PATH"),
         (["store=mysql://h/x"], 2, "is not a store", "postgresql://"),
@@ -168,9 +171,12 @@ def test_weights_that_are_none(plan: Say, tmp_path: Path, setting: str, content:
 
 
 def test_weights_of_another_network(plan: Say, tmp_path: Path) -> None:
-    torch.save({"conv1.weight": torch.zeros(64, 3, 7, 7)}, tmp_path / "w.pt")
     words = ("pretrain.kind=imagenet", f"pretrain.weights={tmp_path / 'w.pt'}")
+    half = {"conv1.weight": torch.zeros(64, 3, 7, 7), "layer1.0.conv1.weight": torch.zeros(1)}
+    torch.save(half, tmp_path / "w.pt")
     assert "lacks" in one_line(plan(*BASELINE, *words), 3)
+    torch.save({"patch_embed.proj.weight": torch.zeros(4, 3, 16, 16)}, tmp_path / "w.pt")
+    assert "no E_id: a vision transformer" in one_line(plan(*BASELINE, *words), 3)
 
 
 def test_weights_that_are_not_there(plan: Say, tmp_path: Path) -> None:

@@ -12,21 +12,18 @@ from torch import nn
 
 from gclbench.errors import CheckpointError, ShapeError, UsageError
 from gclbench.networks.build import build_discriminator, build_generator, build_id_encoder
-from gclbench.networks.checkpoints import (
-    Contents,
-    is_torchscript,
-    load_generator_checkpoint,
-    load_id_checkpoint,
-    read_checkpoint,
-)
+from gclbench.networks.checkpoints import load_generator_checkpoint, load_id_checkpoint
+from gclbench.networks.contents import Contents, read_checkpoint
 from gclbench.networks.discriminator import Discriminator
 from gclbench.networks.generator import Generator
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.networks.layouts import DISCRIMINATOR, GENERATOR, sizes_of
+from gclbench.networks.sound import unsound
 from gclbench.runtime.checkpoints.sidecar import read_sidecar
 from gclbench.runtime.checkpoints.sizes import Sizes
 from gclbench.schema import Settings
 from gclbench.study.catalog import at_hand
+from gclbench.weight_files.reading import check_is_file, is_torchscript
 
 Verdict = Literal["fits", "differs", "unused"]
 VERDICTS: tuple[Verdict, ...] = ("fits", "differs", "unused")
@@ -50,7 +47,9 @@ class Description:
 
     `missing` are the network's own tensors that the file lacks; `loads` says whether the file can
     be taken, `outcome` what would be taken, or why not. `sizes` are E_id's by the file's shapes,
-    `words` ask for them on a command line. `beside` names the file's entries without weights.
+    `words` ask for them on a command line. `beside` names the file's entries without weights,
+    `prefix` stood before every name, `not_finite` are tensors with NaN, infinity, or a variance
+    below 0.
     """
 
     file: str
@@ -64,6 +63,8 @@ class Description:
     beside: tuple[str, ...] = ()
     sizes: dict[str, Any] | None = None
     words: str = ""
+    prefix: str = ""
+    not_finite: tuple[str, ...] = ()
     exported: dict[str, Any] | None = None
 
     def as_object(self) -> dict[str, Any]:
@@ -88,6 +89,7 @@ def describe(path: Path, sizes: Sizes) -> Description:
 
     Raises DataMissingError, CheckpointError for a file that cannot be read at all.
     """
+    check_is_file(path)
     sidecar = read_sidecar(path)
     exported = None if sidecar is None else sidecar.model_dump(mode="json")
     if is_torchscript(path):
@@ -115,6 +117,8 @@ def describe(path: Path, sizes: Sizes) -> Description:
         beside=contents.beside,
         sizes=None if found is None else found.model_dump(exclude_unset=True),
         words="" if found is None else sizes.words_for(found),
+        prefix=contents.prefix,
+        not_finite=tuple(unsound(contents.tensors)),
         exported=exported,
     )
 

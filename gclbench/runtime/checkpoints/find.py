@@ -6,16 +6,15 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from gclbench.digest import file_digest
 from gclbench.errors import CheckpointError, DataMissingError, UnknownNameError, UsageError
 from gclbench.networks.build import build_id_encoder
-from gclbench.networks.checkpoints import UNREADABLE
 from gclbench.networks.id_encoder import IdEncoder
+from gclbench.networks.sound import refuse_unsound
 from gclbench.plan import ArtifactStore
 from gclbench.schema import NodeRecord, Settings, Stage
 from gclbench.study.catalog import at_hand
+from gclbench.weight_files.own import read_own
 
 ENCODER = "encoder.pt"
 _KEY = re.compile(r"[0-9a-f]{6,64}")
@@ -36,7 +35,11 @@ class TrainedNode:
         return Settings.model_validate(self.record.settings)
 
     def encoder(self) -> IdEncoder:
-        """E_id, on the CPU. Raises CheckpointError for a file that is not what was committed."""
+        """E_id, on the CPU.
+
+        Raises CheckpointError for a file that is not what was committed, or weights that are not
+        finite; DeviceError where memory is full.
+        """
         path = self.folder / ENCODER
         again = f"Delete the folder {self.folder} and train it again."
         if not path.is_file() or file_digest(path) != self.record.files.get(ENCODER):
@@ -44,10 +47,12 @@ class TrainedNode:
         sizes = self.settings.network.id_encoder
         at_hand(sizes.component)
         encoder = build_id_encoder(sizes)
+        state = read_own(path, again)
+        refuse_unsound(state, path, "Training had broken down: name another node.")
         try:
-            encoder.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        except UNREADABLE as error:
-            raise CheckpointError(f"{path} cannot be read.", again) from error
+            encoder.load_state_dict(state)
+        except RuntimeError as error:  # of other shapes
+            raise CheckpointError(f"{path} is of another network.", again) from error
         return encoder
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from gclbench.content import Content, resolve_settings
 from gclbench.content_folders import DEFAULT_PROFILE
 from gclbench.errors import CheckpointError
-from gclbench.networks.checkpoints import Contents
+from gclbench.networks.contents import Contents
 from gclbench.networks.layouts import sizes_of
 from gclbench.schema import Settings
 from gclbench.schema.settings import IdEncoderSettings

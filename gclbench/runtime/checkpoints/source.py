@@ -14,13 +14,15 @@ from gclbench.datasets.base import Bytes
 from gclbench.errors import CheckpointError, DataMissingError, TrainingError, UsageError
 from gclbench.evaluation.features import extract_features
 from gclbench.networks.build import build_id_encoder
-from gclbench.networks.checkpoints import is_torchscript, load_id_checkpoint, read_checkpoint
+from gclbench.networks.checkpoints import check_is_encoder, load_id_checkpoint
+from gclbench.networks.contents import read_checkpoint
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.runtime.checkpoints.find import find_node, names_a_node
 from gclbench.runtime.checkpoints.sidecar import read_sidecar
 from gclbench.runtime.checkpoints.sizes import Sizes
 from gclbench.schema.settings import IdEncoderSettings
 from gclbench.study.catalog import at_hand
+from gclbench.weight_files.reading import is_torchscript
 
 Embed = Callable[[Bytes], Tensor]
 
@@ -72,6 +74,7 @@ def _of_file(path: Path, sizes: Sizes, device: torch.device) -> Source:
 
 def _load(path: Path, network: IdEncoderSettings) -> tuple[IdEncoder, str]:
     layout = read_checkpoint(path).layout
+    check_is_encoder(path, layout)
     if not layout.head:
         raise CheckpointError(
             f"{path} holds no embedding head ({layout.title}).",

@@ -158,9 +158,13 @@ def make(figure: Figure, opened: OpenStudy, choice: Choice) -> Any:
     """Draw a figure: grids (a list of ImageGrid), or a GenerationTable.
 
     Work runs on the profile's number of threads: sums in another order would round other pixels.
+    Raises, before any work, UsageError or DeviceMissingError for a device that is not there.
     """
     import torch
 
+    from gclbench.devices import choose_device
+
+    choose_device(opened.question.device)
     torch.set_num_threads(opened.profile.threads)
     module, _, name = figure.source.partition(":")
     draw: Callable[[OpenStudy, Choice], Any] = getattr(importlib.import_module(module), name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from gclbench.content_folders import DEFAULT_PROFILE
 from gclbench.datasets.base import Bytes, Dataset, ImageTable
 from gclbench.datasets.tracklets import by_image
 from gclbench.devices import choose_device
-from gclbench.errors import CheckpointError, DataMissingError, UnknownNameError, UsageError
+from gclbench.errors import DataMissingError, UnknownNameError, UsageError
 from gclbench.evaluation.preprocess import from_network, structure_to_network, to_network
 from gclbench.networks.build import build_generator, build_id_encoder
 from gclbench.networks.generator import Generator
@@ -30,6 +29,7 @@ from gclbench.running.worker import load_datasets
 from gclbench.schema import Settings, Stage
 from gclbench.schema.overrides import write_overrides
 from gclbench.study.opened import OpenStudy
+from gclbench.weight_files.own import read_own
 
 STEP_DEG = 45
 
@@ -187,14 +187,7 @@ def gray(projections: Bytes) -> Bytes:
 
 
 def _weights(path: Path) -> Mapping[str, Any]:
-    try:
-        state: Mapping[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (EOFError, OSError, RuntimeError, pickle.UnpicklingError) as error:
-        raise CheckpointError(
-            f"{path} cannot be read: it is missing or damaged.",
-            f"Delete the folder {path.parent} and train it again.",
-        ) from error
-    return state
+    return read_own(path, f"Delete the folder {path.parent} and train it again.")
 
 
 def settings_words(opened: OpenStudy) -> str:

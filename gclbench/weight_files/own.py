@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gclbench.errors import CheckpointError, DataMissingError, DeviceError
+from gclbench.file_errors import reason
 from gclbench.weight_files.reading import UNREADABLE
 
 # What torch's allocator of the processor says; it raises a plain RuntimeError.
@@ -36,9 +38,9 @@ def on_device(state: Any, device: torch.device, what: str) -> Any:
     try:
         return _moved(state, device)
     except RuntimeError as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DeviceError(
-            f"{what} cannot be put on {device} ({reason}).",
+            f"{what} cannot be put on {device} ({why}).",
             "Nothing is lost: free the device's memory, or take another (device=cpu).",
         ) from error
 
@@ -58,10 +60,9 @@ def _fault(path: Path, error: BaseException, again: str) -> Exception:
         return DeviceError(
             f"there is no memory left to read {path}.", "Nothing is lost: free memory, run again."
         )
-    there = OSError if path.exists() else ()
-    if isinstance(error, there):
-        reason = getattr(error, "strerror", None) or type(error).__name__
+    if isinstance(error, OSError) and os.path.lexists(path):
         return DataMissingError(
-            f"{path} cannot be read ({reason}).", "Nothing is lost: see to the disk, run again."
+            f"{path} cannot be read ({reason(error)}).",
+            "Nothing is lost: see to the disk, run again.",
         )
     return CheckpointError(f"{path} cannot be read: it is missing or damaged.", again)

@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from gclbench.errors import CheckpointError, DataMissingError
+from gclbench.errors import CheckpointError, DataMissingError, GclbenchError
+from gclbench.file_errors import reason
 from gclbench.weight_files.kinds import foreign_kind
 from gclbench.weight_files.numpy_numbers import numpy_numbers
 from gclbench.weight_files.safetensors import is_safetensors, read_safetensors
@@ -78,11 +79,11 @@ def is_torchscript(path: Path) -> bool:
         return False
 
 
-def unreadable(path: Path, error: BaseException) -> CheckpointError:
+def unreadable(path: Path, error: BaseException) -> GclbenchError:
     """The error for a file that could not be read: what it is, or what in it was refused."""
     cannot = f"{path} cannot be read as a checkpoint"
-    if isinstance(error, OSError) and error.strerror:
-        return CheckpointError(f"{cannot} ({error.strerror}).", "Give yourself the right to it.")
+    if isinstance(error, OSError) and error.errno:
+        return DataMissingError(f"{cannot}: {reason(error)}.", "Give yourself the right to it.")
     try:
         found = foreign_kind(path)
     except OSError:

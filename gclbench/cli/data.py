@@ -135,23 +135,27 @@ def as_object(role: str, found: Any, terms: dict[str, str], studies: list[Any]) 
 
 
 def lines(facts: dict[str, Any]) -> Iterator[str]:
-    """What a reader of the terminal sees of `as_object`."""
-    yield f"{facts['title']} ({facts['label']}) in {facts['root']}, layout: {facts['layout']}"
+    """What a reader of the terminal sees of `as_object`: the verdict first."""
+    faults = facts["faults"]
+    many = f"{len(faults)} fault{'s' * (len(faults) != 1)}"
+    decoded = "all images decoded" if facts["deep"] else "images not decoded (--deep does)"
+    yield f"sound; {decoded}" if facts["ok"] else f"NOT sound: {many}; {decoded}"
+    for each in faults:
+        yield f"fault: {_described(each)}"
+    if facts["layout"]:
+        yield f"{facts['title']} ({facts['label']}) in {facts['root']}, layout: {facts['layout']}"
     for split, counts in facts["splits"].items():
         yield f"  {split}: {', '.join(_amounts(counts))}"
-    for word, found in (("fault", facts["faults"]), ("remark", facts["remarks"])):
-        for each in found:
-            yield f"{word}: {_described(each)}"
+    for each in facts["remarks"]:
+        yield f"remark: {_described(each)}"
     terms = facts["terms"]
     yield f"source: {terms['source']}"
     yield f"terms: {terms['terms']}"
     if terms["withdrawn"]:
         yield f"withdrawn: {terms['withdrawn']}"
-    for study in facts["unlocks"]:
+    for study in facts["unlocks"] if facts["layout"] else ():
         also = f"; also needs {', '.join(study['also_needs'])}" if study["also_needs"] else ""
         yield f"takes part in {study['study']} ({', '.join(study['tasks'])}{also})"
-    decoded = "all images decoded" if facts["deep"] else "images not decoded (--deep does)"
-    yield f"{'sound' if facts['ok'] else 'NOT sound'}; {decoded}"
 
 
 def _counts(here: Any, published: Any) -> dict[str, Any]:

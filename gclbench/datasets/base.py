@@ -13,7 +13,7 @@ from PIL import Image
 
 from gclbench.datasets.cache import cached_array
 from gclbench.errors import DataMissingError, UsageError
-from gclbench.meshes.pictures import open_rgb
+from gclbench.pictures import open_rgb
 
 Split = Literal["train", "query", "gallery"]
 Progress = Callable[[str, int, int], None]

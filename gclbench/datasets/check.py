@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,16 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
+from gclbench.clutter import is_clutter
 from gclbench.datasets.base import ImageTable, Progress, read_image
 from gclbench.datasets.counts import Counts, Expected, count
-from gclbench.datasets.layout import NO_FILE, Layout, Rules, best_layout
+from gclbench.datasets.layout import CLOSED, NO_FILE, Layout, Rules, best_layout
+from gclbench.datasets.matchable import told, unmatched
 from gclbench.datasets.origin import made_name
-from gclbench.datasets.reader import Reader, Tables
+from gclbench.datasets.reader import Reader, Tables, disk_told, require_folder
 from gclbench.errors import DataMissingError
+from gclbench.pictures import SUFFIXES
 
 Files = list[tuple[str, int]]  # path below the dataset's folder, size in bytes
 EXAMPLES = 5
-_IMAGES = (".jpg", ".jpeg", ".png", ".bmp")
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,9 @@ def check_folder(
     A rendered one (`twin` is its name, or a marker lies beside it) is not asked for the published
     counts. Never raises for what is wrong with the data: that is what it reports.
     """
+    absent = _absent(root)
+    if absent is not None:
+        return Check(reader.title, reader.role, root, "", {}, (absent,), (), deep)
     folder, layout = _place(reader, root)
     faults, remarks = [], []
     missing = layout.missing(folder)
@@ -69,7 +75,7 @@ def check_folder(
     tables, unread = _tables(reader, folder, missing)
     faults += unread
     files = list(layout.walk(folder))
-    found, others = _files(layout, files)
+    found, others = _files(folder, layout, files)
     faults += found
     remarks += others
     if deep:
@@ -81,6 +87,7 @@ def check_folder(
     elif not missing:
         faults += _amounts(layout, files)
     faults += consistency(tables, reader.rules)
+    remarks += _passed_over(tables)
     if tables and made is None:
         for each in reader.differences(tables):
             (faults if each.firm else remarks).append(Finding("count", each.text))
@@ -113,9 +120,11 @@ def consistency(tables: Tables, rules: Rules) -> list[Finding]:
     found += _crowded(query, rules)
     for name, table in tables.items():
         found += _at_odds(name, table, rules)
-    both = set(query.pids.tolist()) - set(gallery.pids.tolist())
-    if both and len(both) == len(set(query.pids.tolist())):
+    if len(query) and not set(query.pids.tolist()) & set(gallery.pids.tolist()):
         found.append(Finding("strangers", "nobody of the query is in the gallery."))
+    elif len(query) and len(unmatched(query, gallery)) == len(query):
+        text = f"{told(query, gallery)}: nothing could be measured."
+        found.append(Finding("unmatched", text, len(query)))
     test = {int(pid) for table in (query, gallery) for pid in table.pids if pid > 0}
     shared = sorted({int(pid) for pid in train.pids} & test)
     if shared and not rules.restart:
@@ -126,6 +135,18 @@ def consistency(tables: Tables, rules: Rules) -> list[Finding]:
         places = (train.paths[train.spans[row]] for row in distractors)
         found.append(_listing("mixed", "distractors (identity 0) in training", places))
     return found
+
+
+def _passed_over(tables: Tables) -> list[Finding]:
+    """Queries that the protocol skips, where some but not all are."""
+    if not tables:
+        return []
+    query, gallery = tables["query"], tables["gallery"]
+    rows = unmatched(query, gallery).tolist()
+    if len(rows) in (0, len(query)):
+        return []
+    places = (query.paths[query.spans[row]] for row in rows)
+    return [_listing("unmatched", f"{told(query, gallery)}; they are skipped", places)]
 
 
 def _at_odds(split: str, table: ImageTable, rules: Rules) -> list[Finding]:
@@ -176,6 +197,18 @@ def _crowded(query: ImageTable, rules: Rules) -> list[Finding]:
     return [_listing("swapped", text, [f"pid {pid}" for pid, _ in sorted(extra)])]
 
 
+def _absent(root: Path) -> Finding | None:
+    """What is wrong with the folder itself, so that there is nothing to look at."""
+    try:
+        with disk_told():
+            require_folder(root)
+            os.listdir(root)
+    except DataMissingError as error:
+        kind = "closed" if "permission denied" in error.message else "absent"
+        return Finding(kind, error.message)
+    return None
+
+
 def _place(reader: Reader, root: Path) -> tuple[Path, Layout]:
     try:
         return best_layout(reader.find_root(root), ("",), reader.layouts)
@@ -189,20 +222,25 @@ def _tables(reader: Reader, folder: Path, missing: list[str]) -> tuple[Tables, l
         return reader.read(folder), []
     except DataMissingError as error:
         # Where folders are missing, that was said already.
-        return {}, [] if missing else [Finding("unreadable", str(error))]
+        return {}, [] if missing else [Finding("unreadable", shown(str(error)))]
 
 
-def _files(layout: Layout, files: Files) -> tuple[list[Finding], list[Finding]]:
+def _files(root: Path, layout: Layout, files: Files) -> tuple[list[Finding], list[Finding]]:
     """Faults and remarks about single files: empty ones, names in no grammar, no images."""
-    images = [path for path, _ in files if path.lower().endswith(_IMAGES)]
+    ours = [(path, size) for path, size in files if not is_clutter(path)]
+    images = [path for path, _ in ours if path.lower().endswith(SUFFIXES)]
+    empty = [path for path, size in ours if not size and path.lower().endswith(SUFFIXES)]
     faults = [
-        _listing(
-            "empty_file", "empty files (0 bytes)", [path for path, size in files if not size]
-        ),
+        _listing("empty_file", "empty images (0 bytes)", empty),
         _listing(
             "no_file",
             "what is there is no file that can be read (a broken link, a folder, a pipe)",
-            [path for path, size in files if size == NO_FILE],
+            [path for path, size in ours if size == NO_FILE],
+        ),
+        _listing(
+            "closed",
+            "permission denied: these may not be read",
+            [str(root / path) for path, size in ours if size == CLOSED],
         ),
         _listing(
             "strange_name",
@@ -210,13 +248,21 @@ def _files(layout: Layout, files: Files) -> tuple[list[Finding], list[Finding]]:
             [path for path in images if not layout.knows(path)],
         ),
     ]
-    others = [path for path, _ in files if not path.lower().endswith(_IMAGES)]
+    others = [
+        path
+        for path, size in files
+        if is_clutter(path) or (size >= 0 and not path.lower().endswith(SUFFIXES))
+    ]
     remarks = [_listing("other_file", "files that are no images", others)]
     return [each for each in faults if each.count], [each for each in remarks if each.count]
 
 
 def _decoded(root: Path, files: Files, progress: Progress | None) -> list[Finding]:
-    whole = [path for path, size in files if size > 0 and path.lower().endswith(_IMAGES)]
+    whole = [
+        path
+        for path, size in files
+        if size > 0 and path.lower().endswith(SUFFIXES) and not is_clutter(path)
+    ]
     damaged = list(_damaged(root, whole, progress))
     return [_listing("undecodable", "images that cannot be decoded", damaged)] if damaged else []
 
@@ -241,7 +287,14 @@ def _amounts(layout: Layout, files: Files) -> list[Finding]:
     ]
 
 
+def shown(name: str) -> str:
+    """A name on disk as text for people: it may be no text at all, or hold control characters."""
+    text = name.encode("utf-8", "backslashreplace").decode()
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
 def _listing(kind: str, text: str, places: Iterable[str]) -> Finding:
-    # Names on disk may be no text at all; whatever prints them wants some.
-    names = [place.encode("utf-8", "backslashreplace").decode() for place in places]
+    names = [shown(place) for place in places]
     return Finding(kind, text, len(names), tuple(names[:EXAMPLES]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from gclbench.datasets.base import Difference
 from gclbench.datasets.counts import Expected, differences
 from gclbench.datasets.layout import Layout, Rules
-from gclbench.datasets.reader import Tables
+from gclbench.datasets.reader import Tables, disk_told, require_folder
 from gclbench.datasets.tracklet_folders import Frame, scan, table_of, tracklet_folders
 from gclbench.errors import DataMissingError
 from gclbench.registry import register
@@ -61,8 +62,10 @@ class DukeVideoReader:
             "gallery": Expected(None, 1_110, 2_636, papers_only=weak),
         }
 
+    @disk_told()
     def find_root(self, root: Path) -> Path:
         """Return the folder that holds the three splits. Raises DataMissingError."""
+        require_folder(root)
         tried = [root / name if name else root for name in self.folders]
         for candidate in tried:
             if all((candidate / name).is_dir() for name in SPLITS) and _fits(candidate / "train"):
@@ -82,8 +85,12 @@ class DukeVideoReader:
         """Return every frame of every tracklet."""
         return [path for table in self.read(root).values() for path in table.paths]
 
+    @disk_told()
     def read(self, root: Path) -> Tables:
-        """Return the tables of train, query and gallery, a row for each tracklet."""
+        """Return the tables of train, query and gallery, a row for each tracklet.
+
+        Raises DataMissingError for a tracklet that two cameras filmed and for closed folders.
+        """
         return {split: table_of(scan(root, split, parse_frame)) for split in SPLITS}
 
     def differences(self, tables: Tables) -> list[Difference]:
@@ -117,7 +124,7 @@ def _knows(path: str) -> bool:
 def _fits(folder: Path) -> bool:
     """Whether some tracklet of the folder has a frame in the dataset's grammar."""
     return any(
-        parse_frame(file.name) is not None
+        parse_frame(name) is not None
         for person, tracklet in tracklet_folders(folder)
-        for file in (folder / person / tracklet).iterdir()
+        for name in os.listdir(folder / person / tracklet)
     )

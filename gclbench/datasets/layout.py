@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-NO_FILE = -1
+from gclbench.clutter import is_clutter
+
+NO_FILE, CLOSED = -1, -2
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ class Layout:
 
     def missing(self, root: Path) -> list[str]:
         """Return the folders and lists that are not there."""
-        folders = [name for name in self.folders if not (root / name).is_dir()]
-        return folders + [name for name in self.files if not (root / name).is_file()]
+        folders = [name for name in self.folders if not os.path.isdir(root / name)]
+        return folders + [name for name in self.files if not os.path.isfile(root / name)]
 
     def present(self, root: Path) -> int:
         """Return how many of the folders and lists are there."""
@@ -39,10 +41,11 @@ class Layout:
         """Yield (path relative to `root`, size in bytes) of every file of the image folders.
 
         What cannot be read as a file has the size NO_FILE: links that lead nowhere or back to
-        a folder above them, pipes, folders with the name of an image.
+        a folder above them, pipes, folders with the name of an image. What may not be read has
+        CLOSED. Folders of clutter come as one file.
         """
         for folder in self.folders:
-            if (root / folder).is_dir():
+            if os.path.isdir(root / folder):
                 yield from _walk(root, folder, self.knows, ())
 
 
@@ -85,14 +88,21 @@ def _walk(
     if place in above:
         yield folder, NO_FILE
         return
-    with os.scandir(place) as entries:
-        for entry in sorted(entries, key=lambda each: each.name):
-            path = f"{folder}/{entry.name}"
-            kind, size = _looked_at(entry)
-            if stat.S_ISDIR(kind) and not knows(path):
-                yield from _walk(root, path, knows, (*above, place))
-            else:
-                yield path, size if stat.S_ISREG(kind) else NO_FILE
+    try:
+        with os.scandir(place) as entries:
+            found = sorted(entries, key=lambda each: each.name)
+    except OSError:
+        yield folder, CLOSED
+        return
+    for entry in found:
+        path = f"{folder}/{entry.name}"
+        kind, size = _looked_at(entry)
+        if stat.S_ISDIR(kind) and not knows(path) and not is_clutter(entry.name):
+            yield from _walk(root, path, knows, (*above, place))
+        elif stat.S_ISREG(kind):
+            yield path, size if os.access(entry.path, os.R_OK) else CLOSED
+        else:
+            yield path, NO_FILE
 
 
 def _looked_at(entry: os.DirEntry[str]) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gclbench.datasets.base import Difference
 from gclbench.datasets.counts import Expected, differences
 from gclbench.datasets.layout import Layout, Rules
-from gclbench.datasets.reader import Tables
+from gclbench.datasets.reader import Tables, disk_told, read_list, require_folder
 from gclbench.datasets.tracklet_folders import Frame, Tracklet, is_number, scan, table_of
 from gclbench.errors import DataMissingError
 from gclbench.registry import register
@@ -82,11 +82,13 @@ class MarsReader:
             "gallery": galleries[self.gallery],
         }
 
+    @disk_told()
     def find_root(self, root: Path) -> Path:
         """Return the folder with the lists and frames, or with the packaged splits.
 
         Raises DataMissingError.
         """
+        require_folder(root)
         tried = [root / name if name else root for name in self.folders]
         for candidate in tried:
             if is_packaged(candidate) or any((candidate / name).is_file() for name in INFO):
@@ -110,6 +112,7 @@ class MarsReader:
         frames = {path for table in tables.values() for path in table.paths}
         return ([] if is_packaged(root) else list(INFO)) + sorted(frames)
 
+    @disk_told()
     def read(self, root: Path) -> Tables:
         """Return the tables of train, query and gallery, a row for each tracklet.
 
@@ -232,13 +235,7 @@ def _wrong_row(matrix: Ints, names: int) -> int | None:
 def _listed(root: Path, part: str) -> list[str]:
     """The paths of a name list, all of which must be there."""
     file = root / "info" / f"{part}_name.txt"
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataMissingError(
-            f"the list {file} is missing or cannot be read ({error}).", _RESTORE
-        ) from error
-    names = [line.strip() for line in lines if line.strip()]
+    names = [line.strip() for line in read_list(file, _RESTORE) if line.strip()]
     for number, name in enumerate(names, 1):
         if parse_frame(name) is None:
             raise DataMissingError(

@@ -8,10 +8,13 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+from gclbench.clutter import files_below
 from gclbench.datasets.files import folder_fingerprint
+from gclbench.datasets.reader import disk_told
 from gclbench.digest import digest, file_digest
 from gclbench.errors import DataMissingError, UsageError
 from gclbench.meshes.renderer import resolve_renderer
+from gclbench.pictures import SUFFIXES
 from gclbench.schema.settings import DataSettings
 
 # Rises whenever the same settings would give other pixels.
@@ -115,9 +118,15 @@ def _root_identity(root: Path, cache_dir: Path | None) -> str:
         return file_identity(root)
     from gclbench.meshes.archive import VIEWS
 
-    # Renders of test images are drawn by nobody.
-    found = sorted(file for view in VIEWS for file in (root / "train" / view).rglob("*"))
-    members = [file.relative_to(root).as_posix() for file in found if file.is_file()]
+    # Renders of test images are drawn by nobody; what is no picture is none of a body.
+    with disk_told():
+        members = [
+            f"train/{view}/{name}"
+            for view in VIEWS
+            if (root / "train" / view).is_dir()
+            for name, file in files_below(root / "train" / view)
+            if file.suffix.lower() in SUFFIXES and file.is_file()
+        ]
     return folder_fingerprint(root, members, cache_dir)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,15 @@ import numpy as np
 from gclbench.datasets.base import Difference, ImageTable
 from gclbench.datasets.counts import Expected, differences
 from gclbench.datasets.layout import Layout, Rules
-from gclbench.datasets.reader import FOLDERS, ImageReader, Parsed, Tables
+from gclbench.datasets.reader import (
+    FOLDERS,
+    ImageReader,
+    Parsed,
+    Tables,
+    disk_told,
+    read_list,
+    require_folder,
+)
 from gclbench.errors import DataMissingError
 from gclbench.registry import register
 
@@ -116,8 +125,10 @@ class Msmt17Reader:
             "gallery": Expected(82_161, 3_060),
         }
 
+    @disk_told()
     def find_root(self, root: Path) -> Path:
         """Return the folder with the lists and the image folders. Raises DataMissingError."""
+        require_folder(root)
         tried = [root / name if name else root for name in self.folders]
         for candidate in tried:
             if any((candidate / name).is_file() for names in LISTS.values() for name in names):
@@ -145,6 +156,7 @@ class Msmt17Reader:
         lists = [name for names in LISTS.values() for name in names]
         return lists + [path for table in tables.values() for path in table.paths]
 
+    @disk_told()
     def read(self, root: Path) -> Tables:
         """Return the tables of train, query and gallery, sorted by path.
 
@@ -205,8 +217,7 @@ def _is_msmt(root: Path) -> bool:
     """
     if "msmt" in root.name.lower():
         return True
-    names = (entry.name for entry in (root / FOLDERS["train"]).iterdir())
-    matches = (_CONVERTED.match(name) for name in names)
+    matches = (_CONVERTED.match(name) for name in os.listdir(root / FOLDERS["train"]))
     return any(int(match["cam"]) > _MOST_CAMERAS for match in matches if match is not None)
 
 
@@ -227,13 +238,8 @@ def _version(root: Path) -> str:
 
 
 def _listed(file: Path) -> Iterator[_Entry]:
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataMissingError(
-            f"the list {file} is missing or cannot be read ({error}).",
-            "Restore it from the dataset: MSMT17's lists say which image belongs to which split.",
-        ) from error
+    remedy = "Restore it from the dataset: MSMT17's lists say which image belongs to which split."
+    lines = read_list(file, remedy)
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +16,8 @@ from gclbench.datasets.base import Difference, ImageTable
 from gclbench.datasets.counts import Expected, differences
 from gclbench.datasets.layout import Layout, Rules
 from gclbench.errors import DataMissingError
+from gclbench.file_errors import reading
+from gclbench.user_text import read_user_text
 
 FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
 Tables = dict[str, ImageTable]
@@ -27,6 +31,43 @@ class Parsed:
     cam: int
     sequence: int
     frame: int
+
+
+@contextmanager
+def disk_told() -> Iterator[None]:
+    """Turn what the system says of files that cannot be read into a DataMissingError.
+
+    Also a decorator of what reads: `@disk_told()`.
+    """
+    remedy = "Give yourself the right to read it, or check the disk."
+    with reading("the data at", Path("data.root"), remedy):
+        yield
+
+
+def require_folder(root: Path) -> None:
+    """Raise DataMissingError unless `root` is a folder that is there."""
+    try:
+        os.stat(root)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DataMissingError(f"there is no folder {root}.", "Check data.root.") from error
+    except ValueError as error:  # a zero byte
+        raise DataMissingError(f"{str(root)!r} is no path.", "Check data.root.") from error
+    if not os.path.isdir(root):
+        raise DataMissingError(f"{root} is no folder.", "Set data.root to the dataset's folder.")
+
+
+def read_list(file: Path, remedy: str) -> list[str]:
+    """Return the lines of a list that belongs to a dataset, whatever editor saved it.
+
+    Raises DataMissingError naming file and line.
+    """
+
+    def problem(line: int | None, what: str) -> DataMissingError:
+        where = "" if line is None else f", line {line}"
+        there = "cannot be read" if os.path.lexists(file) else "is missing"
+        return DataMissingError(f"the list {file}{where} {there} ({what}).", remedy)
+
+    return read_user_text(file, problem).split("\n")
 
 
 class Reader(Protocol):
@@ -100,8 +141,10 @@ class ImageReader:
         folder, _, name = path.rpartition("/")
         return folder in FOLDERS.values() and self.pattern.match(name) is not None
 
+    @disk_told()
     def find_root(self, root: Path) -> Path:
         """Return the folder that holds the three image folders. Raises DataMissingError."""
+        require_folder(root)
         tried = [root / name if name else root for name in self.folders]
         for candidate in tried:
             if self.fits(candidate):
@@ -117,42 +160,38 @@ class ImageReader:
         """Whether a folder holds the three, and training images with names like these."""
         if not all((candidate / name).is_dir() for name in FOLDERS.values()):
             return False
-        names = (entry.name for entry in (candidate / FOLDERS["train"]).iterdir())
-        return any(self.pattern.match(name) for name in names)
+        return bool(self._images(candidate, "train"))
 
     def label(self, root: Path) -> str:
         """Return the role."""
         return self.role
 
+    @disk_told()
     def members(self, root: Path) -> list[str]:
-        """Return every file of the three folders, relative to `root`."""
-        return [
-            f"{folder}/{path.name}"
-            for folder in FOLDERS.values()
-            for path in sorted((root / folder).iterdir())
-            if path.is_file()
-        ]
+        """Return every image of the three folders, junk included, relative to `root`.
 
+        An image is what has a name in the grammar: what other programs leave there is none.
+        """
+        return [path for split in FOLDERS for path, _ in self._images(root, split)]
+
+    @disk_told()
     def read(self, root: Path) -> Tables:
         """Return the tables of train, query and gallery: sorted, junk dropped, frames cumulative.
 
-        Raises DataMissingError for an empty split.
+        Raises DataMissingError for folders that cannot be read.
         """
-        found = {split: self._scan(root, split) for split in FOLDERS}
+        found = {
+            split: [row for row in self._images(root, split) if row[1].pid >= 0]
+            for split in FOLDERS
+        }
         offsets = _sequence_offsets([parsed for _, parsed in found["train"]])
         return {split: _table(rows, offsets) for split, rows in found.items()}
 
-    def _scan(self, root: Path, split: str) -> list[tuple[str, Parsed]]:
-        folder = root / FOLDERS[split]
-        rows = []
-        for name in sorted(entry.name for entry in folder.iterdir()):
-            match = self.pattern.match(name)
-            if match is None:
-                continue
-            parsed = self.parse(match)
-            if parsed.pid >= 0:
-                rows.append((f"{FOLDERS[split]}/{name}", parsed))
-        return rows
+    def _images(self, root: Path, split: str) -> list[tuple[str, Parsed]]:
+        """(path, what its name says) of a split's images, sorted."""
+        folder = FOLDERS[split]
+        matches = ((name, self.pattern.match(name)) for name in sorted(os.listdir(root / folder)))
+        return [(f"{folder}/{name}", self.parse(match)) for name, match in matches if match]
 
     def differences(self, tables: Tables) -> list[Difference]:
         """Say where the tables differ from the published counts; empty when all agree."""

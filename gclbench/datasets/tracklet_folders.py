@@ -53,12 +53,12 @@ def scan(root: Path, folder: str, parse: ParseFrame) -> list[Tracklet]:
 
     Frames are in the order of their places, which may have gaps. Names that `parse` answers with
     None, folders whose name is no number and tracklets without frames are passed over. Raises
-    DataMissingError for a tracklet that two cameras filmed.
+    DataMissingError for a tracklet that two cameras filmed, OSError for a folder that is closed.
     """
     found = []
     for person, tracklet in tracklet_folders(root / folder):
         below = f"{folder}/{person}/{tracklet}"
-        frames = {name: parse(name) for name in _files(root / below)}
+        frames = {name: parse(name) for name in sorted(os.listdir(root / below))}
         parsed = {name: frame for name, frame in frames.items() if frame is not None}
         if parsed:
             found.append(_tracklet(root, below, int(person), parsed))
@@ -94,7 +94,3 @@ def _folders(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
         return sorted(entry.name for entry in entries if is_number(entry.name) and entry.is_dir())
 
-
-def _files(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_file())

@@ -2,7 +2,7 @@
 
 Layout: <root>/<split>/render/<name> for the own view and <root>/<split>/render_<deg>/<name> for
 45 ... 315 degrees, where <split> is `train` or `test` and <name> is what `sources.below` gives.
-Any size, read as 8-bit gray.
+Any size, read as 8-bit gray as a person sees it (`gclbench.pictures`).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gclbench.errors import DataMissingError
-from gclbench.meshes.pictures import FORMATS, UNREADABLE
 from gclbench.meshes.projections import ANGLES
 from gclbench.meshes.sources import below
+from gclbench.pictures import open_gray
 
 Progress = Callable[[str, int, int], None]
 Bytes = NDArray[np.uint8]
@@ -105,13 +105,10 @@ def read_archive(
 
 def _read_gray(file: Path, size: tuple[int, int], command: str) -> Bytes:
     try:
-        with Image.open(file, formats=FORMATS) as handle:
-            image = handle.convert("L")
-    except UNREADABLE as error:
-        raise DataMissingError(
-            f"the rendered body {file} cannot be read ({type(error).__name__}).",
-            f"Get it anew, for example with: {command}",
-        ) from error
+        image = open_gray(file)
+    except DataMissingError as error:
+        again = f"Get the rendered body anew, for example with: {command}"
+        raise DataMissingError(error.message, again) from error
     if image.size != size:
         image = image.resize(size, Image.Resampling.BICUBIC)
     return np.asarray(image, dtype=np.uint8)

@@ -22,9 +22,9 @@ from gclbench.digest import digest
 from gclbench.errors import CheckpointError
 from gclbench.meshes.bodies import Body
 from gclbench.meshes.hmr import INPUT_PX, MEAN, STD, Hmr
-from gclbench.meshes.pictures import open_rgb
 from gclbench.meshes.rasteriser import CAMERA
 from gclbench.meshes.sources import Floats, write_parameters
+from gclbench.pictures import open_rgb
 
 if TYPE_CHECKING:
     import torch

@@ -107,6 +107,29 @@ def _held_out(role: str, data: DataSettings) -> None:
     held_count(data.validation_share, people, f"synthetic_{role}")
 
 
+def _matches(asked: _Asked) -> Iterator[Check]:
+    """Somebody to find, wherever a ranking is measured; people of the world see many cameras."""
+    ranked = dict.fromkeys(
+        pair
+        for node, _ in asked.runs
+        for name, pair in node.data().items()
+        if name == "target"
+        and (node.stage is Stage.EVALUATE or pair[1].validation_share > 0)  # curves, trials
+    )
+    for role, data in ranked:
+        if data.root is not None:
+            yield partial(_matched, role, data, asked.cache)
+
+
+def _matched(role: str, data: DataSettings, cache: Path) -> None:
+    from gclbench.datasets.load import load_dataset
+    from gclbench.datasets.matchable import require_matches
+
+    found = load_dataset(role, data, cache)
+    part = "the held-out people of " if data.validation_share > 0 else ""
+    require_matches(f"{part}{found.label}", found.query, found.gallery)
+
+
 def _times(asked: _Asked) -> Iterator[Check]:
     """Frame numbers, where they are ranked by; the rendered world has them."""
     for node, settings in asked.of(Stage.EVALUATE):
@@ -210,6 +233,7 @@ def _sizes(settings: Settings) -> None:
 _NEEDS: tuple[Callable[[_Asked], Iterator[Check]], ...] = (
     _weights,
     _datasets,
+    _matches,
     _times,
     _bodies,
     _meshes,

@@ -100,7 +100,7 @@ def test_postscript_is_no_render(tmp_path: Path) -> None:
     write_archive(tmp_path, PATHS, np.zeros((2, 8, 4, 2), dtype=np.uint8))
     script = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 4\n%%EndComments\nshowpage\n"
     (tmp_path / "train" / "render" / Path(PATHS[0]).name).write_bytes(script)
-    with pytest.raises(DataMissingError, match=r"cannot be read \(UnidentifiedImageError"):
+    with pytest.raises(DataMissingError, match=r"cannot be read \(it is PostScript"):
         read_archive(np.zeros((2, 8, 4, 2), dtype=np.uint8), tmp_path, PATHS)
 
 

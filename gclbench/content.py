@@ -6,8 +6,8 @@ A name that is found in two of them is an error showing both files. Content neve
 
 from __future__ import annotations
 
-import csv
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ from gclbench.content_folders import (
     PUBLISHED,
     content_files,
     content_folders,
-    csv_header,
+    read_table,
     shipped_folder,
 )
 from gclbench.errors import ContentError, UnknownNameError, suggestion
@@ -93,6 +93,8 @@ class Content:
         """
         files = self._files(kind)
         if name not in files:
+            if kind == "published":
+                self._no_numbers(name)
             raise UnknownNameError(_WORDS[kind], name, files)
         first, *others = files[name]
         if others:
@@ -141,6 +143,15 @@ class Content:
                     raise ContentError(str(file), None, f"published.{table}", text)
                 found += [number for number in numbers if number.row_key == row]
         return found
+
+    def _no_numbers(self, name: str) -> None:
+        """Raise ContentError where a file has that name, but is no table of numbers."""
+        for folder in self.folders:
+            path = folder / FOLDERS["published"].replace("*", name)
+            if path.is_file():
+                columns = ", ".join(PUBLISHED)
+                text = f"it is no table of published numbers: those have the columns {columns}"
+                raise ContentError(str(path), 1, "header", text)
 
     def _files(self, kind: str) -> dict[str, list[Path]]:
         return content_files(self.folders, kind)
@@ -216,18 +227,16 @@ def load_layout(path: Path) -> Layout:
 
 def load_published(path: Path) -> list[PublishedNumber]:
     """Read published numbers; an empty or '-' value stays None and is printed '-'."""
-    missing = [name for name in PUBLISHED if name not in csv_header(path)]
-    if missing:
-        raise ContentError(str(path), 1, missing[0], "this column is missing")
-    numbers = []
-    with path.open(newline="", encoding="utf-8") as handle:
-        reader = csv.DictReader(handle)
-        for row in reader:
-            numbers.append(_published_number(path, reader.line_num, row))
-    return numbers
+    table = read_table(path)
+    for name in PUBLISHED:
+        if name not in table.header:
+            found = ", ".join(table.header) or "nothing"
+            text = f"this column is missing (the header has: {found})"
+            raise ContentError(str(path), 1, name, text)
+    return [_published_number(path, line, row) for line, row in table.rows]
 
 
-def _published_number(path: Path, line: int, row: Mapping[str, Any]) -> PublishedNumber:
+def _published_number(path: Path, line: int, row: Mapping[Any, Any]) -> PublishedNumber:
     if None in row or None in row.values():
         raise ContentError(str(path), line, "row", "has more or fewer fields than the header")
     if row["table"] != path.stem:
@@ -235,8 +244,13 @@ def _published_number(path: Path, line: int, row: Mapping[str, Any]) -> Publishe
     printed = row["value"].strip() or "-"
     try:
         value = None if printed == "-" else float(printed)
+        if value is not None and not math.isfinite(value):
+            raise ValueError(printed)
     except ValueError:
-        raise ContentError(str(path), line, "value", f"'{printed}' is not a number") from None
+        hint = " (write a point for the decimal comma)" if "," in printed else ""
+        raise ContentError(
+            str(path), line, "value", f"'{printed}' is not a number{hint}"
+        ) from None
     return PublishedNumber(
         **{name: row[name] for name in PUBLISHED[:-1]},
         value=value,

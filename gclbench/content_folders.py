@@ -5,12 +5,12 @@ What the files say is read by `gclbench.content`; nothing heavy is imported here
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gclbench.errors import DataMissingError, UnknownNameError
+from gclbench.errors import ContentError, DataMissingError, UnknownNameError
+from gclbench.user_text import Lines, Problem, read_user_csv
 
 DEFAULT_PROFILE = "laptop"
 FOLDERS = {
@@ -23,6 +23,8 @@ FOLDERS = {
 }
 # The columns that make a CSV a table of published numbers.
 PUBLISHED = ("table", "row_key", "setting", "dataset", "metric", "value")
+# Any of these columns says that it is meant as one.
+_MEANT = frozenset({"table", "row_key", "value"})
 
 
 def shipped_folder() -> Path:
@@ -62,13 +64,28 @@ def content_files(folders: Sequence[Path], kind: str) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for folder in folders:
         for path in sorted(folder.glob(FOLDERS[kind])):
-            # The folder also holds lists of claims, which are not tables of numbers.
-            if kind != "published" or set(PUBLISHED) <= set(csv_header(path)):
+            if kind != "published" or _of_numbers(path):
                 found.setdefault(path.stem, []).append(path)
     return found
 
 
-def csv_header(path: Path) -> list[str]:
-    """The names of a CSV's columns; none for an empty file."""
-    with path.open(newline="", encoding="utf-8") as handle:
-        return next(csv.reader(handle), [])
+def _of_numbers(path: Path) -> bool:
+    """Whether a CSV is meant as a table of numbers: its folder also holds lists of claims.
+
+    One that cannot be read is: whoever asks for it is told why.
+    """
+    try:
+        header = read_table(path).header
+    except ContentError:
+        return True
+    return not _MEANT.isdisjoint(name.lower() for name in header)
+
+
+def read_table(path: Path) -> Lines:
+    """Read a CSV of content. Raises ContentError."""
+    return read_user_csv(path, content_fault(path))
+
+
+def content_fault(path: Path) -> Problem:
+    """What is raised for a file of content whose text cannot be read."""
+    return lambda line, what: ContentError(str(path), line, "text", what)

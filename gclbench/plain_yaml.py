@@ -10,6 +10,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gclbench.errors import ContentError
+from gclbench.user_text import read_user_text
 
 Place = tuple[str | int, ...]
 
@@ -20,10 +21,11 @@ _MAX_VALUES = 100_000  # a few lines of aliases of aliases would fill the memory
 
 def read_yaml(path: Path) -> tuple[Any, dict[Place, int]]:
     """Read a file with `read_text`. Raises ContentError."""
-    try:
-        return read_text(path.read_text(encoding="utf-8"), str(path))
-    except UnicodeDecodeError as error:
-        raise ContentError(str(path), None, "syntax", str(error).split("\n")[0]) from None
+
+    def problem(line: int | None, what: str) -> ContentError:
+        return ContentError(str(path), line, "syntax", what)
+
+    return read_text(read_user_text(path, problem), str(path))
 
 
 def read_text(text: str, file: str) -> tuple[Any, dict[Place, int]]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import csv
+import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from gclbench.errors import DataMissingError, GclbenchError
@@ -48,6 +51,64 @@ def decoded(data: bytes, fault: Problem) -> str:
     return _lines(text)
 
 
+@dataclass(frozen=True)
+class Lines:
+    """A table of text: names of columns, and rows as (line in the file, name -> text).
+
+    As of csv.DictReader, a row that is too short has None as text, one that is too long None as
+    name.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[int, dict[str | None, object]], ...]
+
+
+def read_user_csv(path: Path, problem: Problem | None = None) -> Lines:
+    """Read a table as any spreadsheet saves it: commas, semicolons or tabs, blanks, marks.
+
+    Blanks around texts, empty rows and columns at the end are left out. Raises what `problem` returns, as
+    `read_user_text` does, also for a name that stands twice in the header.
+    """
+    fault = problem or _fault(path)
+    text = read_user_text(path, fault)
+    if not text.strip():
+        return Lines((), ())
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+    try:
+        rows = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise fault(reader.line_num, str(error)) from error
+    (first, names), *others = ((line, row) for line, row in rows if any(map(str.strip, row)))
+    header = tuple(_trimmed([name.strip() for name in names], 0))
+    for name in header:
+        if header.count(name) > 1:
+            raise fault(first, f"the column '{name}' stands twice")
+    return Lines(header, tuple((line, _row(header, row)) for line, row in others))
+
+
+def _delimiter(text: str) -> str:
+    """What parts the names of the first line: of equals the comma."""
+    line = next(line for line in text.split("\n") if line.strip())
+    return max(",;\t", key=line.count)
+
+
+def _trimmed(row: list[str], least: int) -> list[str]:
+    """A row without the empty fields at its end, as far as it has more than `least`."""
+    end = len(row)
+    while end > least and not row[end - 1].strip():
+        end -= 1
+    return row[:end]
+
+
+def _row(header: tuple[str, ...], row: list[str]) -> dict[str | None, object]:
+    fields = [field.strip() for field in _trimmed(row, len(header))]
+    found: dict[str | None, object] = dict(zip(header, fields, strict=False))
+    found.update(dict.fromkeys(header[len(fields) :]))
+    if len(fields) > len(header):
+        found[None] = fields[len(header) :]
+    return found
+
+
 def _decode(data: bytes, encoding: str, fault: Problem) -> str:
     try:
         return data.decode(encoding)
@@ -55,7 +116,9 @@ def _decode(data: bytes, encoding: str, fault: Problem) -> str:
         line = data.count(b"\n", 0, error.start) + 1
         byte = data[error.start]
         name = "UTF-8" if encoding.startswith("utf-8") else encoding.upper()
-        raise fault(line, f"byte 0x{byte:02x} is not {name} (Latin-1, or no text at all?)") from None
+        raise fault(
+            line, f"byte 0x{byte:02x} is not {name} (Latin-1, or no text at all?)"
+        ) from None
 
 
 def _lines(text: str) -> str:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gclbench.errors import DataMissingError
+from gclbench.user_text import read_user_text
+
 MARKER = "made_by_gclbench.json"
 
 
@@ -19,8 +22,8 @@ def write_marker(folder: Path, name: str, facts: Mapping[str, Any]) -> None:
 def made_name(folder: Path) -> str | None:
     """Return the twin's name where a dataset's folder was written by gclbench, else None."""
     try:
-        content = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = json.loads(read_user_text(folder / MARKER))
+    except (DataMissingError, ValueError, RecursionError):
         return None
     name = content.get("name") if isinstance(content, dict) else None
     return f"{name}" if name else None

@@ -93,4 +93,3 @@ def _tracklet(root: Path, below: str, pid: int, frames: dict[str, Frame]) -> Tra
 def _folders(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
         return sorted(entry.name for entry in entries if is_number(entry.name) and entry.is_dir())
-

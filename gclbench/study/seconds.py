@@ -8,11 +8,12 @@ no line of their own. Lines of the stage `data` are seconds per 1,000 images: `i
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from gclbench.content_folders import read_table
 from gclbench.errors import ContentError
 from gclbench.study.likes import Guess
 
@@ -47,27 +48,25 @@ def read_seconds(path: Path, cpu_kind: str) -> SecondsTable | None:
     A kind that it lacks takes the first one, whose name the table then bears. None for a table of
     no kind at all. Raises ContentError.
     """
-    with path.open(newline="", encoding="utf-8") as handle:
-        reader = csv.DictReader(handle)
-        header = reader.fieldnames or []
-        missing = [name for name in _COLUMNS if name not in header]
-        if missing:
-            raise ContentError(str(path), 1, missing[0], "this column is missing")
-        kinds = [name for name in header if name not in (*_COLUMNS, "source")]
-        if not kinds:
-            return None
-        kind = cpu_kind if cpu_kind in kinds else kinds[0]
-        lines = {}
-        for row in reader:
-            if row[kind]:
-                key = (row["stage"], row["method"], row["target"])
-                seconds = _number(path, reader.line_num, row, kind)
-                megabytes = _number(path, reader.line_num, row, "megabytes")
-                lines[key] = Guess(seconds, megabytes)
+    table = read_table(path)
+    missing = [name for name in _COLUMNS if name not in table.header]
+    if missing:
+        raise ContentError(str(path), 1, missing[0], "this column is missing")
+    kinds = [name for name in table.header if name not in (*_COLUMNS, "source")]
+    if not kinds:
+        return None
+    kind = cpu_kind if cpu_kind in kinds else kinds[0]
+    lines = {}
+    for line, row in table.rows:
+        if row[kind]:
+            key = (str(row["stage"]), str(row["method"]), str(row["target"]))
+            seconds = _number(path, line, row, kind)
+            megabytes = _number(path, line, row, "megabytes")
+            lines[key] = Guess(seconds, megabytes)
     return SecondsTable(path.stem, kind, lines)
 
 
-def _number(path: Path, line: int, row: Mapping[str, str], column: str) -> float:
+def _number(path: Path, line: int, row: Mapping[Any, Any], column: str) -> float:
     try:
         return float(row[column] or 0)
     except (TypeError, ValueError):

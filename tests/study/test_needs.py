@@ -21,7 +21,7 @@ from gclbench.errors import (
 from gclbench.running import worker
 from gclbench.study.needs import Outside, check_needs
 from gclbench.study.stage_needs import Augmentations
-from gclbench.testing.layouts import write_market
+from gclbench.testing.layouts import write_image, write_market
 
 SMOKE = ("ablation=table6", "profile=smoke", "seeds=0")
 ROTATION = (*SMOKE, "rows=rotation", "tasks=market1501")
@@ -322,3 +322,28 @@ def test_several_faults_keep_their_kinds() -> None:
 def test_finished_work_asks_for_nothing_from_outside() -> None:
     outside = Outside(Path("/proc/none/results"), "foo://x", "gpu", ("here",))
     check_needs([], outside, AUGMENTATIONS)
+
+
+# -- somebody to find ---------------------------------------------------------------------------
+
+
+def test_nobody_to_find_is_refused_before_anything_is_trained(plan: Say, market: Path) -> None:
+    words = (*BASELINE, f"data.root={market}")
+    assert plan(*words)[0] == 0
+    for file in (market / "bounding_box_test").glob("000[15]*"):
+        file.unlink()
+    line = one_line(plan(*words), 3)
+    assert "3 of 3 queries have no image of their identity under another camera" in line
+
+
+def test_nobody_to_find_among_the_held_out_is_refused(plan: Say, market: Path) -> None:
+    train = market / "bounding_box_train"
+    for person in range(10, 16):  # as many cameras as images: all are queries, none is left
+        for camera in (1, 2):
+            write_image(train / f"{person:04d}_c{camera}s1_000001_01.jpg")
+    for file in train.glob("000*"):
+        file.unlink()
+    words = (*BASELINE, f"data.root={market}", "data.validation_share=0.5")
+    assert plan(*BASELINE, f"data.root={market}")[0] == 0
+    line = one_line(plan(*words, "evaluate.split=validation"), 3)
+    assert "nothing could be measured on the held-out people of market1501: 6 of 6" in line

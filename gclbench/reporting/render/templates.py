@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gclbench.errors import ContentError, DataMissingError
+from gclbench.user_text import read_user_text
 
 if TYPE_CHECKING:
     import jinja2
@@ -26,8 +27,15 @@ def find_template(name: str, content: Sequence[Path]) -> Path:
 
 
 def read_template(name: str, content: Sequence[Path]) -> str:
-    """Return the text of a template. Raises DataMissingError."""
-    return find_template(name, content).read_text(encoding="utf-8")
+    """Return the text of a template. Raises DataMissingError, ContentError for no text."""
+    return _text(find_template(name, content))
+
+
+def _text(path: Path) -> str:
+    def problem(line: int | None, what: str) -> ContentError:
+        return ContentError(str(path), line, "template", what)
+
+    return read_user_text(path, problem)
 
 
 def check_template(path: Path, known: Sequence[str] = ("tables",)) -> None:
@@ -40,11 +48,9 @@ def check_template(path: Path, known: Sequence[str] = ("tables",)) -> None:
 
     environment = _environment(str)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _text(path)
         environment.from_string(text)
         asked = find_undeclared_variables(environment.parse(text))
-    except UnicodeDecodeError as error:
-        raise ContentError(str(path), None, "template", str(error)) from None
     except jinja2.TemplateSyntaxError as error:
         raise ContentError(str(path), error.lineno, "template", str(error.message)) from None
     for name in sorted(asked.difference(known)):

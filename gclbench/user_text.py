@@ -66,8 +66,8 @@ class Lines:
 def read_user_csv(path: Path, problem: Problem | None = None) -> Lines:
     """Read a table as any spreadsheet saves it: commas, semicolons or tabs, blanks, marks.
 
-    Blanks around texts, empty rows and columns at the end are left out. Raises what `problem` returns, as
-    `read_user_text` does, also for a name that stands twice in the header.
+    Blanks around texts, empty rows and columns at the end are left out. Raises what `problem`
+    returns, as `read_user_text` does, also for a name that stands twice in the header.
     """
     fault = problem or _fault(path)
     text = read_user_text(path, fault)

@@ -1,4 +1,4 @@
-"""Published numbers as spreadsheets save them: read, or named with the reason; never passed over."""
+"""Published numbers as spreadsheets save them: read or named with the reason, not passed over."""
 
 from __future__ import annotations
 

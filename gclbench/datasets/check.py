@@ -19,6 +19,7 @@ from gclbench.datasets.origin import made_name
 from gclbench.datasets.reader import Reader, Tables, disk_told, require_folder
 from gclbench.errors import DataMissingError
 from gclbench.pictures import SUFFIXES
+from gclbench.shown_text import one_line, shown
 
 Files = list[tuple[str, int]]  # path below the dataset's folder, size in bytes
 EXAMPLES = 5
@@ -222,7 +223,7 @@ def _tables(reader: Reader, folder: Path, missing: list[str]) -> tuple[Tables, l
         return reader.read(folder), []
     except DataMissingError as error:
         # Where folders are missing, that was said already.
-        return {}, [] if missing else [Finding("unreadable", shown(str(error)))]
+        return {}, [] if missing else [Finding("unreadable", one_line(str(error)))]
 
 
 def _files(root: Path, layout: Layout, files: Files) -> tuple[list[Finding], list[Finding]]:
@@ -287,14 +288,7 @@ def _amounts(layout: Layout, files: Files) -> list[Finding]:
     ]
 
 
-def shown(name: str) -> str:
-    """A name on disk as text for people: it may be no text at all, or hold control characters."""
-    text = name.encode("utf-8", "backslashreplace").decode()
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )
-
-
 def _listing(kind: str, text: str, places: Iterable[str]) -> Finding:
-    names = [shown(place) for place in places]
+    # A line break in a name is part of it.
+    names = [shown(place).replace("\n", "\\n").replace("\t", "\\t") for place in places]
     return Finding(kind, text, len(names), tuple(names[:EXAMPLES]))

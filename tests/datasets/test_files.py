@@ -152,7 +152,8 @@ def test_what_earlier_releases_remembered_is_gone_on_from(tmp_path: Path) -> Non
     first = folder_fingerprint(tmp_path, names, cache)
     (memory,) = (cache / "fingerprints").iterdir()
     old = {name: line[:3] for name, line in json.loads(memory.read_text()).items()}
-    for content in (old, {"a.png": "x", "b.jpg": [1, 2, 3]}, {"a.png": {}}, []):
+    damaged: tuple[object, ...] = (old, {"a.png": "x", "b.jpg": [1, 2, 3]}, {"a.png": {}}, [])
+    for content in damaged:
         memory.write_text(json.dumps(content))
         assert folder_fingerprint(tmp_path, names, cache) == first
 

@@ -39,8 +39,10 @@ def test_the_protocol_skips_the_same_queries() -> None:
         table(*zip(rng.integers(0, 9, n).tolist(), rng.integers(0, 3, n).tolist(), strict=True))
         for n in (30, 12)
     )
-    rows = [torch.from_numpy(rng.normal(size=(len(each), 4))) for each in (query, gallery)]
-    ranking = evaluate_ranking(*rows, query.pids, query.cams, gallery.pids, gallery.cams)
+    probe, others = (
+        torch.from_numpy(rng.normal(size=(len(each), 4))) for each in (query, gallery)
+    )
+    ranking = evaluate_ranking(probe, others, query.pids, query.cams, gallery.pids, gallery.cams)
     assert unmatched(query, gallery).tolist() == np.flatnonzero(~ranking.valid).tolist()
 
 

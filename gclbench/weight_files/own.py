@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from gclbench.errors import CheckpointError, DataMissingError, DeviceError
 from gclbench.file_errors import reason
-from gclbench.weight_files.reading import UNREADABLE
+from gclbench.weight_files.reading import REFUSALS, UNREADABLE
 
 # What torch's allocator of the processor says; it raises a plain RuntimeError.
 _NO_MEMORY = ("DefaultCPUAllocator", "not enough memory", "can't allocate memory")
@@ -60,7 +59,7 @@ def _fault(path: Path, error: BaseException, again: str) -> Exception:
         return DeviceError(
             f"there is no memory left to read {path}.", "Nothing is lost: free memory, run again."
         )
-    if isinstance(error, OSError) and os.path.lexists(path):
+    if isinstance(error, OSError) and error.errno in REFUSALS:
         return DataMissingError(
             f"{path} cannot be read ({reason(error)}).",
             "Nothing is lost: see to the disk, run again.",

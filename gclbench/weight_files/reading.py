@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
@@ -27,6 +28,11 @@ UNREADABLE = (
     *(AssertionError, AttributeError, IndexError, MemoryError, OverflowError, TypeError),
     *(struct.error, zipfile.BadZipFile, ArithmeticError, LookupError, AttributeError),
 )
+# What the system says of a file that may be sound; torch raises others (EINVAL) for a cut one.
+REFUSALS = {
+    *(errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+    *(errno.EISDIR, errno.ESTALE, errno.ELOOP, errno.ENOTCONN, errno.ETIMEDOUT),
+}
 _CLASS = re.compile(r"GLOBAL ([\w.]+)|class ([\w.]+)|got <class '([\w.]+)'|function ([\w.]+)")
 # Modules that no weights have a use for, but every attack has.
 _DANGEROUS = {
@@ -82,7 +88,7 @@ def is_torchscript(path: Path) -> bool:
 def unreadable(path: Path, error: BaseException) -> GclbenchError:
     """The error for a file that could not be read: what it is, or what in it was refused."""
     cannot = f"{path} cannot be read as a checkpoint"
-    if isinstance(error, OSError) and error.errno:
+    if isinstance(error, OSError) and error.errno in REFUSALS:
         return DataMissingError(f"{cannot}: {reason(error)}.", "Give yourself the right to it.")
     try:
         found = foreign_kind(path)

@@ -36,9 +36,11 @@ def test_state_comes_back_as_it_was_saved(file: Path) -> None:
 
 
 def test_a_damaged_or_missing_file_names_the_way_out(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:200])
-    with pytest.raises(CheckpointError, match=f"missing or damaged. {AGAIN}"):
-        read_own(file, AGAIN)
+    whole = file.read_bytes()
+    for kept in (0, 1, 200, len(whole) // 2, len(whole) - 30):
+        file.write_bytes(whole[:kept])
+        with pytest.raises(CheckpointError, match=f"missing or damaged. {AGAIN}"):
+            read_own(file, AGAIN)
     file.unlink()
     with pytest.raises(CheckpointError, match=f"missing or damaged. {AGAIN}"):
         read_own(file, AGAIN)
@@ -59,7 +61,7 @@ def test_a_damaged_or_missing_file_names_the_way_out(file: Path) -> None:
             "permission denied",
         ),
         (OSError(errno.EIO, "Input/output"), DataMissingError, "nput.output"),
-        (OSError(errno.EMFILE, "Too many open files"), DataMissingError, "oo many open"),
+        (OSError(errno.EMFILE, "Too many open files"), DataMissingError, "too many files"),
     ],
 )
 def test_what_the_machine_refuses_is_never_called_damaged(

@@ -60,7 +60,7 @@ def test_a_damaged_or_missing_file_names_the_way_out(file: Path) -> None:
             DataMissingError,
             "permission denied",
         ),
-        (OSError(errno.EIO, "Input/output"), DataMissingError, "nput.output"),
+        (OSError(errno.EIO, "Input/output"), DataMissingError, "disk cannot be read"),
         (OSError(errno.EMFILE, "Too many open files"), DataMissingError, "too many files"),
     ],
 )

@@ -24,7 +24,7 @@ from gclbench.content_folders import (
 )
 from gclbench.errors import ContentError, UnknownNameError, suggestion
 from gclbench.plain_yaml import Place, dotted, read_yaml
-from gclbench.schema import Layout, Profile, PublishedNumber, Recipe, Study
+from gclbench.schema import Dimension, Layout, Profile, PublishedNumber, Recipe, Study
 from gclbench.schema.choice import Components
 from gclbench.schema.dotted import leaves
 from gclbench.schema.overrides import (
@@ -53,6 +53,7 @@ __all__ = [
 
 M = TypeVar("M", bound=BaseModel)
 
+_BETWEEN = 0.381966  # no whole number, whatever the ends
 _WORDS = {
     "ablations": "ablation",
     "baselines": "recipe",
@@ -175,9 +176,7 @@ def load_study(path: Path, components: Components | None = None) -> Study:
                 at = ("sweeps", index, "axes", number, "values", place)
                 moves(axis.assignments(value), at)
     for name, dimension in (study.search.space if study.search else {}).items():
-        for value in dimension.choices or (dimension.low, dimension.high):
-            value = int(value) if dimension.whole and isinstance(value, float) else value
-            moves({name: value}, ("search", "space", name))
+        _check_dimension(path, lines, components, name, dimension)
     tasks = [task.name for task in study.tasks]
     for index, row in enumerate(study.rows[:listed]):
         for name in row.tasks:
@@ -192,6 +191,27 @@ def load_study(path: Path, components: Components | None = None) -> Study:
                 text = f"unknown row '{name}'. {suggestion(name, rows)}"
                 raise _error(path, lines, ("criteria", index, field), text)
     return study
+
+
+def _check_dimension(
+    path: Path,
+    lines: Mapping[Place, int],
+    components: Components | None,
+    name: str,
+    dimension: Dimension,
+) -> None:
+    """Check what a search may give a setting: its choices or ends, and that fractions fit it."""
+    at = ("search", "space", name)
+    ends: Sequence[Any] = dimension.choices or (dimension.low, dimension.high)
+    for end in ends:
+        value = int(end) if dimension.whole and isinstance(end, float) else end
+        _check_moves(path, lines, components, {name: value}, at)
+    if dimension.low is None or dimension.high is None or dimension.whole:
+        return
+    width = dimension.high - dimension.low
+    between = dimension.low + (dimension.step or width * _BETWEEN)
+    if any(problems({name: between}, components)):
+        raise _error(path, lines, at, "the setting takes whole numbers alone: add whole: true")
 
 
 def _check_moves(

@@ -11,6 +11,8 @@ from pydantic import Field, model_validator
 
 from gclbench.schema.dotted import flatten
 from gclbench.schema.model import Model
+from gclbench.schema.search import Dimension as Dimension
+from gclbench.schema.search import Search as Search
 
 Role = Literal["market1501", "dukemtmc_reid", "msmt17", "mars", "dukemtmc_videoreid"]
 
@@ -140,63 +142,6 @@ class Sweep(Model):
                 set={**self.set, **moved},
                 at={axis.name: value for axis, value in points},
             )
-
-
-class Dimension(Model):
-    """What a search may give a setting: one of `choices`, or a number from `low` to `high`.
-
-    A grid search needs choices, or low, high and step.
-    """
-
-    choices: tuple[str | bool | int | float, ...] = ()
-    low: float | None = None
-    high: float | None = None
-    step: Annotated[float, Field(gt=0)] | None = None
-    log: bool = False
-    whole: bool = False
-
-    @model_validator(mode="after")
-    def _is_a_list_or_a_range(self) -> Dimension:
-        bounds = self.low is not None and self.high is not None
-        if bool(self.choices) == bounds or (self.low is None) != (self.high is None):
-            raise ValueError("give either choices, or low and high")
-        if self.low is not None and self.high is not None and not self.low < self.high:
-            raise ValueError("low must be below high")
-        if self.log and (self.step is not None or (self.low is not None and self.low <= 0)):
-            raise ValueError("a log range has no step and begins above 0")
-        return self
-
-
-class Search(Model):
-    """A search space for `gclbench tune`, and how Optuna walks through it.
-
-    Objectives are maximised, "seconds" (training time) minimised. mAP is that of held-out training
-    identities (`validation_share` of them), never of the test set. The pruner looks at the same
-    mAP after every epoch of stage 3, from `warmup_epochs` on.
-    """
-
-    space: Annotated[dict[str, Dimension], Field(min_length=1)]
-    sampler: Literal["grid", "tpe", "random", "nsga2"] = "tpe"
-    pruner: Literal["none", "median"] = "none"
-    warmup_epochs: Annotated[int, Field(ge=0)] = 2
-    startup_trials: Annotated[int, Field(ge=1)] = 5
-    population: Annotated[int, Field(ge=2)] = 8
-    trials: Annotated[int, Field(ge=1)] = 20
-    objectives: tuple[Literal["mAP", "seconds"], ...] = ("mAP",)
-    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.25
-
-    @model_validator(mode="after")
-    def _parts_go_together(self) -> Search:
-        if len(set(self.objectives)) != len(self.objectives) or "mAP" not in self.objectives:
-            raise ValueError("objectives are mAP, or mAP and seconds")
-        if len(self.objectives) > 1 and self.sampler != "nsga2":
-            raise ValueError("several objectives need the sampler nsga2")
-        if len(self.objectives) > 1 and self.pruner != "none":
-            raise ValueError("several objectives allow no pruner")
-        for name, dimension in self.space.items():
-            if self.sampler == "grid" and not dimension.choices and dimension.step is None:
-                raise ValueError(f"{name} needs choices or a step for the sampler grid")
-        return self
 
 
 class Criterion(Model):

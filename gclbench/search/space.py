@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
 Direction = Literal["maximize", "minimize"]
-_DIGITS = 10  # 0.3 + 2 * 0.1 is to be 0.5, as the file would say it
 
 
 def distributions(search: Search) -> dict[str, BaseDistribution]:
@@ -39,25 +38,20 @@ def _distribution(dimension: Dimension) -> BaseDistribution:
 
     if dimension.low is None or dimension.high is None:
         return CategoricalDistribution(list(dimension.choices))
+    # Optuna lowers a high that no step reaches, with a warning: it is given the one it would take.
+    high: Any = (
+        dimension.high if dimension.step is None else dimension.value((dimension.size or 1) - 1)
+    )
     if dimension.whole:
         step = int(dimension.step or 1)
-        low, high = int(dimension.low), int(dimension.high)
-        return IntDistribution(low, high, log=dimension.log, step=step)
-    return FloatDistribution(dimension.low, dimension.high, log=dimension.log, step=dimension.step)
+        return IntDistribution(int(dimension.low), int(high), log=dimension.log, step=step)
+    return FloatDistribution(dimension.low, high, log=dimension.log, step=dimension.step)
 
 
 def grid_points(search: Search) -> list[dict[str, Any]]:
     """Return every point of the grid; the last setting of the space moves fastest."""
-    values = [_grid_values(dimension) for dimension in search.space.values()]
+    values = [dimension.values() for dimension in search.space.values()]
     return [dict(zip(search.space, point, strict=True)) for point in product(*values)]
-
-
-def _grid_values(dimension: Dimension) -> list[Any]:
-    if dimension.low is None or dimension.high is None or dimension.step is None:
-        return list(dimension.choices)
-    count = int((dimension.high - dimension.low) / dimension.step + 1e-9) + 1
-    values = [round(dimension.low + i * dimension.step, _DIGITS) for i in range(count)]
-    return [int(value) for value in values] if dimension.whole else values
 
 
 def sampler(search: Search, seed: int, draw: int) -> BaseSampler:

@@ -14,6 +14,7 @@ from gclbench.errors import OverrideError
 
 T = TypeVar("T")
 MOST_SEEDS = 10_000
+_DIGITS = 18  # more than anything is counted in, and than Python reads without complaint
 
 
 class Completed(Enum):
@@ -43,7 +44,7 @@ class Kind:
 
 def whole(word: str, text: str, least: int = 1) -> int:
     """Read a whole number of `least` or more. Raises OverrideError."""
-    if not text.isascii() or not text.isdigit() or int(text) < least:
+    if not text.isascii() or not text.isdigit() or len(text) > _DIGITS or int(text) < least:
         raise OverrideError(f"{word}: '{text}' is not a whole number of {least} or more.")
     return int(text)
 

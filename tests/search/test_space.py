@@ -55,6 +55,22 @@ def test_whole_numbers_of_a_grid_stay_whole() -> None:
     assert all(type(value) is int for value in values)
 
 
+@pytest.mark.filterwarnings("error")
+def test_steps_that_miss_high_end_below_it_without_a_warning() -> None:
+    made = distributions(
+        search(
+            {
+                "joint.lambda_vi": {"low": 0, "high": 1, "step": 0.3},
+                "joint.batch_size": {"low": 8, "high": 30, "step": 8, "whole": True},
+            }
+        )
+    )
+    assert made == {
+        "joint.lambda_vi": FloatDistribution(0.0, 0.9, step=0.3),
+        "joint.batch_size": IntDistribution(8, 24, step=8),
+    }
+
+
 @pytest.mark.parametrize("kind", ["tpe", "random", "nsga2"])
 def test_a_draw_depends_on_seed_and_number_alone(kind: Any) -> None:
     space = search({"joint.temperature": {"low": 0.01, "high": 0.2}}, sampler=kind)

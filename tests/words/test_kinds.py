@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gclbench.errors import OverrideError
+from gclbench.errors import OverrideError, UsageError
 from gclbench.words import kinds
 from gclbench.words.kinds import Kind
 
@@ -40,6 +40,8 @@ def test_seeds_are_numbers_and_ranges(text: str, seeds: tuple[int, ...]) -> None
         (kinds.SEEDS, "0-999999999999", "not a range"),
         (kinds.SEEDS, "0-b", "'b' is not a whole number"),
         (kinds.COUNT, "0", "whole number of 1 or more"),
+        (kinds.COUNT, "1" * 5000, "whole number of 1 or more"),
+        (kinds.DEVICE, "mps", "device=mps is not known"),
         (kinds.COUNT, "two", "whole number of 1 or more"),
         (kinds.COUNT, "²", "whole number of 1 or more"),
         (kinds.NAMES, ",", "names nothing. Write word=a,b."),
@@ -49,7 +51,7 @@ def test_seeds_are_numbers_and_ranges(text: str, seeds: tuple[int, ...]) -> None
     ],
 )
 def test_wrong_text_is_refused_with_its_reason(kind: Kind, text: str, message: str) -> None:
-    with pytest.raises(OverrideError, match=re.escape(message)):
+    with pytest.raises(UsageError, match=re.escape(message)):
         kind.value("word", text)
 
 

@@ -135,6 +135,13 @@ def test_seeds_without_a_score_are_left_out() -> None:
     assert verdict.detail == "duke: mean of 2 seeds"
 
 
+def test_over_seeds_and_tasks_counts_the_seeds_that_every_task_has() -> None:
+    scores = _scores(oracle=[[60.0, 70.0], [64.0, NAN], [NAN, 74.0]])
+    verdict = check(_criterion(over="seeds_and_tasks", at_least=60.0), scores)
+    assert verdict.value == pytest.approx(65.0)
+    assert verdict.detail == "duke, market: mean of 1 seed x 2 tasks"
+
+
 def test_only_shared_seeds_are_compared() -> None:
     scores = _scores(oracle=[[60.0], [70.0]], none=[[50.0], [NAN], [1.0]])
     verdict = check(_criterion(minus="none", at_least=0.0), scores)

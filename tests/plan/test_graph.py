@@ -348,11 +348,6 @@ def test_pretrained_weights_count_by_their_bytes(tmp_path: Path) -> None:
         make({**values, "pretrain.weights": "/nowhere.pth"}, rows=["full"])
 
 
-def test_a_weight_file_that_nothing_reads_changes_no_key() -> None:
-    assert make().nodes[0].settings["pretrain"]["kind"] == "rendered"
-    assert changed(make(), make({"pretrain.weights": "weights.pth"})) == set()
-
-
 def test_supervised_rows_of_a_usl_task_share_sources_with_uda() -> None:
     upper = Row(
         key="upper",

@@ -111,3 +111,9 @@ def test_no_file_and_a_missing_file_are_errors_of_the_plan(tmp_path: Path) -> No
         plan(warmup__method="checkpoint")
     with pytest.raises(DataMissingError, match=r"absent\.pth.*warmup\.checkpoint\.path"):
         from_file(tmp_path / "absent.pth")
+
+
+def test_a_weight_file_that_nothing_reads_changes_no_key() -> None:
+    one, other = plan(), plan(pretrain__weights="weights.pth")
+    assert one.nodes[0].settings["pretrain"]["kind"] == "rendered"
+    assert [node.key for node in one.nodes] == [node.key for node in other.nodes]

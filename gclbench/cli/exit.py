@@ -60,6 +60,12 @@ def code_of_kinds(kinds: Sequence[str], *, measured: bool) -> ExitCode:
     return ExitCode.SOME_FAILED if measured else ExitCode.FAILED
 
 
+def left_out(damaged: int) -> str:
+    """The line on stderr for tables that lack what is damaged; their notes name it."""
+    what = "1 stored result is" if damaged == 1 else f"{damaged} stored results are"
+    return f"error: {what} damaged and left out; run again to make them anew."
+
+
 def foreseen(error: BaseException) -> bool:
     """Whether the error explains itself, so that a traceback would only hide the message."""
     return isinstance(error, GclbenchError | KeyboardInterrupt) or explained(error) is not None

@@ -43,13 +43,16 @@ def told(received: Received) -> ExitCode:
     from gclbench.plan.unpack import Arrival
 
     added, there = received.count(Arrival.ADDED), received.count(Arrival.THERE)
-    kept = [
-        (record, end)
-        for record, end in received.artifacts
-        if end not in (Arrival.ADDED, Arrival.THERE)
-    ]
-    typer.echo(f"{added} artifacts added, {there} already there; {received.runs} runs added.")
-    for record, end in kept:
+    replaced = received.count(Arrival.REPLACED)
+    typer.echo(
+        f"{added + replaced} artifacts added, {there} already there; {received.runs} runs added."
+    )
+    code = ExitCode.OK
+    for record, end in received.artifacts:
         label = "".join(sign if sign.isprintable() else "?" for sign in record.label)
-        typer.echo(f"error: {label} ({record.key[:12]}) {end}; it was left out.", err=True)
-    return ExitCode.SOME_FAILED if kept else ExitCode.OK
+        if end is Arrival.REPLACED:
+            typer.echo(f"note: {label} ({record.key[:12]}) {end}.", err=True)
+        elif end not in (Arrival.ADDED, Arrival.THERE):
+            typer.echo(f"error: {label} ({record.key[:12]}) {end}; it was left out.", err=True)
+            code = ExitCode.SOME_FAILED
+    return code

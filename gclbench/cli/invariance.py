@@ -9,6 +9,7 @@ import typer
 
 from gclbench.atomic import OUT_REMEDY, write_atomically
 from gclbench.cli.arguments import AsJson, ContentFolders, NamedKeyValues, read_words
+from gclbench.cli.exit import ExitCode, left_out
 from gclbench.study.asking import with_all_seeds
 from gclbench.words.groups import require_study
 from gclbench.words.verbs import InvarianceWords
@@ -55,6 +56,9 @@ def invariance(
     if as_json:
         found = to_object(study.study, question.profile, tasks)
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    if damaged := sum(len(task.damaged) for task in tasks):
+        typer.echo(left_out(damaged), err=True)
+        raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 def _show(

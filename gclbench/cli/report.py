@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
 from gclbench.cli.arguments import ContentFolders, NamedKeyValues, read_words
-from gclbench.cli.exit import ExitCode, code_of, describe
+from gclbench.cli.exit import ExitCode, code_of, describe, left_out
 from gclbench.content_folders import DEFAULT_PROFILE
 from gclbench.errors import DataMissingError, GclbenchError, OverrideError, UnknownNameError
 from gclbench.study.asking import question_of
@@ -50,10 +50,13 @@ def report(
     from rich.console import Console
 
     console = Console()
-    shown, failed = 0, []
+    shown, failed = 0, list[GclbenchError]()
+    sound, damaged = 0, 0
     for question in measured(parsed, tables):
         try:
-            shown += _show(console, question, parsed, everything=not tables)
+            found = _show(console, question, parsed, everything=not tables)
+            shown += bool(found.sound or found.damaged)
+            sound, damaged = sound + found.sound, damaged + found.damaged
         except GclbenchError as error:  # the others are shown all the same
             failed.append(error)
             what = describe(error).removeprefix("error: ")
@@ -62,6 +65,9 @@ def report(
         raise typer.Exit(ExitCode.SOME_FAILED if shown else code_of(failed[0]))
     if not shown:
         raise nothing_measured(parsed, tables)
+    if damaged:
+        typer.echo(left_out(damaged), err=True)
+        raise typer.Exit(ExitCode.SOME_FAILED if sound else ExitCode.FAILED)
 
 
 def measured(parsed: ReportWords, tables: Sequence[str]) -> list[Question]:
@@ -149,10 +155,19 @@ def studies_of(tables: Sequence[str], content_dirs: Sequence[Path]) -> tuple[str
     return tuple(dict.fromkeys(study for table in tables for study in by_table[table]))
 
 
-def _show(console: Console, question: Question, parsed: ReportWords, *, everything: bool) -> bool:
-    """Print or write the tables of one question; False when it has no finished cell.
+class _Shown(NamedTuple):
+    """How many cells of a question have a number, and how many a damaged one."""
 
-    A cell whose stored numbers cannot be counts: its table says so.
+    sound: int
+    damaged: int
+
+
+def _show(
+    console: Console, question: Question, parsed: ReportWords, *, everything: bool
+) -> _Shown:
+    """Print or write the tables of one question, unless it has no finished cell.
+
+    A cell that is damaged counts: its table says so.
     """
     from gclbench.cli.output import print_tables
     from gclbench.reporting.render import render
@@ -176,7 +191,10 @@ def _show(console: Console, question: Question, parsed: ReportWords, *, everythi
             typer.echo(render(parsed.format[0], tables, folders), nl=False)
         else:
             print_tables(console, tables)
-    return bool(studies)
+    return _Shown(
+        sum(len(seeds) for s in studies for seeds in found.scores(s).values()),
+        sum(len(found.damaged(s)) for s in studies),
+    )
 
 
 def subfolder(question: Question) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from gclbench.cli.arguments import ContentFolders, NamedKeyValues, read_words
-from gclbench.cli.exit import ExitCode, code_of_kinds, describe
+from gclbench.cli.exit import ExitCode, code_of_kinds, describe, left_out
 from gclbench.study.asking import question_of
 from gclbench.words.groups import require_study
 from gclbench.words.verbs import RunWords
@@ -66,8 +66,13 @@ def run(
     typer.echo(counts(outcome))
     for key, text in outcome.errors.items():
         typer.echo(f"error: {opened.plan.node(key).label}: {' '.join(text.split())}", err=True)
+    if damaged := sum(len(found.damaged(each)) for each in opened.studies):
+        typer.echo(left_out(damaged), err=True)
     measured = any(found.scores(each) for each in opened.studies)
-    raise typer.Exit(code_of_kinds(display.board.kinds, measured=measured))
+    code = code_of_kinds(display.board.kinds, measured=measured)
+    if damaged and code is ExitCode.OK:
+        code = ExitCode.SOME_FAILED if measured else ExitCode.FAILED
+    raise typer.Exit(code)
 
 
 def interrupted(outcome: RunOutcome) -> bool:

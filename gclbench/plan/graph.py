@@ -26,6 +26,10 @@ Fingerprint = Callable[[str, Settings], str]
 _NO_MESHES = MeshSettings(renderer="raster")
 
 
+def _none(node: Node) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Plan:
     """Nodes in an order in which parents come first and rows finish early (see `build_plan`).
@@ -62,7 +66,9 @@ class Plan:
         """Return the keys of a cell's nodes, first stage first."""
         return self.chains[cell.name]
 
-    def summary(self, has: Callable[[Node], bool]) -> dict[str, Any]:
+    def summary(
+        self, has: Callable[[Node], bool], lost: Callable[[Node], bool] = _none
+    ) -> dict[str, Any]:
         """Return the counts that `gclbench plan --json` begins with; `has` says what is cached."""
         controls = sum(cell.control for cell in self.cells)
         return {
@@ -71,23 +77,29 @@ class Plan:
             "requested": self.requested,
             "unique": self.unique,
             "cached": _count(node for node in self.nodes if has(node)),
-            "to_run": _count(self.to_run(has)),
+            "to_run": _count(self.to_run(has, lost)),
         }
 
-    def needed(self, has: Callable[[Node], bool]) -> tuple[Node, ...]:
+    def needed(
+        self, has: Callable[[Node], bool], lost: Callable[[Node], bool] = _none
+    ) -> tuple[Node, ...]:
         """Return the nodes that are there, and those to run for the scores that are missing.
 
-        A warm-up that was cleaned up is left out when all that was built on it is there.
+        A warm-up that was cleaned up is left out when all that was built on it is there; one that
+        was `lost`, because it was damaged, is run again.
         """
         wanted = {chain[-1] for chain in self.chains.values()}
+        wanted |= {node.key for node in self.nodes if lost(node)}
         for node in reversed(self.nodes):
             if node.key in wanted and not has(node):
                 wanted.update(node.parents.values())
         return tuple(node for node in self.nodes if node.key in wanted or has(node))
 
-    def to_run(self, has: Callable[[Node], bool]) -> list[Node]:
+    def to_run(
+        self, has: Callable[[Node], bool], lost: Callable[[Node], bool] = _none
+    ) -> list[Node]:
         """Return those of `needed` that are not there."""
-        return [node for node in self.needed(has) if not has(node)]
+        return [node for node in self.needed(has, lost) if not has(node)]
 
 
 def _count(nodes: Iterable[Node]) -> dict[str, int]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from filelock import FileLock
-from pydantic import ValidationError
 
 from gclbench.atomic import (
     full_disk_errors,
@@ -21,14 +20,24 @@ from gclbench.atomic import (
     write_atomically,
 )
 from gclbench.digest import file_digest
-from gclbench.errors import DataMissingError, GclbenchError, UsageError
+from gclbench.errors import DamagedResultError, DataMissingError, UsageError
 from gclbench.plan.checkpoints import Checkpoints
+from gclbench.plan.manifest import AGAIN, MANIFEST, read_manifest, write_manifest
 from gclbench.plan.node import Node
+from gclbench.plan.verify import bad_files, problem_of
 from gclbench.schema import NodeRecord
 from gclbench.schema.plausible import refuse_impossible
 
-MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"
+_DAMAGED = ".damaged-"
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """What was wrong with an artifact, and where it lies now."""
+
+    problem: str
+    place: Path
 
 
 class ArtifactStore:
@@ -48,15 +57,16 @@ class ArtifactStore:
     def read(self, node: Node) -> NodeRecord:
         """Return the record of a finished node.
 
-        Raises GclbenchError when it is not finished or its manifest is damaged.
+        Raises DamagedResultError when it is not finished, or its manifest is damaged, was changed
+        or is another node's.
         """
-        return _read_record(self.path(node) / MANIFEST)
+        return read_manifest(self.path(node) / MANIFEST)
 
     def find(self, key: str) -> NodeRecord:
         """Return the record of the one finished node whose key starts with `key` (6 or more).
 
         Raises DataMissingError when there is none, UsageError when there are several,
-        GclbenchError for a damaged manifest.
+        DamagedResultError for a damaged manifest.
         """
         plain = len(key) >= 6 and key.isalnum()
         found = sorted(self.home.glob(f"artifacts/*/{key}*/{MANIFEST}")) if plain else []
@@ -71,7 +81,7 @@ class ArtifactStore:
             raise UsageError(
                 f"'{key}' starts the keys of {len(found)} nodes: {names}.", "Say more."
             )
-        return _read_record(found[0])
+        return read_manifest(found[0])
 
     def folder(self, stage: str, key: str) -> Path:
         """Return the folder of a node's artifact by its stage's name and its whole key."""
@@ -96,13 +106,43 @@ class ArtifactStore:
 
     def damaged(self, node: Node) -> list[str]:
         """Return the names of files that are missing or whose bytes are not those committed."""
-        folder = self.path(node)
-        bad = []
-        for name, expected in sorted(self.read(node).files.items()):
-            path = folder / name
-            if not path.is_file() or file_digest(path) != expected:
-                bad.append(name)
-        return bad
+        return [name for name, _ in bad_files(self.path(node), self.read(node))]
+
+    def problem(self, node: Node, names: Collection[str] | None = None) -> str:
+        """Say what is wrong with a finished artifact; '' where nothing is (see `problem_of`)."""
+        return problem_of(self.path(node), names)
+
+    def sound(self, node: Node, names: Collection[str] | None = None) -> Path:
+        """Return the folder of a finished artifact after it was checked (see `problem_of`).
+
+        Raises DamagedResultError where it is not what was committed.
+        """
+        problem = self.problem(node, names)
+        if problem:
+            folder = self.path(node)
+            raise DamagedResultError(f"{node.label}: {folder} is damaged: {problem}.", AGAIN)
+        return self.path(node)
+
+    def set_aside(self, stage: str, key: str) -> SetAside | None:
+        """Move an artifact that is not what was committed out of the way, to `<key>.damaged-N`.
+
+        Nothing is deleted. None where it is sound, or gone, by the time that nobody else works on
+        the node. Raises GclbenchError where the folder may not be written to.
+        """
+        folder = self.folder(stage, key)
+        with storage_errors(folder.parent), FileLock(folder.with_name(f"{key}.lock")):
+            problem = problem_of(folder) if (folder / MANIFEST).is_file() else ""
+            if not problem:
+                return None
+            place = _free_place(folder)
+            os.rename(folder, place)
+            sync_folder(folder.parent)
+        return SetAside(problem, place)
+
+    def lost(self, node: Node) -> bool:
+        """Whether the node's artifact was set aside as damaged and has not been made anew."""
+        place = self.path(node).with_name(f"{node.key}{_DAMAGED}1")
+        return not self.has(node) and place.is_dir()
 
     @contextmanager
     def workspace(self, node: Node) -> Iterator[Workspace]:
@@ -145,7 +185,8 @@ class Workspace:
     @property
     def checkpoints(self) -> Checkpoints:
         """The node's epoch checkpoints; they are removed by `commit`."""
-        return Checkpoints(self.folder / CHECKPOINTS, on_warning=self._warn)
+        place = self.folder / CHECKPOINTS
+        return Checkpoints(place, key=self.node.key, on_warning=self._warn)
 
     def _warn(self, text: str) -> None:
         self.warnings.append(text)
@@ -162,8 +203,7 @@ class Workspace:
         refuse_impossible(record.metrics)
         with storage_errors(self.final.parent):
             whole = record.model_copy(update={"files": self._settle_files()})
-            text = json.dumps(whole.model_dump(mode="json"), indent=1, sort_keys=True)
-            write_atomically(self.folder / MANIFEST, text.encode())
+            write_atomically(self.folder / MANIFEST, write_manifest(whole))
             _settle(self.folder, self.final)
             shutil.rmtree(self.final / CHECKPOINTS, ignore_errors=True)
         return whole
@@ -194,10 +234,7 @@ def _settle(folder: Path, final: Path) -> None:
     sync_folder(final.parent)
 
 
-def _read_record(path: Path) -> NodeRecord:
-    try:
-        return NodeRecord.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise GclbenchError(
-            f"cannot read {path}.", "Delete its folder and run the same command again."
-        ) from error
+def _free_place(folder: Path) -> Path:
+    numbers = itertools.count(1)
+    places = (folder.with_name(f"{folder.name}{_DAMAGED}{number}") for number in numbers)
+    return next(place for place in places if not os.path.lexists(place))

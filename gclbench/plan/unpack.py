@@ -12,7 +12,7 @@ import shutil
 import tarfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -22,10 +22,15 @@ from filelock import BaseFileLock, FileLock, Timeout
 from pydantic import ValidationError
 
 from gclbench.atomic import storage_errors, sync_file
-from gclbench.errors import DataMissingError, GclbenchError, StorageFullError
-from gclbench.plan.node import node_key
+from gclbench.errors import (
+    DamagedResultError,
+    DataMissingError,
+    GclbenchError,
+    StorageFullError,
+)
+from gclbench.plan.manifest import MANIFEST, makes_its_key, read_manifest
 from gclbench.plan.parcel import FORMAT, LIST, RECORDS, Contents, Member, parse_name
-from gclbench.plan.store import MANIFEST, ArtifactStore
+from gclbench.plan.store import ArtifactStore
 from gclbench.schema import NodeRecord, Stage
 
 _CHUNK = 1 << 20
@@ -37,6 +42,7 @@ class Arrival(StrEnum):
     """What became of an artifact of a parcel."""
 
     ADDED = "added"
+    REPLACED = "takes the place of a damaged one, which is set aside"
     THERE = "already there"
     DIFFERS = "differs from the one that is here"
     BUSY = "is being made here by another process"
@@ -75,13 +81,13 @@ def _arrive(store: ArtifactStore, record: NodeRecord, folder: Path) -> Arrival:
     try:
         if store.adopt(record, folder):
             return Arrival.ADDED
+        if store.set_aside(record.stage, record.key) and store.adopt(record, folder):
+            return Arrival.REPLACED
     except Timeout:
         return Arrival.BUSY
-    with suppress(GclbenchError):  # a manifest that cannot be read is not the same
-        there = store.find(record.key)
-        if (there.files, there.metrics) == (record.files, record.metrics):
-            return Arrival.THERE
-    return Arrival.DIFFERS
+    there = read_manifest(store.folder(record.stage, record.key) / MANIFEST)
+    same = (there.files, there.metrics) == (record.files, record.metrics)
+    return Arrival.THERE if same else Arrival.DIFFERS
 
 
 @contextmanager
@@ -222,23 +228,13 @@ def _record(
 ) -> NodeRecord:
     """Read a manifest that must speak of these files, and whose settings must make this key."""
     try:
-        record = NodeRecord.model_validate_json((folder / MANIFEST).read_bytes())
-    except (OSError, ValidationError) as error:
-        raise _refused(path, f"the manifest of {stage} {key[:12]} cannot be read") from error
+        record = read_manifest(folder / MANIFEST)
+    except DamagedResultError as error:
+        why = error.message.removeprefix(f"{folder / MANIFEST} ").rstrip(".")
+        raise _refused(path, f"the manifest of {stage} {key[:12]} {why}") from error
     hashes = {name: member.sha256 for name, member in files.items() if name != MANIFEST}
     if record.files != hashes:
         raise _refused(path, f"the manifest of {stage} {key[:12]} names other files")
-    if (record.stage, record.key) != (stage, key) or _key(record) != key:
+    if not makes_its_key(record):
         raise _refused(path, f"{stage} {key[:12]} is not what its key says")
     return record
-
-
-def _key(record: NodeRecord) -> str | None:
-    """The key that a record's contents make; None for contents that no node has."""
-    try:
-        return node_key(
-            Stage(record.stage), record.seed, record.settings, record.parents, record.datasets,
-            record.components,
-        )  # fmt: skip
-    except (TypeError, ValueError):
-        return None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
-from gclbench.digest import file_digest
+from gclbench.digest import unchanged_digest
 from gclbench.errors import DataMissingError, UsageError
 from gclbench.schema import Settings, Stage
 
@@ -51,17 +50,10 @@ def _digest(setting: str, place: str) -> str:
         raise DataMissingError(
             f"the weight file {place} does not exist.", f"Set {setting} to an existing file."
         )
-    status = path.stat()
     try:
-        return _remembered(path, status.st_size, status.st_mtime_ns)
+        return unchanged_digest(path)  # every cell of a study asks for the same file
     except OSError as error:
         raise DataMissingError(
             f"the weight file {place} cannot be read ({error.strerror}).",
             f"Give yourself the right to read it, or set {setting} to another file.",
         ) from error
-
-
-@cache
-def _remembered(path: Path, size: int, mtime_ns: int) -> str:
-    """Every cell of a study asks for the same file: it is read once, unless it changes."""
-    return file_digest(path)

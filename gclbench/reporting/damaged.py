@@ -1,4 +1,4 @@
-"""Stored results that cannot be: shown as such, part of nothing, with what to do about them."""
+"""Stored results that were changed or cannot be: shown as such, part of nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _KEY_DIGITS = 12
 
 @dataclass(frozen=True)
 class Damaged:
-    """A finished node of a cell whose stored numbers cannot be, or cannot be read.
+    """A finished node of a cell that is not what was committed, or whose numbers cannot be.
 
     `node` is its key, `stage` the name of its stage.
     """
@@ -52,7 +52,10 @@ def damage_notes(
     notes = []
     if lost:
         names = names_of(lost, rows, tasks)
-        notes.append(f"'{DAMAGED}': stored numbers that cannot be, part of nothing: {names}.")
+        notes.append(
+            f"'{DAMAGED}': stored results that were changed, or cannot be; part of nothing: "
+            f"{names}."
+        )
     if partly:
         names = names_of(partly, rows, tasks)
         notes.append(f"Left out as {DAMAGED}, their other seeds are used: {names}.")
@@ -60,7 +63,7 @@ def damage_notes(
     if stages:
         folders = " or ".join(f"HOME/artifacts/{stage}/KEY" for stage in stages)
         notes.append(
-            f"To replace what is {DAMAGED}: delete {folders} (each KEY begins as above) and run "
-            "again."
+            f"To replace what is {DAMAGED}, run again: it is set aside and made anew. Where that "
+            f"does not help, delete {folders} (each KEY begins as above) first."
         )
     return notes

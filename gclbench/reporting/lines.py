@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gclbench.reporting.damaged import Damaged, names_of
+from gclbench.reporting.damaged import DAMAGED, Damaged, names_of
 from gclbench.reporting.table import Cell
 from gclbench.schema import Layout, Plot, Row
 from gclbench.schema.layout import CURVES, EPOCH
@@ -88,7 +88,7 @@ def build_figure(
     if not drawn:
         return None
     names = names_of(damaged, {row.key: row.label for row in rows}, tasks)
-    without = f"Left out, stored numbers that cannot be: {names}." if names else ""
+    without = f"Left out as {DAMAGED}: {names}." if names else ""
     return FigureData(layout.report, _note(tasks, drawn), drawn, without)
 
 

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from gclbench.errors import DamagedResultError, GclbenchError
+from gclbench.errors import DamagedResultError
 from gclbench.plan import ArtifactStore, Cell, Node
 from gclbench.reporting.damaged import Damaged
 from gclbench.schema import NodeRecord
+from gclbench.schema.record import EPOCHS_FILE
 from gclbench.schema.plausible import impossible
 
 METRICS = ("mAP", "R1", "R5", "R10")
 PER_QUERY = "per_query.npz"
-EPOCHS = "epochs.json"
+EPOCHS = EPOCHS_FILE
 _UNREADABLE = (EOFError, KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile)
 
 
@@ -33,14 +34,11 @@ class Evaluation:
 def read_evaluation(artifacts: ArtifactStore, node: Node) -> Evaluation:
     """Read a finished evaluation.
 
-    Raises DamagedResultError, naming the folder to delete, where manifest or APs hold numbers
-    that cannot be, lack one, or cannot be read.
+    Raises DamagedResultError where a byte of it is not what was committed, and, naming the folder
+    to delete, where manifest or APs hold numbers that cannot be, or lack one.
     """
-    folder = artifacts.path(node)
-    try:
-        record = artifacts.read(node)
-    except GclbenchError as error:
-        raise DamagedResultError(error.message, error.remedy) from error
+    folder = artifacts.sound(node)
+    record = artifacts.read(node)
     missing = [name for name in METRICS if name not in record.metrics]
     if missing:
         raise damaged_result(node, folder, f"{', '.join(missing)} is missing")
@@ -67,7 +65,7 @@ def read_epochs(artifacts: ArtifactStore, node: Node) -> list[dict[str, float]]:
 
     Raises DamagedResultError as `read_evaluation` does.
     """
-    folder = artifacts.path(node)
+    folder = artifacts.sound(node, (EPOCHS,))
     try:
         epochs: list[dict[str, float]] = json.loads((folder / EPOCHS).read_bytes())
         problem = next(filter(None, map(impossible, epochs)), "")

@@ -105,7 +105,7 @@ class Measured:
     def arrays(self, key: str) -> Mapping[str, np.ndarray]:
         """What an evaluation kept of each query. Raises DamagedResultError."""
         node = self.opened.plan.node(key)
-        return read_arrays(node, self._artifacts.path(node) / PER_QUERY)
+        return read_arrays(node, self._artifacts.sound(node, (PER_QUERY,)) / PER_QUERY)
 
     def curves(self, study: Study) -> Curves:
         """Metrics of each epoch of stage 3: (row key, task name) -> seed -> epochs.
@@ -138,5 +138,12 @@ class Measured:
     def _trained(self, study: str) -> Iterator[tuple[Cell, Node]]:
         for cell in self.opened.cells_of(study):
             for node in map(self.opened.plan.node, self.opened.plan.chain(cell)):
-                if node.stage is Stage.JOINT and (self._artifacts.path(node) / EPOCHS).is_file():
+                if node.stage is Stage.JOINT and self._has_curve(node):
                     yield cell, node
+
+    def _has_curve(self, node: Node) -> bool:
+        if not self._artifacts.has(node):
+            return False
+        with suppress(DamagedResultError):
+            return EPOCHS in self._artifacts.read(node).files
+        return True  # reading it says what is wrong

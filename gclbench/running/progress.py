@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from gclbench.running.sound import make_sound
 from gclbench.screen import padded, say
 from gclbench.shown_text import one_line
 
@@ -245,10 +246,10 @@ class PlainDisplay(Display):
 @contextmanager
 def watch(opened: OpenStudy, console: Console) -> Iterator[Display]:
     """Give a display for a run of a study: live bars in a terminal, plain lines elsewhere."""
-    nodes = opened.plan.needed(opened.artifacts.has)
-    board = Board(opened.plan, {node.key: node for node in nodes}, opened.workers)
-
     write = partial(say, console)
+    make_sound(opened, lambda node, text: write(f"note   {node.label}: {text}"))
+    nodes = {node.key: node for node in opened.needed()}
+    board = Board(opened.plan, nodes, opened.workers)
     if not console.is_terminal:
         yield PlainDisplay(board, write)
         return

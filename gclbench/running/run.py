@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from gclbench.errors import UnknownNameError
-from gclbench.executors.events import Event, EventSink, NodeFailed, Outcome
+from gclbench.executors.events import Event, EventSink, NodeFailed, NodeNotice, Outcome
 from gclbench.executors.inline import InlineExecutor
 from gclbench.executors.local import LocalExecutor
+from gclbench.running.sound import make_sound
 from gclbench.running.worker import RunConfig, run_node
 from gclbench.study.opened import OpenStudy
 from gclbench.tracking.store import RunStore
@@ -41,12 +42,12 @@ def run_study(opened: OpenStudy, on_event: EventSink) -> RunOutcome:
         on_event(event)
 
     executor = _executor(opened)
+    make_sound(opened, lambda node, text: on_event(NodeNotice(node.key, text)))
     store = RunStore(opened.store_url)
     store.remember(asked_for(opened))
     store.close()
     run = functools.partial(run_node, run_config(opened))
-    nodes = opened.plan.needed(opened.artifacts.has)
-    return RunOutcome(executor.execute(nodes, opened.artifacts.has, run, listen), errors)
+    return RunOutcome(executor.execute(opened.needed(), opened.artifacts.has, run, listen), errors)
 
 
 def run_config(opened: OpenStudy) -> RunConfig:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gclbench.devices import choose_device, device_name
+from gclbench.errors import DamagedResultError
 from gclbench.executors.events import EventSink, Found, NodeMetric, NodeNotice, NodeProgress
 from gclbench.plan import ArtifactStore, Node, Workspace
+from gclbench.plan.verify import problem_of
 from gclbench.schema import NodeRecord, Stage
 from gclbench.study.amounts import known_images
 from gclbench.tracking.environment import conditions, package_versions
@@ -117,6 +119,7 @@ def _run_stage(
         sink(NodeNotice(node.key, text))
 
     workspace.on_warning = notice
+    _refuse_damaged_parents(ArtifactStore(config.home), node)
     if text := _kernel_notice():
         notice(text)
     context = StageContext(
@@ -154,6 +157,22 @@ def _kernel_notice() -> str:
 def parent_folders(home: Path, node: Node) -> dict[str, Path]:
     """The artifacts of a node's parents by stage name."""
     return {stage: home / "artifacts" / stage / key for stage, key in node.parents.items()}
+
+
+def _refuse_damaged_parents(store: ArtifactStore, node: Node) -> None:
+    """Set a parent that is not what was committed aside, and raise: the next run makes it anew.
+
+    Runs look before they start (`running.sound`), so this is one that was damaged since.
+    """
+    for stage, key in node.parents.items():
+        problem = problem_of(store.folder(stage, key))
+        if problem:
+            moved = store.set_aside(stage, key)
+            where = f" It is set aside as {moved.place}." if moved is not None else ""
+            raise DamagedResultError(
+                f"the {stage} that it goes on from is damaged: {problem}.{where}",
+                "Run the same command again: it is made anew.",
+            )
 
 
 def load_datasets(config: RunConfig, node: Node) -> dict[str, Dataset]:

@@ -95,8 +95,9 @@ def _nothing_sound(study: Study, cells: list[Cell], damaged: list[Damaged]) -> D
     rows = {cell.row.key: cell.row.label for cell in cells}
     names = names_of(damaged, rows, {cell.task.name: cell.task.label for cell in cells})
     return DamagedResultError(
-        f"all that '{study.study}' has stored are numbers that cannot be: {names}.",
-        "Delete HOME/artifacts/evaluate/KEY (each KEY begins as above) and run again.",
+        f"all that '{study.study}' has stored is damaged: {names}.",
+        "Run again: it is set aside and made anew. Where that does not help, delete "
+        "HOME/artifacts/evaluate/KEY (each KEY begins as above) first.",
     )
 
 

@@ -37,6 +37,10 @@ class Conditions(Model):
     packages: dict[str, dict[str, str]] = Field(default_factory=dict)
 
 
+# What stage 3 keeps of each epoch: read back for plots.
+EPOCHS_FILE = "epochs.json"
+
+
 class NodeRecord(Conditions):
     """The manifest of an artifact: identity, final metrics, files with their SHA-256.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,6 +11,7 @@ from gclbench.executors.events import Event, NodeMetric, NodeProgress, NodeStopp
 from gclbench.plan import Node
 from gclbench.results.evaluations import read_evaluation
 from gclbench.running.run import run_config
+from gclbench.running.sound import make_sound
 from gclbench.running.worker import run_node
 from gclbench.schema import NodeRecord
 from gclbench.search.tuning import Tuning
@@ -17,6 +19,8 @@ from gclbench.study.opened import OpenStudy
 from gclbench.tracking import Reader, RunStore, TrackedRun
 
 Report = Callable[[int, float], bool]
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,8 @@ def _trained_node(opened: OpenStudy) -> Node:
 def _run(opened: OpenStudy, sink: Callable[[Event], None]) -> NodeRecord:
     """Run the nodes of a study's one cell and return the record of its evaluation."""
     config = replace(run_config(opened), engine="tune")
-    for node in opened.plan.needed(opened.artifacts.has):
+    make_sound(opened, lambda node, text: _LOG.warning("%s: %s", node.label, text))
+    for node in opened.needed():
         if not opened.artifacts.has(node):
             run_node(config, node, sink)
     evaluated = opened.plan.node(opened.plan.evaluate_key(opened.cells[0]))

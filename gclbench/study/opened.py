@@ -105,7 +105,7 @@ class OpenStudy:
         `before_kernel_fix` lists folders in the results folder (see `made_before_fix`).
         """
         return {
-            **self.plan.summary(self.artifacts.has),
+            **self.plan.summary(self.artifacts.has, self.artifacts.lost),
             "cost": self.cost().as_object(),
             "before_kernel_fix": made_before_fix(self.question.home),
         }
@@ -134,8 +134,12 @@ class OpenStudy:
             space=space,
         )
 
+    def needed(self) -> tuple[Node, ...]:
+        """What is there, and what a run makes, in the order in which it does."""
+        return self.plan.needed(self.artifacts.has, self.artifacts.lost)
+
     def _to_run(self) -> list[Node]:
-        return self.plan.to_run(self.artifacts.has)
+        return self.plan.to_run(self.artifacts.has, self.artifacts.lost)
 
     @property
     def engine(self) -> str:

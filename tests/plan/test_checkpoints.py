@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import io
 import os
 from pathlib import Path
 
@@ -80,12 +82,59 @@ def test_with_all_damaged_training_starts_anew(tmp_path: Path) -> None:
     assert len(checkpoints.warnings) == 1
 
 
+@pytest.mark.parametrize("later", [3, 4])
+def test_of_two_files_of_one_epoch_the_one_written_last_counts(tmp_path: Path, later: int) -> None:
+    """Whatever their hashes: each of the two states is the later one once."""
+    checkpoints = Checkpoints(tmp_path, keep=9)
+    times = {3: 10, 4: 10} | {later: 20}
+    for value, at in times.items():
+        os.utime(checkpoints.save(1, {"a": value}), (at, at))
+    assert checkpoints.latest() == (1, {"a": later})
+
+
 def test_an_epoch_saved_again_gives_the_later_state(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
-    checkpoints.save(1, {"a": 1})
-    os.utime(next(tmp_path.iterdir()), (1, 1))
-    checkpoints.save(1, {"a": 2})
-    assert checkpoints.latest() == (1, {"a": 2})
+    for value in range(8):  # eight names in a row that happen to be sorted: 1 in 40 320
+        os.utime(checkpoints.save(1, {"a": value}), (value, value))
+        assert checkpoints.latest() == (1, {"a": value})
+
+
+def test_a_checkpoint_says_whose_it_is(tmp_path: Path) -> None:
+    theirs, ours = Checkpoints(tmp_path, 9, key="ab" * 32), Checkpoints(tmp_path, key="cd" * 32)
+    ours.save(1, {"a": 1})
+    foreign = [theirs.save(epoch, {"a": epoch}) for epoch in (8, 9)]
+    assert ours.latest() == (1, {"a": 1})
+    assert [f"another stage run ({'ab' * 6})" in line for line in ours.warnings] == [True, True]
+    assert [path.with_name(f"{path.name}.refused").is_file() for path in foreign] == [True, True]
+    ours.save(2, {"a": 2})  # what was put aside takes no place of one that is kept
+    assert ours.latest() == (2, {"a": 2})
+    assert len(list(tmp_path.glob("epoch-*.pt"))) == 2
+
+
+@pytest.mark.parametrize("content", [{"a": 1}, [1], 3, {"gclbench_key": "k", "a": 1}])
+def test_a_checkpoint_that_does_not_say_whose_it_is_is_not_gone_on_from(
+    tmp_path: Path, content: object
+) -> None:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    data = buffer.getvalue()
+    (tmp_path / f"epoch-00003.{hashlib.sha256(data).hexdigest()[:16]}.pt").write_bytes(data)
+    checkpoints = Checkpoints(tmp_path, key="k")
+    assert checkpoints.latest() is None
+    (line,) = checkpoints.warnings
+    assert "does not say which stage run it belongs to" in line
+    assert checkpoints.latest() is None
+    assert len(checkpoints.warnings) == 1  # said once
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"\x80\x02}q\x00.", b"<html>", b"x" * 999])
+def test_bytes_that_are_no_checkpoint_are_put_aside_though_their_name_fits(
+    tmp_path: Path, data: bytes
+) -> None:
+    (tmp_path / f"epoch-00003.{hashlib.sha256(data).hexdigest()[:16]}.pt").write_bytes(data)
+    checkpoints = Checkpoints(tmp_path)
+    assert checkpoints.latest() is None
+    assert len(checkpoints.warnings) == 1
 
 
 def test_equal_states_give_equal_files(tmp_path: Path) -> None:

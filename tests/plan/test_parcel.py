@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from gclbench.digest import digest
 from gclbench.errors import DataMissingError, GclbenchError, StorageFullError, UsageError
 from gclbench.plan import ArtifactStore, Node
 from gclbench.plan import unpack as module
@@ -22,6 +23,7 @@ from gclbench.plan.node import node_key
 from gclbench.plan.parcel import LIST, RECORDS, pack, parse_name
 from gclbench.plan.unpack import Arrival, unpacked
 from gclbench.schema import Stage
+from gclbench.testing.artifacts import rewrite
 
 Files = dict[str, bytes]
 
@@ -152,9 +154,21 @@ def test_the_same_files_made_elsewhere_at_another_time_are_equal(
     parcel: Path, other: ArtifactStore, joint: Node
 ) -> None:
     commit(other, joint)
-    path = other.path(joint) / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "host": "x", "seconds": 9.0}))
+    rewrite(other.path(joint), host="x", seconds=9.0)
     assert take(parcel, other) == [Arrival.ADDED, Arrival.THERE]
+
+
+@pytest.mark.parametrize("name", ["epochs.json", "manifest.json"])
+def test_a_damaged_artifact_makes_room_for_the_sound_one_and_is_kept(
+    parcel: Path, other: ArtifactStore, store: ArtifactStore, joint: Node, name: str
+) -> None:
+    commit(other, joint)
+    (other.path(joint) / name).write_bytes(b"{")
+    assert take(parcel, other) == [Arrival.ADDED, Arrival.REPLACED]
+    assert other.problem(joint) == ""
+    assert other.read(joint) == store.read(joint)
+    assert (other.path(joint).with_name(f"{joint.key}.damaged-1") / name).read_bytes() == b"{"
+    assert take(parcel, other) == [Arrival.THERE, Arrival.THERE]
 
 
 def test_unfinished_work_gives_way_and_running_work_does_not(
@@ -379,8 +393,8 @@ def test_members_that_are_twice_there_not_listed_or_missing_are_refused(
 @pytest.mark.parametrize(
     "change,part",
     [
-        ({"key": "ab" * 32}, "not what its key says"),
-        ({"stage": "gan"}, "not what its key says"),
+        ({"key": "ab" * 32}, "speaks of another artifact"),
+        ({"stage": "gan"}, "speaks of another artifact"),
         ({"seed": 1}, "not what its key says"),
         ({"settings": {"joint": {"lr": 0.2}}}, "not what its key says"),
         ({"parents": {}}, "not what its key says"),
@@ -393,7 +407,13 @@ def test_a_manifest_that_is_not_its_keys_is_refused(
 ) -> None:
     files = contents_of(parcel)
     name = f"artifacts/joint/{joint.key}/manifest.json"
-    files[name] = json.dumps({**json.loads(files[name]), **change}).encode()
+    content = {**json.loads(files[name]), **change}
+    files[name] = json.dumps(content).encode()
+    said = part if part == "cannot be read" else "was changed after it was written"
+    refused(write(parcel.with_name("bad.tar"), relist(files)), other, said)
+    del content["manifest_sha256"]
+    content["manifest_sha256"] = digest(content)  # as somebody who means it would write it
+    files[name] = json.dumps(content).encode()
     refused(write(parcel.with_name("bad.tar"), relist(files)), other, part)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from gclbench.digest import file_digest
 from gclbench.errors import (
+    DamagedResultError,
     DataMissingError,
     GclbenchError,
     ImpossibleResultError,
@@ -124,7 +125,7 @@ def test_a_damaged_manifest_names_the_file_and_the_remedy(
 ) -> None:
     store.path(node).mkdir(parents=True)
     (store.path(node) / "manifest.json").write_text("{")
-    with pytest.raises(GclbenchError, match=r"manifest\.json.*Delete its folder"):
+    with pytest.raises(DamagedResultError, match=r"manifest\.json cannot be read.*set aside"):
         store.read(node)
 
 
@@ -209,3 +210,105 @@ def test_a_node_is_found_by_the_start_of_its_key(store: ArtifactStore, node: Nod
         space.commit(near.record())
     with pytest.raises(UsageError, match="2 nodes"):
         store.find("ababab")
+
+
+def commit(store: ArtifactStore, node: Node, **files: bytes) -> Path:
+    with store.workspace(node) as space:
+        for name, data in files.items():
+            (space.folder / name).write_bytes(data)
+        space.commit(node.record(metrics={"loss": 0.5}))
+    return store.path(node)
+
+
+def test_checkpoints_stay_until_the_artifact_is_there(
+    store: ArtifactStore, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(source: object, target: object) -> None:
+        raise KeyboardInterrupt
+
+    with store.workspace(node) as space:
+        space.checkpoints.save(1, {"epoch": 1})
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "rename", killed)
+            with pytest.raises(KeyboardInterrupt):
+                space.commit(node.record())
+        assert space.checkpoints.latest() == (1, {"epoch": 1})
+        assert space.checkpoints.warnings == []
+        space.commit(node.record())
+    assert [path.name for path in store.path(node).iterdir()] == ["manifest.json"]
+
+
+def test_a_checkpoint_of_another_node_is_not_gone_on_from(
+    store: ArtifactStore, node: Node
+) -> None:
+    twin, said = Node(Stage.GAN, "cd" * 32, 3, "gan", {}), list[str]()
+    with store.workspace(twin) as space:
+        foreign = space.checkpoints.save(7, {"epoch": 7})
+    with store.workspace(node) as space:
+        space.on_warning = said.append
+        own = space.checkpoints.save(2, {"epoch": 2})
+        own.with_name(foreign.name).write_bytes(foreign.read_bytes())
+        assert space.checkpoints.latest() == (2, {"epoch": 2})
+    (line,) = said
+    assert f"belongs to another stage run ({twin.key[:12]})" in line
+    assert foreign.exists()
+
+
+def test_a_damaged_artifact_is_set_aside_and_nothing_of_it_is_lost(
+    store: ArtifactStore, node: Node
+) -> None:
+    for number in (1, 2):
+        folder = commit(store, node, g=b"weights", h=b"more")
+        assert (store.problem(node), store.lost(node)) == ("", False)
+        assert store.set_aside("gan", node.key) is None
+        (folder / "g").write_bytes(b"w3ights")
+        assert store.problem(node) == "g has other bytes than were written"
+        assert store.problem(node, ["h"]) == ""
+        with pytest.raises(DamagedResultError, match="g has other bytes"):
+            store.sound(node)
+        moved = store.set_aside("gan", node.key)
+        assert moved is not None
+        assert moved.problem == "g has other bytes than were written"
+        assert moved.place == folder.with_name(f"{node.key}.damaged-{number}")
+        assert (moved.place / "g").read_bytes() == b"w3ights"
+        assert (store.has(node), store.lost(node)) == (False, True)
+        with pytest.raises(DataMissingError):
+            store.find(node.key)
+    commit(store, node)
+    assert not store.lost(node)
+
+
+def test_a_file_that_changes_after_it_was_looked_at_is_looked_at_again(
+    store: ArtifactStore, node: Node
+) -> None:
+    path = commit(store, node, g=b"weights") / "g"
+    os.utime(path, (1, 1))
+    assert [store.damaged(node), store.damaged(node)] == [[], []]
+    path.write_bytes(b"w3ights")
+    os.utime(path, (1, 1))  # size and time of writing are those of before
+    assert store.damaged(node) == ["g"]
+
+
+def test_an_artifact_in_another_ones_place_is_noticed(store: ArtifactStore, node: Node) -> None:
+    twin = Node(Stage.GAN, "cd" * 32, 3, "gan", {})
+    commit(store, twin, g=b"weights").rename(store.path(node))
+    assert store.has(node)
+    assert "speaks of another artifact" in store.problem(node)
+    for read in (lambda: store.read(node), lambda: store.find(node.key)):
+        with pytest.raises(DamagedResultError, match=f"gan {twin.key[:12]}"):
+            read()
+
+
+def test_no_artifact_is_set_aside_while_somebody_works_on_its_node(
+    store: ArtifactStore, node: Node
+) -> None:
+    (commit(store, node, g=b"weights") / "g").write_bytes(b"x")
+    moved: list[object] = []
+    thread = threading.Thread(target=lambda: moved.append(store.set_aside("gan", node.key)))
+    with store.workspace(node):
+        thread.start()
+        thread.join(timeout=0.3)
+        assert moved == []
+        assert store.has(node)
+    thread.join()
+    assert not store.has(node)

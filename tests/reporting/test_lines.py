@@ -139,6 +139,6 @@ def test_results_that_are_left_out_as_damaged_are_named_and_drawn_below_the_note
     assert figure.panels == plain.panels
     assert (plain.without, figure.without) == (
         "",
-        "Left out, stored numbers that cannot be: hi, A, seed 3 (joint 0123456789ab).",
+        "Left out as damaged: hi, A, seed 3 (joint 0123456789ab).",
     )
     assert draw_figure(figure)["png"] != draw_figure(plain)["png"]

@@ -145,11 +145,11 @@ def test_a_footnote_names_what_is_damaged_by_its_key_and_says_what_to_do(
     lost = Damaged("full", "market1501", 1, KEYS[0])
     *_, named, remedy = with_damage(layout, rows, tasks, scores, lost).footnotes
     assert named == (
-        "'damaged': stored numbers that cannot be, part of nothing: "
+        "'damaged': stored results that were changed, or cannot be; part of nothing: "
         "Rotation + Mixup, Market, seed 1 (evaluate 0123456789ab)."
     )
     assert "delete HOME/artifacts/evaluate/KEY" in remedy
-    assert remedy.endswith("run again.")
+    assert remedy.startswith("To replace what is damaged, run again: it is set aside")
 
 
 def test_the_sound_seeds_of_a_cell_are_used_and_the_footnote_says_so(

@@ -15,6 +15,7 @@ from gclbench.plan import Node
 from gclbench.results.measured import Measured
 from gclbench.results.evaluations import read_epochs, read_evaluation
 from gclbench.schema import Stage
+from gclbench.testing.artifacts import rewrite
 from gclbench.study.opened import OpenStudy
 
 SCORES = {"mAP": 40.0, "R1": 60.0, "R5": 80.0, "R10": 90.0}
@@ -25,27 +26,47 @@ def manifest(**metrics: float | None) -> Damage:
     """Change metrics of a manifest, as wrong code would have stored them; None leaves one out."""
 
     def change(folder: Path) -> None:
-        path = folder / "manifest.json"
-        record = json.loads(path.read_text())
-        changed = {**record["metrics"], **metrics}
-        record["metrics"] = {name: v for name, v in changed.items() if v is not None}
-        path.write_text(json.dumps(record))
+        changed = {**json.loads((folder / "manifest.json").read_text())["metrics"], **metrics}
+        kept = {name: value for name, value in changed.items() if value is not None}
+        rewrite(folder, metrics=kept)
 
     return change
 
 
 def arrays(**values: Any) -> Damage:
-    return lambda folder: np.savez(folder / "per_query.npz", **values)
+    def change(folder: Path) -> None:
+        np.savez(folder / "per_query.npz", **values)
+        rewrite(folder)
+
+    return change
 
 
-def text(name: str, content: bytes) -> Damage:
-    return lambda folder: (folder / name).write_bytes(content) and None
+def text(name: str, content: bytes, *, signed: bool = False) -> Damage:
+    def change(folder: Path) -> None:
+        (folder / name).write_bytes(content)
+        if signed:
+            rewrite(folder)
+
+    return change
+
+
+def flip(name: str) -> Damage:
+    """Change one bit in the middle of a file."""
+
+    def change(folder: Path) -> None:
+        data = bytearray((folder / name).read_bytes())
+        data[len(data) // 2] ^= 1
+        (folder / name).write_bytes(data)
+
+    return change
 
 
 WAYS = {
     "mAP is 112.3, it must lie in 0 ... 100": manifest(mAP=112.3),
     "R5 80.0 is above R10 79.0": manifest(R10=79.0),
-    "mAP is nan, it must be finite": manifest(mAP=float("nan")),
+    "mAP is nan, it must be finite": lambda folder: rewrite(
+        folder, signed=False, metrics={**SCORES, "mAP": float("nan")}
+    ),
     "nmi is 1.5": manifest(nmi=1.5),
     "R1, R10 is missing": manifest(R1=None, R10=None),
     "the AP of a query is 1.2": arrays(ap=np.array([0.5, 1.2])),
@@ -55,8 +76,11 @@ WAYS = {
         arrays(ap=np.array([0.4]), visual_ap=np.array([0.5]))(folder),
     ),
     "per_query.npz has no AP": arrays(pids=np.zeros(2)),
-    "per_query.npz cannot be read": text("per_query.npz", b"PK\x03\x04 half"),
-    "cannot read": text("manifest.json", b"{"),
+    "per_query.npz cannot be read": text("per_query.npz", b"PK\x03\x04 half", signed=True),
+    "manifest.json cannot be read": text("manifest.json", b"{"),
+    "per_query.npz has other bytes than were written": flip("per_query.npz"),
+    "per_query.npz is missing": lambda folder: (folder / "per_query.npz").unlink(),
+    "manifest.json was changed after it was written": flip("manifest.json"),
 }
 
 
@@ -82,7 +106,7 @@ def test_an_evaluation_that_cannot_be_is_named_with_its_folder(
     with pytest.raises(DamagedResultError) as caught:
         read_evaluation(small.artifacts, node)
     assert problem in caught.value.message
-    assert caught.value.remedy.startswith("Delete ")
+    assert caught.value.remedy.startswith(("Delete ", "Run the study again"))
     assert node.key in str(caught.value)
 
 
@@ -125,14 +149,34 @@ def test_a_curve_with_an_epoch_that_cannot_be_is_left_out_and_named(
     opened = open_one(rows=("multi",), tasks=("market1501",))
     (study,) = opened.studies
     (node,) = [node for node in opened.plan.nodes if node.stage is Stage.JOINT]
+    with opened.artifacts.workspace(node) as workspace:
+        (workspace.folder / "epochs.json").write_text(json.dumps(EPOCHS))
+        workspace.commit(node.record())
     path = opened.artifacts.path(node) / "epochs.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(EPOCHS))
     assert Measured(opened).curves(study) == {("multi", "market1501"): {0: EPOCHS}}
     assert Measured(opened).damaged_curves(study) == []
     path.write_text(json.dumps(epochs))
+    rewrite(path.parent)
     assert Measured(opened).curves(study) == {}
     (damaged,) = Measured(opened).damaged_curves(study)
     assert (damaged.row, damaged.stage, damaged.node) == ("multi", "joint", node.key)
     with pytest.raises(DamagedResultError, match=problem):
         read_epochs(opened.artifacts, node)
+
+
+@pytest.mark.parametrize("damage", [flip("epochs.json"), flip("manifest.json"), text("epochs.json", b"")])
+def test_a_curve_whose_bytes_are_not_those_committed_is_named(
+    open_one: Any, damage: Damage
+) -> None:
+    opened = open_one(rows=("multi",), tasks=("market1501",))
+    (study,) = opened.studies
+    (node,) = [node for node in opened.plan.nodes if node.stage is Stage.JOINT]
+    with opened.artifacts.workspace(node) as workspace:
+        (workspace.folder / "epochs.json").write_text(json.dumps(EPOCHS))
+        (workspace.folder / "encoder.pt").write_bytes(b"weights, which a curve does not need")
+        workspace.commit(node.record())
+    flip("encoder.pt")(opened.artifacts.path(node))
+    assert Measured(opened).damaged_curves(study) == []
+    damage(opened.artifacts.path(node))
+    assert Measured(opened).curves(study) == {}
+    assert [each.node for each in Measured(opened).damaged_curves(study)] == [node.key]

@@ -42,7 +42,10 @@ PLAN: Any = SimpleNamespace(
     needed=lambda has: [node for node in NODES if not has(node)],
 )
 OPENED: Any = SimpleNamespace(
-    plan=PLAN, workers=1, artifacts=SimpleNamespace(has=lambda node: False)
+    plan=PLAN,
+    workers=1,
+    artifacts=SimpleNamespace(has=lambda node: False),
+    needed=lambda: tuple(NODES),
 )
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from gclbench.datasets.base import ImageTable
-from gclbench.errors import CheckpointError, DataMissingError, UnknownNameError, UsageError
+from gclbench.errors import DamagedResultError, DataMissingError, UnknownNameError, UsageError
 from gclbench.evaluation.preprocess import from_network, structure_to_network, to_network
 from gclbench.networks.generator import Generator
 from gclbench.networks.id_encoder import IdEncoder
@@ -147,7 +147,7 @@ def test_a_row_without_generator_or_an_unknown_cell_is_a_usage_error(opened: Any
 def test_a_damaged_network_file_is_named(stored: Any) -> None:
     node = next(node for node in stored.plan.nodes if "joint rotation_dmixup" in node.label)
     (stored.artifacts.path(node) / "generator.pt").write_bytes(b"cut")
-    with pytest.raises(CheckpointError, match=r"generator\.pt cannot be read"):
+    with pytest.raises(DamagedResultError, match=r"generator\.pt has other bytes"):
         views_grids(stored, CHOICE)
 
 

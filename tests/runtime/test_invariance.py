@@ -117,7 +117,7 @@ def test_nothing_sound_is_an_error_with_the_nodes_and_what_to_do(
     node = opened.plan.evaluate_key(opened.cells[0])
     with pytest.raises(DamagedResultError, match=node[:12]) as caught:
         measured_invariance(opened, opened.studies[0])
-    assert "Delete HOME/artifacts/evaluate/KEY" in caught.value.remedy
+    assert "delete HOME/artifacts/evaluate/KEY" in caught.value.remedy
 
 
 def test_real_data_is_refused(open_one: Any) -> None:

@@ -19,6 +19,7 @@ from gclbench.search.trial import Measured, run_trial
 from gclbench.search.tuning import Tuning, open_tuning
 from gclbench.study.catalog import load_catalog
 from gclbench.study.question import Question
+from gclbench.testing.artifacts import rewrite
 from gclbench.tracking import Reader, RunStore
 
 EPS = "joint.pseudo_labels.eps"
@@ -166,5 +167,19 @@ def test_a_stored_evaluation_whose_numbers_cannot_be_is_no_objective(
     opened = made.open({EPS: 0.45})
     node = opened.plan.node(opened.plan.evaluate_key(opened.cells[0]))
     np.savez(opened.artifacts.path(node) / "per_query.npz", ap=np.full(1, 0.9))
+    rewrite(opened.artifacts.path(node))
     with pytest.raises(DamagedResultError, match=r"the mean AP of the queries is 90\.0"):
         run(made, {EPS: 0.45})
+
+
+def test_a_damaged_evaluation_is_set_aside_and_made_anew(
+    stages: Stages, tuning: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = tuning()
+    first = run(made, {EPS: 0.45})
+    opened = made.open({EPS: 0.45})
+    node = opened.plan.node(opened.plan.evaluate_key(opened.cells[0]))
+    np.savez(opened.artifacts.path(node) / "per_query.npz", ap=np.full(1, 0.9))
+    assert run(made, {EPS: 0.45}).values["mAP"] == first.values["mAP"]
+    assert opened.artifacts.path(node).with_name(f"{node.key}.damaged-1").is_dir()
+    assert "per_query.npz has other bytes than were written" in caplog.text

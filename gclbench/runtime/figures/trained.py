@@ -114,14 +114,14 @@ def trained(
 
     Raises UnknownNameError for a cell that the study has not, or a stage that its row has not;
     UsageError for a row without a generator; DataMissingError naming the command when it is not
-    trained; CheckpointError for a damaged file.
+    trained; DamagedResultError for an artifact that is not what was committed.
     """
     cell = find_cell(opened, row, task, seed)
     node = find_node(opened, cell, stage)
     device = choose_device(opened.question.device)
     view = view_of(cell.settings, stage)
     painter = load_painter(
-        node.resolved(), opened.artifacts.path(node), getattr(view, "guide", "mesh"), device
+        node.resolved(), opened.artifacts.sound(node), getattr(view, "guide", "mesh"), device
     )
     dataset = load_datasets(run_config(opened), node)["target"]
     return Trained(cell, node, dataset, painter, view)

@@ -51,6 +51,12 @@ class FakeArtifacts:
     def has(self, node: Any) -> bool:
         return node.key in self.world.done
 
+    def lost(self, node: Any) -> bool:
+        return False
+
+    def problem(self, node: Any, names: Any = None) -> str:
+        return ""
+
 
 class FakeStudy(OpenStudy):
     """An open study without a catalogue, data or artifacts: done is what `World` says."""

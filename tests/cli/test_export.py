@@ -11,6 +11,7 @@ import pytest
 
 from gclbench.study.opened import OpenStudy, open_study
 from gclbench.study.question import Question
+from gclbench.testing.artifacts import rewrite
 from gclbench.tracking import RunStore
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -26,8 +27,9 @@ def home(tmp_path: Path) -> Path:
     opened = open_study(request)
     for node in opened.plan.nodes:
         with opened.artifacts.workspace(node) as space:
-            np.savez(space.folder / "per_query.npz", ap=np.array([0.25, 0.5]))
             scores = {name: value + node.seed for name, value in SCORES.items()}
+            ap = scores["mAP"] / 100 + np.array([-0.1, 0.1])
+            np.savez(space.folder / "per_query.npz", ap=ap)
             space.commit(node.record(metrics=scores))
     remember(opened)
     return folder
@@ -53,7 +55,8 @@ def test_there_and_back(cli: Cli, home: Path, tmp_path: Path) -> None:
     reports = [cli("report", "table6", *WORDS, f"home={place}") for place in (home, new)]
     assert reports[0] == reports[1]
     assert "Seeds: 0, 1" in reports[0][1]
-    code, text, _ = cli("run", "ablation=table6", "seeds=0,1", *WORDS, f"home={new}")
+    code, text, err = cli("run", "ablation=table6", "seeds=0,1", *WORDS, f"home={new}")
+    assert (code, err) == (0, "")
     assert code == 0
     assert "Everything was reused" in text
     assert cli("import", str(out), f"home={new}")[1].startswith("0 artifacts added, 8 already")
@@ -67,7 +70,7 @@ def test_an_artifact_with_other_bytes_is_kept_and_named(
     cli("import", str(out), f"home={new}")
     path = next(new.glob("artifacts/joint/*/manifest.json"))
     other = json.loads(path.read_text())
-    path.write_text(json.dumps({**other, "files": {}, "label": "joint \x1b[2J"}))
+    rewrite(path.parent, files={}, label="joint \x1b[2J")
     code, text, err = cli("import", str(out), f"home={new}")
     assert code == 5
     assert "0 artifacts added, 3 already there" in text
@@ -76,6 +79,23 @@ def test_an_artifact_with_other_bytes_is_kept_and_named(
         "here; it was left out.\n"
     )
     assert json.loads(path.read_text())["files"] == {}
+
+
+def test_a_damaged_artifact_is_replaced_and_it_is_said(
+    cli: Cli, home: Path, tmp_path: Path
+) -> None:
+    out, new = tmp_path / "p.tar", tmp_path / "new"
+    cli("export", f"out={out}", "ablation=table6", f"home={home}", *WORDS, "seeds=0")
+    cli("import", str(out), f"home={new}")
+    path = next(new.glob("artifacts/joint/*/per_query.npz"))
+    path.write_bytes(b"changed")
+    code, text, err = cli("import", str(out), f"home={new}")
+    assert code == 0
+    assert "1 artifacts added, 3 already there" in text
+    assert err.startswith("note: joint none market1501 seed 0")
+    assert "takes the place of a damaged one, which is set aside" in err
+    kept = path.parent.with_name(f"{path.parent.name}.damaged-1")
+    assert (kept / path.name).read_bytes() == b"changed"
 
 
 @pytest.mark.parametrize(

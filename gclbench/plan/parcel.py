@@ -24,8 +24,9 @@ from gclbench import __version__
 from gclbench.atomic import OUT_REMEDY, put_in_place
 from gclbench.digest import file_digest
 from gclbench.errors import GclbenchError, UsageError
+from gclbench.plan.manifest import MANIFEST
 from gclbench.plan.node import Node
-from gclbench.plan.store import MANIFEST, ArtifactStore
+from gclbench.plan.store import ArtifactStore
 from gclbench.schema import Model
 
 FORMAT = 1

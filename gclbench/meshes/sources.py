@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 from gclbench.atomic import OUT_REMEDY, put_in_place
 from gclbench.errors import DataMissingError, UsageError
 from gclbench.meshes.bodies import Body, load_body
+from gclbench.meshes.npz import load_arrays
 from gclbench.meshes.projections import project
 from gclbench.meshes.renderer import Renderer
 
@@ -127,10 +128,8 @@ def _arrays(
     file: Path, command: str, keys: Sequence[str] = ("names", *_SHAPES)
 ) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(file, allow_pickle=False) as data:
-            arrays = {key: data[key] for key in keys}
-            if "body" in data:
-                arrays["body"] = data["body"]
+        found = load_arrays(file, (*keys, "body"))
+        arrays = {key: found[key] for key in (*keys, *found.keys() & {"body"})}
     except Exception as error:  # a damaged npz, or no npz at all, raises many things
         raise DataMissingError(
             f"the mesh parameters {file} cannot be read ({error}).",

@@ -1,7 +1,8 @@
 """Unpack archives from strangers: all of it is checked before anything is written.
 
-Refused are absolute paths, `..`, backslashes and drive letters, links, devices and pipes, names
-that occur twice, encrypted or sparse members, and archives that grow beyond all measure.
+Refused are absolute paths, `..` and drive letters, links, devices and pipes, names that occur
+twice, encrypted or sparse members, and archives that grow beyond all measure. Backslashes part the
+folders of a zip that has no other: old programs of Windows write them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from gclbench.errors import DataMissingError, GclbenchError
+from gclbench.file_errors import reading
+from gclbench.meshes.archive_kinds import BZIP2, FOLDER, GZIP, LZMA, XZ, ZIP, require_archive
 
 Progress = Callable[[str, int, int], None]
 _CHUNK = 1 << 20
@@ -78,6 +81,10 @@ def _damage(file: Path) -> Iterator[None]:
         raise GclbenchError(
             f"the archive {file} is damaged ({error}).", "Download it again."
         ) from error
+
+
+_BY_HAND = f"Unpack it by another program (7z x FILE) {FOLDER}"
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 
 class Archive(ABC):
@@ -165,10 +172,9 @@ class Archive(ABC):
             raise self.refused(f"'{name}' leads out of it")
         return "/".join(parts)
 
-    def refused(self, why: str) -> GclbenchError:
+    def refused(self, why: str, remedy: str = "Get the archive from its authors.") -> GclbenchError:
         return GclbenchError(
-            f"the archive {self.file} is refused: {why}.",
-            "Nothing was unpacked. Get the archive from its authors.",
+            f"the archive {self.file} is refused: {why}.", f"Nothing was unpacked. {remedy}"
         )
 
 
@@ -178,14 +184,18 @@ class _Zip(Archive):
         self.zip = opened
 
     def _members(self) -> Iterator[_Member]:
-        for info in self.zip.infolist():
-            name = info.orig_filename
+        members = self.zip.infolist()
+        windows = not any("/" in info.orig_filename for info in members)
+        for info in members:
+            name = info.orig_filename.replace("\\", "/") if windows else info.orig_filename
             kind = stat.S_IFMT(info.external_attr >> 16)
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise self.refused(f"'{name}' is {_KINDS.get(kind, 'no ordinary file')}")
             if info.flag_bits & 1:
-                raise self.refused(f"'{name}' is encrypted")
-            yield _Member(name, info.file_size, info.is_dir(), info)
+                raise self.refused(f"'{name}' is encrypted", _BY_HAND)
+            if info.compress_type not in _METHODS:
+                raise self.refused(f"'{name}' is packed in a way of its own", _BY_HAND)
+            yield _Member(name, info.file_size, name.endswith("/"), info)
 
     def _open(self, key: Any) -> IO[bytes]:
         return self.zip.open(key)
@@ -278,12 +288,16 @@ def _tar_kind(info: tarfile.TarInfo) -> str:
 def open_archive(file: Path, limits: Limits | None = None) -> Iterator[Archive]:
     """Open a zip or tar (plain, gzip, bzip2, xz) and check it, whatever its name ends in.
 
-    Raises DataMissingError without the file; GclbenchError for one that is damaged, is neither, or
-    must not be unpacked.
+    Raises DataMissingError without the file, or for one of another kind (RAR, 7z, ...), naming
+    what it is; GclbenchError for one that is damaged or must not be unpacked.
     """
-    if not file.is_file():
+    with reading("the archive", file, "Check archive=."):
+        there = file.is_file()
+    if not there:
         raise DataMissingError(f"there is no archive {file}.", "Check archive=.")
-    with file.open("rb") as handle:
+    with reading("the archive", file, "Give yourself the right to read it."):
+        handle = file.open("rb")
+    with handle:
         with _damage(file):
             archive = _archive(file, handle, limits or Limits())
             archive.check()
@@ -291,19 +305,18 @@ def open_archive(file: Path, limits: Limits | None = None) -> Iterator[Archive]:
 
 
 def _archive(file: Path, handle: IO[bytes], limits: Limits) -> Archive:
-    start = handle.read(6)
-    handle.seek(0)
-    if start.startswith(b"PK"):
+    start = require_archive(file, handle)
+    if start.startswith(ZIP):
         return _Zip(file, limits, zipfile.ZipFile(handle))
     return _Tar(file, limits, _plain(start, handle))
 
 
 def _plain(start: bytes, handle: IO[bytes]) -> IO[bytes]:
     """The tar itself, decompressed as one reads; its first bytes tell by which program."""
-    if start.startswith(b"\x1f\x8b"):
+    if start.startswith(GZIP):
         return cast("IO[bytes]", gzip.GzipFile(fileobj=handle))
-    if start.startswith(b"BZh"):
+    if start.startswith(BZIP2):
         return bz2.BZ2File(handle)
-    if start.startswith(b"\xfd7zXZ\x00"):
+    if start.startswith((XZ, LZMA)):
         return lzma.LZMAFile(handle)
     return handle

@@ -25,6 +25,7 @@ from gclbench.meshes.archive import (
     roots_in,
     write_archive,
 )
+from gclbench.meshes.archive_kinds import ENDS
 from gclbench.meshes.sources import below
 from gclbench.meshes.unpack import Archive, open_archive
 from gclbench.schema import Settings
@@ -172,6 +173,7 @@ def _unpacked(
     progress: Progress | None,
 ) -> Imported:
     sizes = opened.sizes
+    _no_archives_inside(opened)
     prefix = _best_prefix(opened.file, roots_in(sizes), names["train"], sizes.__contains__)
     found = _preflight(names, lambda name: prefix + name in sizes, opened.file)
     asked = (
@@ -189,6 +191,17 @@ def _unpacked(
     with _beside(target) as folder:
         opened.unpack(wanted, folder, progress)
     return Imported(target, found, len(wanted), len(sizes) - len(wanted))
+
+
+def _no_archives_inside(opened: Archive) -> None:
+    """Raise DataMissingError for an archive that holds others and no renders of its own."""
+    inside = [name for name in opened.sizes if name.lower().endswith(ENDS)]
+    if inside and not any(roots_in(opened.sizes)):
+        raise DataMissingError(
+            f"{opened.file} holds other archives ({', '.join(sorted(inside)[:3])}) and no folder "
+            f"train/{VIEWS[0]}.",
+            f"Unpack it, and give one of those: archive={Path(sorted(inside)[0]).name}",
+        )
 
 
 def _best(

@@ -115,7 +115,8 @@ def rebuilt(shape: Any, kind: Any, data: Any) -> Any:
     class Made:
         def __reduce__(self) -> Any:
             start = (np.ndarray, (0,), b"b")
-            return np._core.multiarray._reconstruct, start  # type: ignore[attr-defined], (1, shape, kind, False, data)
+            make = np._core.multiarray._reconstruct  # type: ignore[attr-defined]
+            return make, start, (1, shape, kind, False, data)
 
     return Made()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import stat
 import struct
 import tarfile
@@ -225,7 +226,79 @@ def test_damaged_archives_are_named(tmp_path: Path, mode: str) -> None:
 
 def test_something_else_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"<html>quota exceeded</html>" * 40)
-    with pytest.raises(GclbenchError, match="is damaged"):
+    with pytest.raises(DataMissingError, match="is a web page, not the archive"):
         unpack_all(tmp_path / "a.zip", tmp_path / "target")
     with pytest.raises(DataMissingError, match=r"gone\.zip"), open_archive(tmp_path / "gone.zip"):
         pass
+
+
+OTHERS = {
+    "RAR": (b"Rar!\x1a\x07\x01\x00" + bytes(99), r"is a RAR archive, and zip and tar are read.*unrar x"),
+    "7z": (b"7z\xbc\xaf\x27\x1c" + bytes(99), r"is a 7z archive.*7z x .*archive=FOLDER"),
+    "zstd": (b"\x28\xb5\x2f\xfd" + bytes(99), r"packed by zstd.*tar --zstd"),
+    "program": (b"MZ" + bytes(99), "unpacks itself"),
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\n", r"git-lfs.*Download it again"),
+    "empty": (b"", "is empty"),
+    "zeros": (bytes(10_240), "is empty"),
+    "text": (b"hello " * 200, "neither zip nor tar"),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_an_archive_of_another_kind_is_named_with_how_to_unpack_it(
+    tmp_path: Path, kind: str
+) -> None:
+    content, says = OTHERS[kind]
+    (tmp_path / "market.zip").write_bytes(content)
+    with pytest.raises(DataMissingError, match=says), open_archive(tmp_path / "market.zip"):
+        pass
+
+
+def backslashed(file: Path, content: dict[str, bytes]) -> Path:
+    """A zip as old programs of Windows write it."""
+    return make_zip(file, {name.replace("/", "\\"): data for name, data in content.items()})
+
+
+def test_a_zip_of_windows_has_folders(tmp_path: Path) -> None:
+    file = backslashed(tmp_path / "a.zip", {"market/": b"", **GOOD})
+    with open_archive(file, LIMITS) as archive:
+        assert archive.sizes == {name: len(data) for name, data in GOOD.items()}
+    unpack_all(file, tmp_path / "target")
+    for name, data in GOOD.items():
+        assert (tmp_path / "target" / name).read_bytes() == data
+
+
+@pytest.mark.parametrize(("name", "why"), EVIL_NAMES[:3])
+def test_a_zip_of_windows_leads_nowhere_else(tmp_path: Path, name: str, why: str) -> None:
+    refused(backslashed(tmp_path / "evil", {**GOOD, name: b"evil"}), why)
+
+
+def test_a_zip_of_windows_has_no_name_twice(tmp_path: Path) -> None:
+    refused(make_zip(tmp_path / "a", {"b\\\\a.jpg": b"1", "b\\a.jpg": b"2"}), "occurs twice")
+
+
+def test_a_zip_packed_in_a_way_of_its_own_says_how_to_unpack_it(tmp_path: Path) -> None:
+    data = bytearray(make_zip(tmp_path / "a", GOOD).read_bytes())
+    place = data.index(b"PK\x01\x02")
+    data[place + 10] = 9  # Deflate64, which Windows takes for large files
+    (tmp_path / "a").write_bytes(data)
+    refused(tmp_path / "a", r"a way of its own.*7z x FILE")
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_every_kind_of_tar_is_read(tmp_path: Path, form: int) -> None:
+    name = f"market/train/render/{'long' * 40}/a.jpg"
+    with tarfile.open(tmp_path / "a.tar", "w", format=form) as archive:
+        info = tarfile.TarInfo(name if form != tarfile.USTAR_FORMAT else "train/render/a.jpg")
+        info.size = 3
+        archive.addfile(info, io.BytesIO(b"abc"))
+    unpack_all(tmp_path / "a.tar", tmp_path / "target")
+    assert (tmp_path / "target" / info.name).read_bytes() == b"abc"
+
+
+def test_a_tar_packed_by_lzma_alone_is_read(tmp_path: Path) -> None:
+    plain = make_tar(tmp_path / "a.tar", GOOD)
+    packed = lzma.compress(plain.read_bytes(), lzma.FORMAT_ALONE)
+    (tmp_path / "a.tar.lzma").write_bytes(packed)
+    unpack_all(tmp_path / "a.tar.lzma", tmp_path / "target")
+    assert (tmp_path / "target" / min(GOOD)).read_bytes() == GOOD[min(GOOD)]

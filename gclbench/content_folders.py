@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gclbench.errors import ContentError, DataMissingError, UnknownNameError
+from gclbench.user_paths import user_path
 from gclbench.user_text import Lines, Problem, read_user_csv
 
 DEFAULT_PROFILE = "laptop"
@@ -46,7 +47,7 @@ def content_folders(
     """
     values = os.environ if environment is None else environment
     named = [*dirs, *(d for d in values.get("GCLBENCH_CONTENT", "").split(os.pathsep) if d)]
-    folders = [Path(folder).expanduser().resolve() for folder in named]
+    folders = [user_path(folder).resolve() for folder in named]
     for folder in folders:
         if not folder.is_dir():
             raise DataMissingError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gclbench.content_folders import DEFAULT_PROFILE
+from gclbench.user_paths import user_path
 from gclbench.words.groups import results_folder
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def load_dataset(
 
     given = dict(settings or {})
     if root is not None:
-        given["data.root"] = str(Path(root).expanduser())
+        given["data.root"] = str(user_path(root))
     sizes = Content().profile(profile or DEFAULT_PROFILE)
     data = resolve_settings(sizes, None, None, None, given).data
     return load.load_dataset(name, data, results_folder(home) / "cache")
@@ -73,7 +74,7 @@ def embed(
     if isinstance(images, str | Path):
         paths = find_images(str(images))
     else:
-        paths = [Path(each).expanduser() for each in images]
+        paths = [user_path(each) for each in images]
     sizes = sizes_for(Content(), profile, settings or {})
     source = open_source(str(checkpoint), results_folder(home), store, sizes, where)
     return embed_images(source, paths, batch_size)

@@ -13,6 +13,7 @@ import typer
 from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues, read_words
 from gclbench.cli.checkpoint import sizes_from
 from gclbench.errors import UsageError
+from gclbench.user_paths import user_path
 from gclbench.words.verbs import EmbedWords
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _nearest(
     """The images nearest to a query, with squared distances; its own file is left out."""
     from gclbench.runtime.checkpoints.embed import nearest_paths
 
-    found = nearest_paths(source, Path(query).expanduser(), features, paths, top)
+    found = nearest_paths(source, user_path(query), features, paths, top)
     return [{"path": path.as_posix(), "distance": distance} for path, distance in found]
 
 

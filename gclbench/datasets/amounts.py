@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 from typing import Literal
 
 from gclbench.datasets.fingerprint import reader_of
@@ -11,6 +10,7 @@ from gclbench.datasets.kept import kept_tables
 from gclbench.datasets.synthetic.sizes import DISTRACTOR_IMAGES, scaled
 from gclbench.datasets.synthetic.spec import TrackletSpec, world_spec
 from gclbench.schema.settings import DataSettings, WorldSettings
+from gclbench.user_paths import user_path
 
 Part = Literal["train", "test"]
 
@@ -50,6 +50,7 @@ def _rendered(role: str, data: DataSettings, part: Part) -> float:
 @lru_cache(maxsize=64)
 def _files(role: str, data: DataSettings, part: Part) -> int:
     reader = reader_of(role, data)
-    tables = kept_tables(role, reader.read(reader.find_root(Path(str(data.root)))), data.video)
+    root = reader.find_root(user_path(str(data.root)))
+    tables = kept_tables(role, reader.read(root), data.video)
     splits = ("train",) if part == "train" else ("query", "gallery")
     return sum(len(tables[split].paths) for split in splits)

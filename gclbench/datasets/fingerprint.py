@@ -24,6 +24,7 @@ from gclbench.datasets.synthetic.spec import world_spec
 from gclbench.digest import digest
 from gclbench.errors import UnknownNameError
 from gclbench.schema.settings import DataSettings, WorldSettings
+from gclbench.user_paths import user_path
 
 # Rises whenever the same settings would give other pixels.
 WORLD_REVISION = 4
@@ -62,7 +63,7 @@ def dataset_fingerprint(
         images = world_fingerprint(role, data.world, data)
     else:
         reader = reader_of(role, data)
-        root = reader.find_root(Path(data.root))
+        root = reader.find_root(user_path(data.root))
         images = digest([role, folder_fingerprint(root, reader.members(root), cache_dir)])
         if meshes and data.mesh.source != "oracle":  # known missing before anything is trained
             from gclbench.datasets.mesh_sources import check_meshes
@@ -82,4 +83,4 @@ def is_rendered(role: str, data: DataSettings) -> bool:
     """
     if data.root is None:
         return True
-    return made_name(reader_of(role, data).find_root(Path(data.root))) is not None
+    return made_name(reader_of(role, data).find_root(user_path(data.root))) is not None

@@ -24,6 +24,7 @@ from gclbench.datasets.synthetic.spec import TwinSpec, world_spec
 from gclbench.datasets.synthetic.write import write_world
 from gclbench.errors import DataMissingError
 from gclbench.schema.settings import VIDEO_ROLES, DataSettings, WorldSettings
+from gclbench.user_paths import user_path
 
 
 def load_dataset(
@@ -46,7 +47,7 @@ def _load_whole(
     reader = reader_of(role, data)
     if data.root is None:
         return _load_world(role, reader, data, data.world, cache_dir, progress)
-    root = reader.find_root(Path(data.root))
+    root = reader.find_root(user_path(data.root))
     tables = reader.read(root)
     for split, table in tables.items():
         if len(table) == 0:

@@ -16,6 +16,7 @@ from gclbench.errors import DataMissingError, UsageError
 from gclbench.meshes.renderer import resolve_renderer
 from gclbench.pictures import SUFFIXES
 from gclbench.schema.settings import DataSettings
+from gclbench.user_paths import user_path
 
 # Rises whenever the same settings would give other pixels.
 PROJECTION_REVISION = 2
@@ -35,7 +36,7 @@ def mesh_root(role: str, data: DataSettings) -> Path:
             f"data.mesh.source={data.mesh.source} needs data.mesh.root.",
             f"Set it to what was made with: {mesh_command(role, data)}",
         )
-    root = Path(data.mesh.root).expanduser()
+    root = user_path(data.mesh.root)
     if data.mesh.source == "params":
         return root / f"{role}.npz" if root.is_dir() else root
     names = ("", role, *_FOLDERS.get(role, ()))
@@ -73,7 +74,7 @@ def body_identity(data: DataSettings) -> str:
     name = data.mesh.body_model
     if name is None:
         return ""
-    file = Path(name).expanduser()
+    file = user_path(name)
     if not file.is_file():
         raise DataMissingError(
             f"there is no body model {file}.",
@@ -96,7 +97,7 @@ def mesh_weights(data: DataSettings) -> Path:
             "data.mesh.source=hmr needs data.mesh.weights.",
             "Set it to SPIN's model_checkpoint.pt (docs/meshes.md).",
         )
-    file = Path(data.mesh.weights).expanduser()
+    file = user_path(data.mesh.weights)
     if not file.is_file():
         raise DataMissingError(
             f"there are no HMR weights at {file}.", "Set data.mesh.weights to an existing file."

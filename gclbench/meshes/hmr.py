@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gclbench.errors import CheckpointError, DataMissingError, ShapeError
+from gclbench.user_paths import user_path
 
 JOINTS, SHAPES, CAMERA = 24, 10, 3
 POSE = 6 * JOINTS
@@ -126,7 +127,7 @@ def load_hmr(path: str | Path) -> Hmr:
     DataMissingError without the file; CheckpointError where it cannot be read, lacks a tensor or
     has one of a wrong shape.
     """
-    file = Path(path).expanduser()
+    file = user_path(path)
     if not file.is_file():
         raise DataMissingError(f"there are no HMR weights at {file}.", _REMEDY)
     state = _tensors(file)

@@ -11,6 +11,7 @@ from gclbench.errors import DataMissingError
 from gclbench.file_errors import reading
 from gclbench.meshes import smpl_pickles
 from gclbench.meshes.npz import load_arrays
+from gclbench.user_paths import user_path
 
 JOINTS, SHAPES = 24, 10
 KEYS = ("v_template", "f", "weights", "J_regressor", "shapedirs", "posedirs", "kintree_table")
@@ -26,7 +27,7 @@ def read_smpl(path: str) -> dict[str, Any]:
     file is absent or closed, is no SMPL model, or a pickle that asks for anything but numpy
     arrays, scipy sparse matrices and chumpy arrays.
     """
-    file = Path(path).expanduser()
+    file = user_path(path)
     if not file.is_file():
         raise DataMissingError(f"there is no body model {file}.", _REMEDY)
     with reading("the body model", file, _REMEDY), file.open("rb") as handle:

@@ -172,7 +172,9 @@ class Archive(ABC):
             raise self.refused(f"'{name}' leads out of it")
         return "/".join(parts)
 
-    def refused(self, why: str, remedy: str = "Get the archive from its authors.") -> GclbenchError:
+    def refused(
+        self, why: str, remedy: str = "Get the archive from its authors."
+    ) -> GclbenchError:
         return GclbenchError(
             f"the archive {self.file} is refused: {why}.", f"Nothing was unpacked. {remedy}"
         )

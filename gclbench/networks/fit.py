@@ -14,6 +14,7 @@ from gclbench.networks.checkpoints import (
 )
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.schema import Settings
+from gclbench.user_paths import user_path
 
 
 def imagenet_file(weights: str | None) -> Path:
@@ -27,7 +28,7 @@ def imagenet_file(weights: str | None) -> Path:
             "Name torchvision's file: pretrain.weights=PATH/resnet50.pth, "
             "or train on rendered people instead: pretrain.kind=rendered.",
         )
-    path = Path(weights).expanduser()
+    path = user_path(weights)
     if not path.is_file():
         raise DataMissingError(
             f"pretrain.weights: no file {weights}.", "Name torchvision's resnet50 file."

@@ -7,6 +7,7 @@ from pathlib import Path
 from gclbench.digest import unchanged_digest
 from gclbench.errors import DataMissingError, UsageError
 from gclbench.schema import Settings, Stage
+from gclbench.user_paths import user_path
 
 
 def weight_digests(stage: Stage, settings: Settings) -> dict[str, str]:
@@ -45,7 +46,7 @@ def weight_files(stage: Stage, settings: Settings) -> dict[str, tuple[str, str]]
 def _digest(setting: str, place: str) -> str:
     if setting == "pretrain.weights" and "://" in place:
         return place
-    path = Path(place).expanduser()
+    path = user_path(place)
     if not path.is_file():
         raise DataMissingError(
             f"the weight file {place} does not exist.", f"Set {setting} to an existing file."

@@ -10,6 +10,7 @@ from typing import Any
 from gclbench.content import Content
 from gclbench.errors import UnknownNameError
 from gclbench.schema.settings import DataSettings
+from gclbench.user_paths import user_path
 
 Progress = Callable[[str, int, int], None]
 
@@ -38,7 +39,7 @@ def check_data(
 
     reader = reader_of(role, data)
     if data.root is not None:
-        return check_folder(reader, Path(data.root), deep=deep, progress=progress)
+        return check_folder(reader, user_path(data.root), deep=deep, progress=progress)
     twin = load_dataset(role, data, home / "cache", progress)
     return check_folder(reader, twin.root, deep=deep, twin=twin.label, progress=progress)
 

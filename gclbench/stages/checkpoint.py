@@ -26,6 +26,7 @@ from gclbench.networks.id_encoder import IdEncoder
 from gclbench.networks.layouts import Refit
 from gclbench.registry import register
 from gclbench.stages.context import StageContext
+from gclbench.user_paths import user_path
 
 REPORT_FILE = "checkpoint.json"
 _BATCH = 64
@@ -47,7 +48,7 @@ class CheckpointWarmup:
             raise UsageError(
                 "warmup.method=checkpoint needs a file.", "Name it: warmup.checkpoint.path=FILE."
             )
-        path = Path(settings.path).expanduser()
+        path = user_path(settings.path)
         report = load_encoder_file(encoder, path, settings.head)
         refit = report.refit if settings.refit == "auto" else settings.refit
         if refit != "none":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,6 +25,7 @@ from gclbench.stages.frames import rows_of
 from gclbench.stages.generative import GenerativeModule, Guides, Mixing
 from gclbench.stages.loop import descend, shuffled_batches, train
 from gclbench.stages.pretrain import load_encoder
+from gclbench.user_paths import user_path
 
 # Later reconstruction losses are compared with those of this iteration (means over a window).
 REFERENCE_ITERATION, WINDOW = 100, 20
@@ -57,7 +57,7 @@ class GanTraining:
             (self.module.discriminator, files.discriminator),
         )
         for network, path in pairs:
-            report = load_generator_checkpoint(network, Path(path).expanduser())
+            report = load_generator_checkpoint(network, user_path(path))
             self.context.notice(f"{path}: {len(report.matched)} tensors taken, nothing trained.")
         self.epochs = 0
 

@@ -15,6 +15,7 @@ from gclbench.plan import Node
 from gclbench.plan.weights import weight_files
 from gclbench.schema import Settings, Stage, fit
 from gclbench.schema.settings import VIDEO_ROLES, DataSettings
+from gclbench.user_paths import user_path
 
 Check = Callable[[], object]
 
@@ -73,10 +74,11 @@ def _weights(asked: _Asked) -> Iterator[Check]:
 def _fits(name: str, place: str, settings: Settings) -> None:
     from gclbench.networks import fit
 
-    path = Path(place).expanduser()
     if name == "weights":
         fit.check_trunk(settings, fit.imagenet_file(settings.pretrain.weights))
-    elif name == "checkpoint":
+        return
+    path = user_path(place)
+    if name == "checkpoint":
         fit.check_encoder(settings, path)
     elif name == "generator":
         fit.check_generator(settings, path)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from gclbench.content_folders import DEFAULT_PROFILE
 from gclbench.errors import OverrideError, UsageError
+from gclbench.user_paths import user_path
 from gclbench.words import values
 from gclbench.words.kinds import (
     COUNT,
@@ -35,7 +36,7 @@ def default_home() -> Path:
 
 def results_folder(named: str | Path | None) -> Path:
     """The folder that was named, else $GCLBENCH_HOME, else results/."""
-    return Path(named or os.environ.get("GCLBENCH_HOME") or "results").expanduser()
+    return user_path(named or os.environ.get("GCLBENCH_HOME") or "results")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gclbench.devices import read_device
-from gclbench.errors import OverrideError
+from gclbench.errors import OverrideError, UsageError
+from gclbench.user_paths import user_path
 
 T = TypeVar("T")
 MOST_SEEDS = 10_000
@@ -108,7 +109,10 @@ def _device(word: str, value: Any) -> str:
 def _path(word: str, value: Any) -> Path:
     if not isinstance(value, str | os.PathLike):
         raise OverrideError(f"{word}: {value!r} is not a path.")
-    return Path(value).expanduser()
+    try:
+        return user_path(value)
+    except UsageError as error:
+        raise OverrideError(f"{word}: {error.message}", error.remedy) from error
 
 
 def _paths(word: str, value: Any) -> tuple[Path, ...]:

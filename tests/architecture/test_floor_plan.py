@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "gclbench"
 FLOOR_0 = {
     "atomic", "cache_folder", "content_folders", "digest", "errors", "file_errors", "plain_text",
     "plain_yaml", "registry", "screen", "seeding", "shown_text",
-    "clutter", "pictures", "user_text",
+    "clutter", "pictures", "user_paths", "user_text",
 }  # fmt: skip
 COMPONENTS = {
     "augmentations", "losses", "networks", "memory", "pseudolabels", "samplers", "meshes",

@@ -233,7 +233,10 @@ def test_something_else_is_named(tmp_path: Path) -> None:
 
 
 OTHERS = {
-    "RAR": (b"Rar!\x1a\x07\x01\x00" + bytes(99), r"is a RAR archive, and zip and tar are read.*unrar x"),
+    "RAR": (
+        b"Rar!\x1a\x07\x01\x00" + bytes(99),
+        r"is a RAR archive, and zip and tar are read.*unrar x",
+    ),
     "7z": (b"7z\xbc\xaf\x27\x1c" + bytes(99), r"is a 7z archive.*7z x .*archive=FOLDER"),
     "zstd": (b"\x28\xb5\x2f\xfd" + bytes(99), r"packed by zstd.*tar --zstd"),
     "program": (b"MZ" + bytes(99), "unpacks itself"),

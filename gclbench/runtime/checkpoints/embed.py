@@ -16,6 +16,7 @@ from gclbench.datasets.base import read_image
 from gclbench.errors import DataMissingError, UsageError
 from gclbench.evaluation.neighbours import nearest_images
 from gclbench.runtime.checkpoints.source import Source
+from gclbench.user_paths import user_path
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 Features = NDArray[np.float32]
@@ -26,7 +27,7 @@ def find_images(text: str) -> list[Path]:
 
     Raises DataMissingError when there is none.
     """
-    place = Path(text).expanduser()
+    place = user_path(text)
     if place.is_file():
         return [place]
     if place.is_dir():

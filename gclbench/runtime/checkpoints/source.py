@@ -22,6 +22,7 @@ from gclbench.runtime.checkpoints.sidecar import read_sidecar
 from gclbench.runtime.checkpoints.sizes import Sizes
 from gclbench.schema.settings import IdEncoderSettings
 from gclbench.study.catalog import at_hand
+from gclbench.user_paths import user_path
 from gclbench.weight_files.reading import is_torchscript
 
 Embed = Callable[[Bytes], Tensor]
@@ -46,7 +47,7 @@ def open_source(
     from `sizes`. Raises DataMissingError, UnknownNameError, CheckpointError where file and sizes
     do not fit, UsageError where sizes are asked for that are known already.
     """
-    path = Path(text).expanduser()
+    path = user_path(text)
     if path.is_file():
         return _of_file(path, sizes, device)
     if not names_a_node(text):

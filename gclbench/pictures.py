@@ -20,6 +20,11 @@ from gclbench.errors import DataMissingError
 # whatever the file is called.
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+# Pictures of other kinds, by their names: nobody should think that they were read.
+UNREAD_SUFFIXES = (
+    *(".arw", ".avif", ".cr2", ".dng", ".gif", ".heic", ".heif", ".ico", ".jp2", ".jxl", ".nef"),
+    *(".psd", ".raw", ".svg", ".tga"),
+)
 # Rises when pictures that `reading` names would give other pixels.
 REVISION = 1
 _ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")

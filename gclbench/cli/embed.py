@@ -12,7 +12,9 @@ import typer
 
 from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues, read_words
 from gclbench.cli.checkpoint import sizes_from
+from gclbench.cli.exit import ExitCode
 from gclbench.errors import UsageError
+from gclbench.shown_text import shown
 from gclbench.user_paths import user_path
 from gclbench.words.verbs import EmbedWords
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
     from gclbench.runtime.checkpoints.embed import Features
     from gclbench.runtime.checkpoints.source import Source
+
+SHOWN = 10
 
 
 def embed(
@@ -32,7 +36,7 @@ def embed(
 
     checkpoint= is a file of gclbench, JVTC, GCL, ... (`gclbench checkpoint show` knows which), or
     the key of a node or run, as in `gclbench checkpoint export`. A TorchScript file is a program:
-    run only those that you trust.
+    run only those that you trust. Images that cannot be read are named and left out (exit code 5).
 
     \b
     Examples:
@@ -45,6 +49,14 @@ def embed(
 
     console = Console(quiet=as_json)
     found = _embed(console, parsed)
+    for line in _broken_lines(found["broken"]):
+        typer.echo(line, err=True)
+    _print(console, found, as_json)
+    if found["broken"]:
+        raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+def _print(console: Console, found: dict[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -54,6 +66,7 @@ def embed(
 def _embed(console: Console, parsed: EmbedWords) -> dict[str, Any]:
     """Write the features; return what `--json` prints."""
     from gclbench.devices import choose_device
+    from gclbench.pictures import open_rgb
     from gclbench.runtime.checkpoints.embed import embed_images, find_images, write_features
     from gclbench.runtime.checkpoints.source import open_source
 
@@ -61,14 +74,19 @@ def _embed(console: Console, parsed: EmbedWords) -> dict[str, Any]:
     if parsed.out.is_dir():
         raise UsageError(f"out={parsed.out} is a folder.", "Name a file in it.")
     device = choose_device(parsed.device)
-    paths = find_images(parsed.images)
+    broken: dict[Path, str] = {}
+    paths = find_images(parsed.images, broken)
+    if parsed.query is not None:
+        open_rgb(user_path(parsed.query))  # before the others take their time
     source = open_source(parsed.checkpoint, parsed.home, parsed.store, sizes, device)
     with _bar(console) as on_progress:
-        features = embed_images(source, paths, parsed.batch_size, on_progress)
+        features = embed_images(source, paths, parsed.batch_size, on_progress, broken)
+    paths = [path for path in paths if path not in broken]
     found: dict[str, Any] = {
         "checkpoint": parsed.checkpoint,
         "source": source.title,
         "images": len(paths),
+        "broken": [{"path": path.as_posix(), "why": why} for path, why in broken.items()],
         "features": features.shape[1],
         "height_px": source.height_px,
         "width_px": source.width_px,
@@ -79,6 +97,14 @@ def _embed(console: Console, parsed: EmbedWords) -> dict[str, Any]:
         found["nearest"] = _nearest(source, parsed.query, features, paths, parsed.top)
     write_features(parsed.out, features, paths)
     return found
+
+
+def _broken_lines(broken: list[dict[str, str]]) -> Iterator[str]:
+    """What could not be read: the first ones, and how many."""
+    for each in broken[:SHOWN]:
+        yield f"left out: {shown(each['why'])}"
+    if len(broken) > SHOWN:
+        yield f"left out: {len(broken) - SHOWN} more; --json names them all"
 
 
 def _nearest(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from gclbench.digest import unchanged_digest
 from gclbench.errors import DataMissingError, UsageError
 from gclbench.schema import Settings, Stage

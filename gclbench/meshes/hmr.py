@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 from gclbench.errors import CheckpointError, DataMissingError, ShapeError
 from gclbench.user_paths import user_path
+from gclbench.weight_files.reading import read_weight_file
+from gclbench.weight_files.sound import refuse_unsound
 
 JOINTS, SHAPES, CAMERA = 24, 10, 3
 POSE = 6 * JOINTS
@@ -147,6 +149,7 @@ def load_hmr(path: str | Path) -> Hmr:
                 f"{tuple(tensor.shape)}.",
                 _REMEDY,
             )
+    refuse_unsound({name: state[name] for name in wanted}, file, _REMEDY)
     network.load_state_dict({name: state[name] for name in wanted}, assign=True)
     return network.requires_grad_(False).eval()
 
@@ -156,13 +159,7 @@ def _counter(name: str) -> bool:
 
 
 def _tensors(file: Path) -> dict[str, Tensor]:
-    try:
-        content: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged pickles raise nearly anything; nothing of theirs has run
-        raise CheckpointError(
-            f"{file} cannot be read as HMR weights ({type(error).__name__}).",
-            f"It is truncated, or holds more than tensors and numbers. {_REMEDY}",
-        ) from error
+    content: Any = read_weight_file(file, "HMR weights", "model")
     if isinstance(content, Mapping) and isinstance(content.get("model"), Mapping):
         content = content["model"]
     if not isinstance(content, Mapping):

@@ -19,7 +19,7 @@ from gclbench.networks.discriminator import Discriminator
 from gclbench.networks.generator import Generator
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.networks.layouts import DISCRIMINATOR, GENERATOR, Layout, Refit, sizes_of
-from gclbench.networks.sound import check_kind, precisions, refuse_unsound
+from gclbench.weight_files.sound import check_kind, precisions, refuse_unsound
 
 HEADS = ("feat.", "feat_bn.")
 Head = Literal["auto", "file", "fresh"]

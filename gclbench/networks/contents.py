@@ -142,8 +142,9 @@ def without_prefix(tensors: Mapping[str, Tensor]) -> tuple[str, dict[str, Tensor
     if len(set(bare.values())) < len(bare):
         bare = {name: name for name in tensors}
     common = _common(bare.values())
-    before = next((n.removesuffix(short) for n, short in bare.items() if n.endswith(short)), "")
-    return before + common, {short.removeprefix(common): tensors[n] for n, short in bare.items()}
+    final = {name: short.removeprefix(common) for name, short in bare.items()}
+    before = (name.removesuffix(short) for name, short in final.items() if name.endswith(short))
+    return next(before, ""), {short: tensors[name] for name, short in final.items()}
 
 
 def _unwrapped(parts: list[str]) -> list[str]:

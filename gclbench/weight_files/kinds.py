@@ -101,7 +101,7 @@ def _by_archive(path: Path, head: bytes) -> Found | None:
             names = archive.namelist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError):
         size = path.stat().st_size
-        return Found(f"an archive that was cut short or damaged ({size:,} bytes)", _AGAIN)
+        return Found(f"a truncated or damaged archive ({size:,} bytes)", _AGAIN)
     ends = {name.rpartition("/")[2] for name in names}
     if "data.pkl" in ends:
         return None

@@ -46,7 +46,7 @@ _KNOWN = {
 }
 
 
-def read_weight_file(path: Path) -> Any:
+def read_weight_file(path: Path, what: str = "a checkpoint", key: str = "state_dict") -> Any:
     """Return what a file of tensors holds: a pickle of torch's in either form, or safetensors.
 
     Files that Python 2 wrote are read too, NumPy numbers come as plain ones. Raises
@@ -61,7 +61,7 @@ def read_weight_file(path: Path) -> Any:
             warnings.simplefilter("ignore")  # of what torch will do with such files one day
             return torch.load(path, map_location="cpu", weights_only=True, encoding="latin1")
     except UNREADABLE as error:
-        raise unreadable(path, error) from error
+        raise unreadable(path, error, what, key) from error
 
 
 def check_is_file(path: Path) -> None:
@@ -85,9 +85,12 @@ def is_torchscript(path: Path) -> bool:
         return False
 
 
-def unreadable(path: Path, error: BaseException) -> GclbenchError:
-    """The error for a file that could not be read: what it is, or what in it was refused."""
-    cannot = f"{path} cannot be read as a checkpoint"
+def unreadable(path: Path, error: BaseException, what: str, key: str) -> GclbenchError:
+    """The error for a file that could not be read: what it is, or what in it was refused.
+
+    `key` is where such files keep their tensors.
+    """
+    cannot = f"{path} cannot be read as {what}"
     if isinstance(error, OSError) and error.errno in REFUSALS:
         return DataMissingError(f"{cannot}: {reason(error)}.", "Give yourself the right to it.")
     try:
@@ -106,7 +109,7 @@ def unreadable(path: Path, error: BaseException) -> GclbenchError:
         return CheckpointError(
             f"{cannot}: it holds more than tensors, an object of {refused}. Nothing but tensors "
             "and plain numbers is read, since building it would run code.",
-            f"If you trust the file, save its tensors anew: {anew(path)}",
+            f"If you trust the file, save its tensors anew: {anew(path, key)}",
         )
     return CheckpointError(
         f"{cannot} ({type(error).__name__}).",

@@ -72,6 +72,7 @@ def test_public_weights_go_in_and_come_out_unchanged(tmp_path: Path) -> None:
         else torch.randn(shape, generator=generator)
         for name, shape in shapes.items()
     }
+    state |= {name: value.abs() for name, value in state.items() if name.endswith("var")}
     torch.save({"model": state, "epoch": 3}, tmp_path / "model_checkpoint.pt")
     loaded = load_hmr(tmp_path / "model_checkpoint.pt").state_dict()
     assert list(loaded) == list(state)
@@ -158,6 +159,14 @@ def test_weights_that_do_not_fit_are_named(
     state = small().state_dict() | change
     torch.save({name: t for name, t in state.items() if t is not None}, tmp_path / "a.pt")
     with pytest.raises(CheckpointError, match=part):
+        load_hmr(tmp_path / "a.pt")
+
+
+def test_weights_that_are_not_finite_are_counted(tmp_path: Path) -> None:
+    state = small().state_dict()
+    state["fc1.bias"][0] = float("nan")
+    torch.save(state, tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match=r"1 of \d+ tensors .* first 'fc1\.bias'"):
         load_hmr(tmp_path / "a.pt")
 
 

@@ -18,12 +18,12 @@ from gclbench.networks.discriminator import Discriminator
 from gclbench.networks.generator import Generator
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.networks.layouts import DISCRIMINATOR, GENERATOR, sizes_of
-from gclbench.networks.sound import unsound
 from gclbench.runtime.checkpoints.sidecar import read_sidecar
 from gclbench.runtime.checkpoints.sizes import Sizes
 from gclbench.schema import Settings
 from gclbench.study.catalog import at_hand
 from gclbench.weight_files.reading import check_is_file, is_torchscript
+from gclbench.weight_files.sound import unsound
 
 Verdict = Literal["fits", "differs", "unused"]
 VERDICTS: tuple[Verdict, ...] = ("fits", "differs", "unused")

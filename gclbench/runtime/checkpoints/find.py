@@ -10,11 +10,11 @@ from gclbench.digest import file_digest
 from gclbench.errors import CheckpointError, DataMissingError, UnknownNameError, UsageError
 from gclbench.networks.build import build_id_encoder
 from gclbench.networks.id_encoder import IdEncoder
-from gclbench.networks.sound import refuse_unsound
 from gclbench.plan import ArtifactStore
 from gclbench.schema import NodeRecord, Settings, Stage
 from gclbench.study.catalog import at_hand
 from gclbench.weight_files.own import read_own
+from gclbench.weight_files.sound import refuse_unsound
 
 ENCODER = "encoder.pt"
 _KEY = re.compile(r"[0-9a-f]{6,64}")

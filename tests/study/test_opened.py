@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from gclbench.datasets.origin import write_marker
 from gclbench.errors import DataMissingError, UnknownNameError, UsageError
 from gclbench.schema import Stage
 from gclbench.study.opened import OpenStudy
+from gclbench.testing.layouts import write_market
 
 Open = Callable[..., OpenStudy]
 STAGES = ("pretrain", "source", "warmup", "gan", "joint", "evaluate")
@@ -132,6 +134,27 @@ def test_a_data_root_without_the_dataset_is_missing_data(open_one: Open, tmp_pat
 def test_numbers_are_labelled_with_the_data_behind_them(open_one: Open) -> None:
     assert open_one().data_label("duke2market") == "synthetic_market1501"
     assert open_one().data_label("dukemtmc-reid") == "synthetic_dukemtmc_reid"
+
+
+def test_a_twin_that_was_written_out_is_never_called_by_the_real_ones_name(
+    open_one: Open, tmp_path: Path
+) -> None:
+    root = write_market(tmp_path / "reid")
+    asked = {
+        "rows": ("baseline",),
+        "tasks": ("market1501",),
+        "overrides": {"data.root": str(root)},
+    }
+    assert open_one(**asked).data_label("market1501") == "market1501"
+    write_marker(root, "synthetic_market1501", {})
+    assert open_one(**asked).data_label("market1501") == "synthetic_market1501"
+
+
+def test_another_world_is_pre_trained_on_other_people(open_one: Open) -> None:
+    first, other = (
+        keys(open_one(overrides={"data.world.seed": seed}), "pretrain") for seed in (0, 1)
+    )
+    assert first.isdisjoint(other)
 
 
 def test_a_method_without_the_source_it_needs_fails_before_anything_runs(open_one: Open) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gclbench.errors import DataMissingError, UnknownNameError
 from gclbench.reporting import TableData
 from gclbench.reporting.render import render
+from gclbench.reporting.untrained import Untrained, reasons
 from gclbench.results.measured import Measured, Score
 from gclbench.results.tables import tables_of
 from gclbench.schema import Study as Declared
@@ -68,8 +69,8 @@ class Results:
         """A row per cell, seed and metric.
 
         Columns: study, row, task, seed, metric, value (percent; N counts clusters), node (key of
-        the evaluation), data, profile, device. A cell that is not finished, or damaged (see
-        `damaged`), has no row.
+        the evaluation), data, profile, device. A cell that is not finished, or is among `damaged`
+        or `untrained`, has no row.
         """
         import pandas as pd
 
@@ -120,8 +121,17 @@ class Results:
         }
         if not found:
             what = "" if seed is None else f" with seed {seed}"
+            self._refuse_untrained(row, task, seed, f"{row} on {task}{what}")
             raise DataMissingError(f"{row} on {task}{what} is not finished.", "Call study.run().")
         return sorted(found.items())
+
+    def _refuse_untrained(self, row: str, task: str, seed: int | None, cell: str) -> None:
+        for each in self._untrained():
+            if (each.row, each.task) == (row, task) and seed in (None, each.seed):
+                raise DataMissingError(
+                    f"{cell} has no result of its own: {reasons(each.idle)}.",
+                    "Change what it says, and run again.",
+                )
 
     def _queries(self, seed: int, score: Score) -> pd.DataFrame:
         import pandas as pd
@@ -147,6 +157,22 @@ class Results:
             for each in self._found.damaged(study)
         ]
         return pd.DataFrame(lost, columns=["row", "task", "seed", "node"])
+
+    def untrained(self) -> pd.DataFrame:
+        """Finished cells of which a stage took no step: row, task, seed, why.
+
+        Their numbers are those of the encoder that the stage was given; tables mark them.
+        """
+        import pandas as pd
+
+        lines = [
+            (each.row, each.task, each.seed, reasons(each.idle)) for each in self._untrained()
+        ]
+        return pd.DataFrame(lines, columns=["row", "task", "seed", "why"])
+
+    def _untrained(self) -> Iterator[Untrained]:
+        for study in self._found.opened.studies:
+            yield from (each for each in self._found.idle(study) if each.whole)
 
     def __repr__(self) -> str:
         opened = self._found.opened

@@ -179,7 +179,9 @@ def _show(
     opened = open_study(question)
     folders = opened.content.folders
     found = Measured(opened)
-    studies = [s for s in opened.studies if found.scores(s) or found.damaged(s)]
+    studies = [
+        s for s in opened.studies if found.scores(s) or found.untrained(s) or found.damaged(s)
+    ]
     for study in studies:
         tables = tables_of(found, study)
         if parsed.out is not None:

@@ -68,7 +68,7 @@ def run(
         typer.echo(f"error: {opened.plan.node(key).label}: {' '.join(text.split())}", err=True)
     if damaged := sum(len(found.damaged(each)) for each in opened.studies):
         typer.echo(left_out(damaged), err=True)
-    measured = any(found.scores(each) for each in opened.studies)
+    measured = any(found.scores(each) or found.untrained(each) for each in opened.studies)
     code = code_of_kinds(display.board.kinds, measured=measured)
     if damaged and code is ExitCode.OK:
         code = ExitCode.SOME_FAILED if measured else ExitCode.FAILED

@@ -8,6 +8,7 @@ from typing import Any
 
 from gclbench.digest import digest
 from gclbench.schema import Conditions, NodeRecord, Settings, Stage
+from gclbench.schema.record import Idle
 from gclbench.schema.settings import DataSettings
 
 
@@ -69,6 +70,7 @@ class Node:
         seconds: float = 0.0,
         cpu_seconds: float | None = None,
         images: int | None = None,
+        idle: tuple[Idle, ...] | None = None,
         versions: Mapping[str, str] | None = None,
         conditions: Conditions | None = None,
         peak_memory_mb: float | None = None,
@@ -87,6 +89,7 @@ class Node:
             seconds=seconds,
             cpu_seconds=cpu_seconds,
             images=images,
+            idle=idle,
             versions=dict(versions or {}),
             peak_memory_mb=peak_memory_mb,
             **(conditions or Conditions()).model_dump(),

@@ -14,6 +14,7 @@ from gclbench.reporting.table import (
     TableData,
     build_table,
 )
+from gclbench.reporting.untrained import Untrained
 
 __all__ = [
     "Cell",
@@ -26,6 +27,7 @@ __all__ = [
     "PanelData",
     "RowInfo",
     "TableData",
+    "Untrained",
     "build_published_table",
     "build_table",
     "printed_rows",

@@ -10,6 +10,7 @@ import numpy as np
 
 from gclbench.reporting.damaged import DAMAGED, Damaged, names_of
 from gclbench.reporting.table import Cell
+from gclbench.reporting.untrained import Untrained, untrained_names
 from gclbench.schema import Layout, Plot, Row
 from gclbench.schema.layout import CURVES, EPOCH
 from gclbench.stats import summarise
@@ -61,12 +62,14 @@ def build_figure(
     scores: Mapping[tuple[str, str, str], Cell],
     curves: Curves,
     damaged: Sequence[Damaged] = (),
+    untrained: Sequence[Untrained] = (),
 ) -> FigureData | None:
     """Return the plots of a layout; None where it has none or nothing of them is measured.
 
     `tasks` maps task names to what they are called in the plot; `scores` is that of the table;
     `curves` maps (row, task) and seed to the metrics of each epoch (`epochs.json`). Points that
-    are not measured are left out; so are those of `damaged` nodes, which are named.
+    are not measured are left out; so are those of `damaged` nodes and `untrained` cells, which are
+    named.
     """
     panels = []
     for plot in layout.plots:
@@ -87,8 +90,11 @@ def build_figure(
     drawn = tuple(row for row in panels if row)
     if not drawn:
         return None
-    names = names_of(damaged, {row.key: row.label for row in rows}, tasks)
-    without = f"Left out as {DAMAGED}: {names}." if names else ""
+    labels = {row.key: row.label for row in rows}
+    names = names_of(damaged, labels, tasks)
+    left_out = [f"Left out as {DAMAGED}: {names}."] if names else []
+    left_out += [f"Left out: {text}." for text in untrained_names(untrained, labels, tasks)]
+    without = " ".join(left_out)
     return FigureData(layout.report, _note(tasks, drawn), drawn, without)
 
 

@@ -72,7 +72,8 @@ class Entry:
     """One number as shown; `tie` says that its interval meets the best row's interval.
 
     `asked` is False where the study does not run the row; the text is then empty. `damaged` holds
-    the keys of nodes whose stored numbers cannot be: the cell does without them.
+    the keys of nodes whose stored numbers cannot be: the cell does without them; `untrained` says
+    which stages took no step in cells that it does without too.
     """
 
     text: str
@@ -81,6 +82,7 @@ class Entry:
     cell: Cell | None = None
     asked: bool = True
     damaged: tuple[str, ...] = ()
+    untrained: str = ""
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,7 @@ def build_table(
     profile: str = "",
     settings: Mapping[str, Any] | None = None,
     damaged: Sequence[Damaged] = (),
+    instead: Mapping[tuple[str, str, str], Entry] | None = None,
 ) -> TableData:
     """Lay measured scores out.
 
@@ -179,13 +182,16 @@ def build_table(
     the data it was measured on, which then is the column heading: a synthetic number never stands
     under a real dataset's name. Panels keep only the tasks given, and rows that run on one of
     them; controls go below the other rows. `damaged` names evaluations that have no part in
-    `scores`: a pair that has nothing else is shown as 'damaged'.
+    `scores`: a pair that has nothing else is shown as 'damaged'. `instead`, by the keys of
+    `scores`, is what stands where there is no score (see `untrained.entries_of`).
     """
     labels = data_labels or {}
     known = {task.name: task for task in tasks}
     sound = {(row, task) for (row, task, _), cell in scores.items() if cell is not None}
     panels = tuple(
-        _with_damage(_panel(layout, panel, rows, known, scores, labels), damaged, sound)
+        _with_damage(
+            _panel(layout, panel, rows, known, scores, labels, instead or {}), damaged, sound
+        )
         for panel in layout.panels
         if any(name in known for name in panel.tasks)
     )
@@ -238,6 +244,7 @@ def _panel(
     tasks: Mapping[str, Task],
     scores: Scores,
     labels: Mapping[str, str],
+    instead: Mapping[tuple[str, str, str], Entry],
 ) -> PanelData:
     columns = tuple(
         Column(name, tasks[name].setting, labels.get(name, tasks[name].label), metric)
@@ -249,7 +256,7 @@ def _panel(
     lines = []
     for row in ordered:
         entries = [
-            _entry(scores.get((row.key, c.task, c.metric)), c.metric)
+            _entry((row.key, c.task, c.metric), scores, instead)
             if not row.tasks or c.task in row.tasks
             else Entry("", asked=False)
             for c in columns
@@ -273,13 +280,16 @@ def line_of(layout: Layout, row: RowInfo, entries: Sequence[Entry]) -> Line:
     )
 
 
-def _entry(cell: Cell | None, metric: str) -> Entry:
+def _entry(
+    key: tuple[str, str, str], scores: Scores, instead: Mapping[tuple[str, str, str], Entry]
+) -> Entry:
+    cell, metric, other = scores.get(key), key[2], instead.get(key, Entry(MISSING))
     if cell is None or math.isnan(cell.mean):
-        return Entry(MISSING)
+        return other
     spread = cell.n_seeds > 1 and cell.std is not None and not math.isnan(cell.std)
     mean, std = number(cell.mean, metric), number(cell.std, metric)
     text = f"{mean} ± {std}" if spread else mean
-    return Entry(text, cell=cell)
+    return Entry(text, cell=cell, untrained=other.untrained)
 
 
 def _with_damage(

@@ -1,4 +1,5 @@
-"""What is finished of an open study: scores, curves, records; and what cannot be, by name."""
+"""What is finished of an open study: scores, curves, records; what cannot be, and what was not
+trained, by name."""
 
 from __future__ import annotations
 
@@ -10,7 +11,9 @@ import numpy as np
 
 from gclbench.errors import DamagedResultError, GclbenchError
 from gclbench.plan import Cell, Node
+from gclbench.plan.idle import idle_of
 from gclbench.reporting.damaged import Damaged
+from gclbench.reporting.untrained import Untrained
 from gclbench.results.evaluations import (
     EPOCHS,
     METRICS,
@@ -21,6 +24,7 @@ from gclbench.results.evaluations import (
     read_evaluation,
 )
 from gclbench.schema import NodeRecord, Stage, Study
+from gclbench.schema.record import Idle
 from gclbench.study.opened import OpenStudy
 
 
@@ -30,13 +34,19 @@ class Score:
 
     mAP, ranks, AP and NMI in percent; N, the number of clusters, and NMI only after stage 3.
     `records` are those of the cell's stages, its evaluation last; of earlier ones those that are
-    there and readable.
+    there and readable. `idle` are the stages of which epochs took no step.
     """
 
     metrics: Mapping[str, float]
     ap: np.ndarray
     node: str
     records: tuple[NodeRecord, ...] = ()
+    idle: tuple[Idle, ...] = ()
+
+    @property
+    def untrained(self) -> bool:
+        """Whether a stage that led to it took no step at all."""
+        return any(stage.untrained for stage in self.idle)
 
 
 Scores = dict[tuple[str, str], dict[int, Score]]
@@ -52,24 +62,43 @@ class Measured:
     def __init__(self, opened: OpenStudy) -> None:
         self.opened = opened
         self._artifacts = opened.artifacts
-        self._known: dict[str, tuple[Scores, list[Damaged]]] = {}
+        self._known: dict[str, tuple[Scores, Scores, list[Damaged]]] = {}
         self._known_curves: dict[str, tuple[Curves, list[Damaged]]] = {}
 
     def scores(self, study: Study) -> Scores:
-        """Finished cells of a study: (row key, task name) -> seed -> score; see `damaged`."""
+        """Finished cells of a study: (row key, task name) -> seed -> score.
+
+        Without those of `damaged` and `untrained`.
+        """
         return self._read(study.study)[0]
 
-    def damaged(self, study: Study) -> list[Damaged]:
-        """Finished evaluations of a study whose numbers cannot be: `scores` leaves them out."""
+    def untrained(self, study: Study) -> Scores:
+        """Cells of which a stage took no step: their numbers are another encoder's."""
         return self._read(study.study)[1]
 
-    def _read(self, study: str) -> tuple[Scores, list[Damaged]]:
+    def idle(self, study: Study) -> list[Untrained]:
+        """Cells of which epochs took no step, some or all: what tables say of them."""
+        both = (self.untrained(study), self.scores(study))
+        return [
+            Untrained(row, task, seed, score.idle, score.metrics if score.untrained else {})
+            for scores in both
+            for (row, task), by_seed in scores.items()
+            for seed, score in sorted(by_seed.items())
+            if score.idle
+        ]
+
+    def damaged(self, study: Study) -> list[Damaged]:
+        """Finished evaluations of a study whose numbers cannot be."""
+        return self._read(study.study)[2]
+
+    def _read(self, study: str) -> tuple[Scores, Scores, list[Damaged]]:
         if study not in self._known:
             self._known[study] = self._sorted(study)
         return self._known[study]
 
-    def _sorted(self, study: str) -> tuple[Scores, list[Damaged]]:
+    def _sorted(self, study: str) -> tuple[Scores, Scores, list[Damaged]]:
         scores: Scores = {}
+        untrained: Scores = {}
         damaged = []
         for cell, node in self._evaluated(study):
             try:
@@ -77,8 +106,9 @@ class Measured:
             except DamagedResultError:
                 damaged.append(damage_of(cell, node))
             else:
-                scores.setdefault((cell.row.key, cell.task.name), {})[cell.seed] = score
-        return scores, damaged
+                kept = untrained if score.untrained else scores
+                kept.setdefault((cell.row.key, cell.task.name), {})[cell.seed] = score
+        return scores, untrained, damaged
 
     def _evaluated(self, study: str) -> Iterator[tuple[Cell, Node]]:
         plan = self.opened.plan
@@ -93,7 +123,8 @@ class Measured:
         metrics = {name: known[name] for name in METRICS}
         if {"clusters", "nmi"} <= known.keys():  # stages that end with labels of their own
             metrics |= {"N": known["clusters"], "NMI": 100.0 * known["nmi"]}
-        return Score(metrics, 100.0 * found.ap, node.key)
+        idle = idle_of(self._artifacts, found.record)
+        return Score(metrics, 100.0 * found.ap, node.key, idle=idle)
 
     def _records(self, cell: Cell) -> tuple[NodeRecord, ...]:
         found = []
@@ -110,7 +141,7 @@ class Measured:
     def curves(self, study: Study) -> Curves:
         """Metrics of each epoch of stage 3: (row key, task name) -> seed -> epochs.
 
-        `damaged_curves` are left out.
+        `damaged_curves` are left out, and those behind a stage that took no step.
         """
         return self._read_curves(study.study)[0]
 
@@ -127,6 +158,8 @@ class Measured:
         curves: Curves = {}
         damaged = []
         for cell, node in self._trained(study):
+            if self._took_no_step(node):
+                continue
             try:
                 epochs = read_epochs(self._artifacts, node)
             except DamagedResultError:
@@ -134,6 +167,12 @@ class Measured:
             else:
                 curves.setdefault((cell.row.key, cell.task.name), {})[cell.seed] = epochs
         return curves, damaged
+
+    def _took_no_step(self, node: Node) -> bool:
+        with suppress(GclbenchError):  # one that is damaged has nothing to say
+            record = self._artifacts.read(node)
+            return any(stage.untrained for stage in idle_of(self._artifacts, record))
+        return False
 
     def _trained(self, study: str) -> Iterator[tuple[Cell, Node]]:
         for cell in self.opened.cells_of(study):

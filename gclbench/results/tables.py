@@ -19,6 +19,7 @@ from gclbench.reporting import (
 from gclbench.reporting.lines import FigureData, build_figure
 from gclbench.reporting.origin import data_heading
 from gclbench.reporting.scores import aggregate
+from gclbench.reporting.untrained import entries_of, untrained_notes
 from gclbench.results.measured import Measured
 from gclbench.schema import Criterion, Layout, PublishedNumber, Row, Study, Task
 from gclbench.schema.overrides import write_overrides
@@ -43,8 +44,9 @@ def tables_of(found: Measured, study: Study) -> list[TableData]:
         profile=opened.question.profile,
         settings=opened.question.overrides,
         damaged=found.damaged(study),
+        instead=entries_of(found.idle(study)),
     )
-    notes = settings_given(opened.question.overrides)
+    notes = [*idle_notes(found, study), *settings_given(opened.question.overrides)]
     others = unprinted(rows, numbers)
     if others:
         notes.append(f"Not in the paper's table: {', '.join(others)}.")
@@ -56,6 +58,13 @@ def tables_of(found: Measured, study: Study) -> list[TableData]:
     paper = printed_rows(rows, numbers, {row.key for row in study.rows})
     published = build_published_table(layout, paper, tasks, numbers)
     return [measured] if published is None else [measured, published]
+
+
+def idle_notes(found: Measured, study: Study) -> list[str]:
+    """What a table says of cells of which epochs took no step."""
+    rows = {row.key: row.label for row in found.opened.rows_of(study)}
+    tasks = {task.name: task.label for task in found.opened.tasks_of(study)}
+    return untrained_notes(found.idle(study), rows, tasks, set(found.scores(study)))
 
 
 def headings(tasks: Sequence[Task], data: Mapping[str, str]) -> dict[str, str]:
@@ -109,6 +118,7 @@ def figure_of(found: Measured, study: Study) -> FigureData | None:
         aggregate(found.scores(study), metrics, data),
         found.curves(study),
         [*found.damaged(study), *found.damaged_curves(study)],
+        found.idle(study),
     )
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from gclbench.plan import Cell, Node, Plan
+    from gclbench.schema import NodeRecord
+    from gclbench.schema.record import Idle
     from gclbench.study.opened import OpenStudy
 
 SHOWN = ("mAP", "R1", "R5", "R10")
@@ -99,16 +101,22 @@ class Board:
         self.ended.add(key)
         self.kinds.append(kind)
 
-    def rows(self, key: str, metrics: Mapping[str, float]) -> list[str]:
-        """Lines for the cells whose scores (0-100) this node holds; none for other nodes."""
+    def rows(self, key: str, metrics: Mapping[str, float], idle: Sequence[Idle] = ()) -> list[str]:
+        """Lines for the cells whose scores (0-100) this node holds; none for other nodes.
+
+        Where one of the `idle` stages took no step, that is said: the scores are not the row's.
+        """
         if not metrics:
             return []
         from gclbench.reporting.damaged import DAMAGED
+        from gclbench.reporting.untrained import MARK, reasons
         from gclbench.schema.plausible import impossible
 
         shown = "  ".join(f"{name} {metrics[name]:5.1f}" for name in SHOWN if name in metrics)
         if impossible(metrics):  # another process has stored it
             shown = DAMAGED
+        elif why := reasons(idle):
+            shown = f"{shown}  {MARK} {why}"
         return [
             f"{padded(cell.row.label, 32)} {padded(cell.task.label, 14)} seed {cell.seed}  {shown}"
             for cell in self.cells.get(key, ())
@@ -193,8 +201,7 @@ class Display:
             self.say(f"note   {board.nodes[event.key].label}: {event.text}")
         elif isinstance(event, NodeFinished):
             board.finish(event.node.key, event.seconds, event.reused)
-            metrics = event.record.metrics if event.record is not None else {}
-            self.finished(event.node.key, event.seconds, event.reused, metrics)
+            self.finished(event.node.key, event.seconds, event.reused, event.record)
         elif isinstance(event, NodeFailed):
             board.fail(event.node.key, event.kind)
             self.say(f"failed {event.node.label}: {event.error}")
@@ -208,10 +215,9 @@ class Display:
     def progressed(self, key: str, epoch: int) -> None:
         """Nothing to print where bars show it."""
 
-    def finished(
-        self, key: str, seconds: float, reused: bool, metrics: Mapping[str, float]
-    ) -> None:
-        for line in self.board.rows(key, metrics):
+    def finished(self, key: str, seconds: float, reused: bool, record: NodeRecord | None) -> None:
+        metrics, idle = (record.metrics, record.idle or ()) if record is not None else ({}, ())
+        for line in self.board.rows(key, metrics, idle):
             self.say(f"{line}{'  (reused)' if reused else ''}")
 
 
@@ -235,12 +241,10 @@ class PlainDisplay(Display):
         left = self.board.node_left(key)
         self.say("  ".join(part for part in (f"       {run.label}", run.text, left) if part))
 
-    def finished(
-        self, key: str, seconds: float, reused: bool, metrics: Mapping[str, float]
-    ) -> None:
+    def finished(self, key: str, seconds: float, reused: bool, record: NodeRecord | None) -> None:
         if not reused:
             self.say(f"done   {self.board.nodes[key].label}  ({duration(seconds)})")
-        super().finished(key, seconds, reused, metrics)
+        super().finished(key, seconds, reused, record)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from gclbench.devices import choose_device, device_name
 from gclbench.errors import DamagedResultError
 from gclbench.executors.events import EventSink, Found, NodeMetric, NodeNotice, NodeProgress
 from gclbench.plan import ArtifactStore, Node, Workspace
+from gclbench.plan.idle import idle_before, idle_in
 from gclbench.plan.verify import problem_of
 from gclbench.schema import NodeRecord, Stage
 from gclbench.study.amounts import known_images
@@ -55,6 +56,7 @@ def _tracked(config: RunConfig, node: Node, sink: EventSink, workspace: Workspac
     from gclbench.tracking.store import RunStore
 
     store, device = RunStore(config.store), device_name(config.device)
+    artifacts = ArtifactStore(config.home)
     here = conditions(
         threads=config.threads, device=device, engine=config.engine, group=ENTRY_POINTS
     )
@@ -69,6 +71,7 @@ def _tracked(config: RunConfig, node: Node, sink: EventSink, workspace: Workspac
             seconds=time.monotonic() - started,
             cpu_seconds=time.process_time() - cpu,
             images=known_images(node),
+            idle=(*idle_before(artifacts, node.parents.values()), *idle_in(workspace.folder)),
             versions=package_versions(),
             conditions=ours.conditions,
             peak_memory_mb=peak_memory_mb(),

@@ -23,7 +23,14 @@ from gclbench.reporting.generation import GenerationLine, GenerationTable
 from gclbench.runtime.figures.people import spaced
 from gclbench.runtime.figures.registry import Choice
 from gclbench.runtime.figures.structure import turns
-from gclbench.runtime.figures.trained import Painter, Trained, settings_words, stages_of, trained
+from gclbench.runtime.figures.trained import (
+    Painter,
+    Trained,
+    settings_words,
+    stages_of,
+    trained,
+    why_untrained,
+)
 from gclbench.schema import Stage
 from gclbench.seeding import torch_generator
 from gclbench.study.opened import OpenStudy
@@ -177,7 +184,9 @@ def trained_generators(opened: OpenStudy, task: str, seed: int) -> list[Trained]
     for stage in (Stage.GAN, Stage.JOINT):
         for cell in cells:
             node = stages_of(opened, cell).get(stage)
-            if node is not None and node.key not in found and opened.artifacts.has(node):
+            if node is None or node.key in found or not opened.artifacts.has(node):
+                continue
+            if not why_untrained(opened, node):
                 found[node.key] = trained(opened, cell.row.key, task, seed, stage)
     if not found:
         study = opened.studies[0].study

@@ -8,6 +8,7 @@ import numpy as np
 
 from gclbench.errors import DamagedResultError, DataMissingError, UsageError
 from gclbench.plan import Cell, Node
+from gclbench.plan.idle import idle_of
 from gclbench.reporting.damaged import Damaged, names_of
 from gclbench.reporting.invariance import (
     FACTORS,
@@ -17,6 +18,7 @@ from gclbench.reporting.invariance import (
     build_task,
 )
 from gclbench.reporting.table import RowInfo
+from gclbench.reporting.untrained import Untrained, untrained_names
 from gclbench.results.evaluations import (
     damage_of,
     damaged_result,
@@ -39,14 +41,19 @@ def measured_invariance(opened: OpenStudy, study: Study) -> list[TaskInvariance]
     A cell whose stored numbers cannot be is named and has no part in anything; one of a task that
     has no sound cell is named with the first task.
     Raises UsageError for real data, whose factors nobody knows, DataMissingError naming the
-    command when no cell is finished, or when one was evaluated without factors, and
-    DamagedResultError when there is no sound cell.
+    command when no cell is finished, when a stage of all took no step, or when one was evaluated
+    without factors, and DamagedResultError when there is no sound cell.
     """
     cells = [cell for cell in opened.cells if cell.study == study.study]
     refuse_real(next((cell.settings.data.root for cell in cells if cell.settings.data.root), None))
-    found, damaged = _sorted(opened, cells)
+    found, damaged, untrained = _sorted(opened, cells)
     if not found and damaged:
         raise _nothing_sound(study, cells, damaged)
+    labels = {cell.row.key: cell.row.label for cell in cells}
+    names = {cell.task.name: cell.task.label for cell in cells}
+    lost = [f"Left out: {text}." for text in untrained_names(untrained, labels, names)]
+    if not found and lost:
+        raise DataMissingError(f"nothing of '{study.study}' was trained. {' '.join(lost)}")
     if not found:
         raise DataMissingError(
             f"nothing of '{study.study}' has been measured in {opened.question.home} with these "
@@ -58,7 +65,7 @@ def measured_invariance(opened: OpenStudy, study: Study) -> list[TaskInvariance]
     named = {name: [each for each in damaged if each.task == name] for name in tasks}
     named[next(iter(tasks))] += [each for each in damaged if each.task not in tasks]
     return [
-        build_task(task, opened.data_label(name), rows, found[name], named[name])
+        build_task(task, opened.data_label(name), rows, found[name], named[name], lost)
         for name, task in tasks.items()
     ]
 
@@ -73,10 +80,11 @@ def refuse_real(root: object) -> None:
         )
 
 
-def _sorted(opened: OpenStudy, cells: list[Cell]) -> tuple[Found, list[Damaged]]:
-    """The sound ones among the finished cells, and the others."""
+def _sorted(opened: OpenStudy, cells: list[Cell]) -> tuple[Found, list[Damaged], list[Untrained]]:
+    """The sound ones among the finished cells, the damaged ones, those that took no step."""
     found: Found = {}
     damaged: list[Damaged] = []
+    untrained: list[Untrained] = []
     for cell in cells:
         node = opened.plan.node(opened.plan.evaluate_key(cell))
         if not opened.artifacts.has(node):
@@ -85,10 +93,15 @@ def _sorted(opened: OpenStudy, cells: list[Cell]) -> tuple[Found, list[Damaged]]
             factors = _read(opened, node)
         except DamagedResultError:
             damaged.append(damage_of(cell, node))
+            continue
+        idle = idle_of(opened.artifacts, opened.artifacts.read(node))
+        cell_of = Untrained(cell.row.key, cell.task.name, cell.seed, idle)
+        if cell_of.whole:
+            untrained.append(cell_of)
         else:
             by_row = found.setdefault(cell.task.name, {})
             by_row.setdefault(cell.row.key, {})[cell.seed] = factors
-    return found, damaged
+    return found, damaged, untrained
 
 
 def _nothing_sound(study: Study, cells: list[Cell], damaged: list[Damaged]) -> DamagedResultError:

@@ -39,6 +39,27 @@ class Conditions(Model):
 
 # What stage 3 keeps of each epoch: read back for plots.
 EPOCHS_FILE = "epochs.json"
+# In the artifact of a stage of which an epoch took no step: an `Idle`.
+IDLE_FILE = "idle.json"
+
+
+class Idle(Model):
+    """A stage that took no step in `without_step` of its `epochs`, and `why`.
+
+    A step is one that moves what the stage is there to train: E_id, in stage 2 G.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    stage: str
+    epochs: int
+    without_step: int
+    why: str
+
+    @property
+    def untrained(self) -> bool:
+        """Whether it took no step at all: it leaves what it was given."""
+        return self.without_step >= self.epochs
 
 
 class NodeRecord(Conditions):
@@ -46,7 +67,8 @@ class NodeRecord(Conditions):
 
     `components` maps "kind/name" to the revision that was at work; `seconds`, `cpu_seconds` (of
     all threads) and `peak_memory_mb` (of main memory) are those of the run that finished; `images`
-    counts what the stage goes through (`study.amounts`). None: not recorded. A manifest of a newer
+    counts what the stage goes through (`study.amounts`). `idle` names the stages, this one and
+    those before it, of which epochs took no step. None: not recorded. A manifest of a newer
     program reads too: what this one does not know is left out.
     """
 
@@ -64,6 +86,7 @@ class NodeRecord(Conditions):
     seconds: float = 0.0
     cpu_seconds: float | None = None
     images: int | None = None
+    idle: tuple[Idle, ...] | None = None
     peak_memory_mb: float | None = None
     files: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)

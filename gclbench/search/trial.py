@@ -7,8 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gclbench.errors import TrainingError
 from gclbench.executors.events import Event, NodeMetric, NodeProgress, NodeStopped
 from gclbench.plan import Node
+from gclbench.plan.idle import idle_of
+from gclbench.reporting.untrained import reasons
 from gclbench.results.evaluations import read_evaluation
 from gclbench.running.run import run_config
 from gclbench.running.sound import make_sound
@@ -44,12 +47,15 @@ def run_trial(tuning: Tuning, values: Mapping[str, Any], report: Report) -> Meas
     The same training is evaluated on the test set too, for the report: no sampler or pruner ever
     sees that score. `report(epoch, mAP)` hears the validation mAP of each epoch that is trained
     here and says whether to stop; NodeStopped is then raised, and the node's checkpoints stay.
-    Raises DamagedResultError for a stored evaluation whose numbers cannot be.
+    Raises DamagedResultError for a stored evaluation whose numbers cannot be, TrainingError where
+    a stage took no step: its score would be another encoder's.
     """
     validation, test = (tuning.open(values, split) for split in ("validation", "test"))
     trained = _trained_node(validation)
     reused = validation.artifacts.has(trained)
     scores = _run(validation, _Listener(trained.key, report))
+    if why := reasons(idle_of(validation.artifacts, scores)):
+        raise TrainingError(f"{why}.", "Such values are no trial of anything.")
     tested = _run(test, _unheard)
     store = RunStore(validation.store_url)
     runs = Reader(store).runs(node_key=trained.key)

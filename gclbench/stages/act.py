@@ -33,6 +33,7 @@ from gclbench.registry import register
 from gclbench.samplers.identities import IdentityGroups
 from gclbench.schema.act import ActSettings
 from gclbench.stages.context import StageContext
+from gclbench.stages.idle import unclustered
 from gclbench.stages.jvtc import jvtc_views
 from gclbench.stages.loop import descend
 
@@ -196,6 +197,19 @@ class ActTraining:
             else:
                 batches.append(ActBatch("main", rows, noisy.batch(people, images, draws)))
         return batches
+
+    def own_steps(self, batches: Sequence[ActBatch]) -> int:
+        """Steps of E_id, the main network: a single batch of co-teaching is `co`'s alone."""
+        return sum(batch.learner != "co" for batch in batches)
+
+    def why_idle(self) -> str:
+        udap, settings = self.place.phase == "udap", self.settings
+        images = settings.udap_batch_images if udap else settings.batch_images
+        people = images // settings.instances * (1 if udap else 2)
+        wanted = f"{people} clusters" + (
+            "" if udap else " (every other batch is the co-network's)"
+        )
+        return unclustered(torch.where(self.inliers, self.labels, -1), wanted)
 
     def step(self, batch: ActBatch) -> dict[str, Tensor | float]:
         images, labels = self._views(batch.inliers)

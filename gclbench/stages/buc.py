@@ -43,6 +43,7 @@ from gclbench.schema.warmups import BucSettings
 from gclbench.stages.buc_views import CropAndFlip
 from gclbench.stages.context import StageContext
 from gclbench.stages.frames import frames_of, rows_of
+from gclbench.stages.idle import too_few
 from gclbench.stages.loop import descend, shuffled_batches
 from gclbench.stages.supervised import set_lr, sgd_with_new_layers
 
@@ -141,6 +142,10 @@ class BucTraining:
         self.drops = stream("dropout", epoch)
         samples = torch.arange(len(self.labels))
         return shuffled_batches(samples, self.settings.batch_size, stream("order", epoch))
+
+    def why_idle(self) -> str:
+        size, count = self.settings.batch_size, len(self.labels)
+        return too_few("warmup.buc.batch_size", size, count, "training samples")
 
     def step(self, batch: Tensor) -> dict[str, Tensor | float]:
         rows = rows_of(self.target, batch, self.frames, self.frame_draws)

@@ -24,6 +24,7 @@ from gclbench.registry import register
 from gclbench.stages.cluster_training import ClusterTraining
 from gclbench.stages.context import StageContext
 from gclbench.stages.gallery_batches import GalleryGroups
+from gclbench.stages.idle import unclustered
 from gclbench.stages.loop import descend
 
 
@@ -61,6 +62,9 @@ class ClusterContrastTraining(ClusterTraining):
             settings.images_per_person,
             self.context.torch_generator("order", epoch),
         )
+
+    def why_idle(self) -> str:
+        return unclustered(self.labels, "one cluster")
 
     def step(self, batch: Tensor) -> dict[str, Tensor | float]:
         features = self.embed(self.images, batch)

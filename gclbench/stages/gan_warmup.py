@@ -23,6 +23,7 @@ from gclbench.schema.settings import GanSettings
 from gclbench.stages.context import StageContext
 from gclbench.stages.frames import rows_of
 from gclbench.stages.generative import GenerativeModule, Guides, Mixing
+from gclbench.stages.idle import too_few
 from gclbench.stages.loop import descend, shuffled_batches, train
 from gclbench.stages.pretrain import load_encoder
 from gclbench.user_paths import user_path
@@ -70,6 +71,10 @@ class GanTraining:
         order = self.context.torch_generator("order", epoch)
         samples = torch.arange(len(self.target.train))
         return shuffled_batches(samples, self.settings.batch_size, order)
+
+    def why_idle(self) -> str:
+        count = len(self.target.train)
+        return too_few("gan.batch_size", self.settings.batch_size, count, "training samples")
 
     def step(self, batch: Tensor) -> dict[str, Tensor | float]:
         device = self.context.device

@@ -37,6 +37,7 @@ from gclbench.stages.contrast import (
 )
 from gclbench.stages.frames import apply_to_frames, frames_of, rows_of
 from gclbench.stages.generative import GenerativeModule, Guides, Mixing
+from gclbench.stages.idle import too_few, unclustered
 from gclbench.stages.loop import train
 from gclbench.stages.pretrain import load_encoder
 from gclbench.stages.supervised import set_lr
@@ -118,6 +119,15 @@ class JointTraining:
             pool, stream("order", epoch)
         )
         return batches
+
+    def why_idle(self) -> str:
+        """Why the epoch has no batch; see `stages.idle`."""
+        labels, size = self.labels.labels, self.settings.batch_size
+        if self.settings.sampler.name == "shuffled":
+            if size > len(labels):
+                return too_few("joint.batch_size", size, len(labels), "training samples")
+            return unclustered(labels, f"{size} samples (joint.batch_size)")
+        return unclustered(labels, f"more, by joint.sampler={self.settings.sampler}")
 
     def _label(self, epoch: int) -> Labelling:
         """Ask `joint.pseudo_labels.method` what the memory's rows are."""

@@ -19,9 +19,10 @@ from torch import Tensor
 from gclbench.errors import CheckpointError, TrainingError
 from gclbench.samplers.shuffled import shuffled_batches as shuffled_batches
 from gclbench.stages.context import StageContext
+from gclbench.stages.idle import STEPS, IdleEpochs, own_steps, why_idle
 
 EPOCHS_FILE = "epochs.json"
-_HISTORY = "epoch_metrics"
+_HISTORY, _WHY = "epoch_metrics", "why_idle"
 
 
 class Training(Protocol):
@@ -49,38 +50,51 @@ class Training(Protocol):
 def train(training: Training, context: StageContext) -> None:
     """Run all epochs that are not done yet and leave their metrics in `epochs.json`.
 
-    That file is a list with one mapping per epoch: "epoch" (from 1), mean losses, and what
-    `end_epoch` returned. Raises TrainingError when a loss is not finite.
+    That file is a list with one mapping per epoch: "epoch" (from 1), "steps", mean losses, and
+    what `end_epoch` returned. Epochs without a step are also told in `idle.json`; see
+    `stages.idle`. Raises TrainingError when a loss is not finite.
     """
-    done, history = _resume(training, context)
+    done, history, why = _resume(training, context)
+    idle = IdleEpochs(history, why)
     for epoch in range(done, training.epochs):
         batches = training.begin_epoch(epoch)
-        if len(batches) == 0:
-            context.notice(f"epoch {epoch + 1} has no batch: too few images were clustered.")
-        totals: dict[str, float] = {}
-        for index, batch in enumerate(batches):
-            losses = scalars(training.step(batch))
-            _refuse_non_finite(losses, context.stage, epoch, index)
-            for name, value in losses.items():
-                totals[name] = totals.get(name, 0.0) + value
-            context.progress(epoch, training.epochs, index + 1, len(batches), losses)
-        means = {name: total / len(batches) for name, total in totals.items()}
+        steps = own_steps(training, batches)
+        if steps == 0:
+            idle.note(context, epoch, why_idle(training))
+        means = _steps(training, context, epoch, batches)
         metrics = {**means, **training.end_epoch(epoch)}
         for name, value in metrics.items():
             context.log(name, value, epoch + 1)
-        history.append({"epoch": epoch + 1, **metrics})
-        state = {**training.state_dict(), _HISTORY: history}
+        history.append({"epoch": epoch + 1, STEPS: steps, **metrics})
+        state = {**training.state_dict(), _HISTORY: history, _WHY: idle.why}
         context.checkpoints.save(epoch + 1, state)
+    idle.keep(context, training.epochs)
     (context.folder / EPOCHS_FILE).write_text(json.dumps(history, indent=0), encoding="utf-8")
 
 
-def _resume(training: Training, context: StageContext) -> tuple[int, list[dict[str, float]]]:
-    """Load the newest checkpoint; return how many epochs are done, and their metrics."""
+def _steps(
+    training: Training, context: StageContext, epoch: int, batches: Sequence[Any]
+) -> dict[str, float]:
+    """Train on the batches of an epoch; return its mean losses."""
+    totals: dict[str, float] = {}
+    for index, batch in enumerate(batches):
+        losses = scalars(training.step(batch))
+        _refuse_non_finite(losses, context.stage, epoch, index)
+        for name, value in losses.items():
+            totals[name] = totals.get(name, 0.0) + value
+        context.progress(epoch, training.epochs, index + 1, len(batches), losses)
+    return {name: total / len(batches) for name, total in totals.items()}
+
+
+def _resume(training: Training, context: StageContext) -> tuple[int, list[dict[str, float]], str]:
+    """Load the newest checkpoint; return how many epochs are done, their metrics, and why the
+    last idle one was idle."""
     found = context.checkpoints.latest()
     if found is None:
-        return 0, []
+        return 0, [], ""
     done, state = found
     history: list[dict[str, float]] = state.pop(_HISTORY, [])
+    why = str(state.pop(_WHY, ""))
     try:
         training.load_state_dict(state)
     except (KeyError, RuntimeError, ValueError) as error:
@@ -89,7 +103,7 @@ def _resume(training: Training, context: StageContext) -> tuple[int, list[dict[s
             "Delete that folder to train the node anew.",
         ) from error
     context.notice(f"goes on after epoch {done} of {training.epochs}.")
-    return done, history
+    return done, history, why
 
 
 def last_epoch(folder: Path) -> dict[str, float]:

@@ -37,6 +37,7 @@ from gclbench.stages.augmented import augmented
 from gclbench.stages.checkpoint import refit_statistics
 from gclbench.stages.context import StageContext
 from gclbench.stages.gallery_batches import GalleryGroups
+from gclbench.stages.idle import unclustered
 from gclbench.stages.loop import descend
 
 _FEATURE_BATCH = 64
@@ -122,6 +123,9 @@ class MmtTraining:
             settings.images_per_person,
             self.context.torch_generator("order", epoch),
         )
+
+    def why_idle(self) -> str:
+        return unclustered(self.labels, "one cluster")
 
     def _features(self, teacher: Learner) -> Tensor:
         return extract_features(teacher.encoder, self.images, _FEATURE_BATCH, self.context.device)

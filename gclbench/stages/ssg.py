@@ -32,6 +32,7 @@ from gclbench.samplers.identities import IdentityGroups
 from gclbench.schema.fit import check_halves
 from gclbench.schema.self_training_warmups import SsgSettings
 from gclbench.stages.context import StageContext
+from gclbench.stages.idle import unclustered
 from gclbench.stages.jvtc import jvtc_views
 from gclbench.stages.loop import descend
 
@@ -88,6 +89,12 @@ class SsgTraining:
             self.settings.instances,
             self.context.torch_generator("order", epoch),
         )
+
+    def why_idle(self) -> str:
+        """Why the epoch has no batch: only images that all three groupings cluster are drawn."""
+        known = (self.labels >= 0).all(dim=0)
+        people = self.settings.batch_images // self.settings.instances
+        return unclustered(torch.where(known, self.labels[0], -1), f"{people} clusters")
 
     def _group(self, epoch: int) -> None:
         settings = self.settings

@@ -20,6 +20,7 @@ from gclbench.evaluation.preprocess import to_network
 from gclbench.networks.id_encoder import IdEncoder
 from gclbench.stages.context import StageContext
 from gclbench.stages.frames import rows_of
+from gclbench.stages.idle import too_few
 from gclbench.stages.loop import descend, shuffled_batches
 
 
@@ -90,6 +91,10 @@ class SupervisedTraining:
         return shuffled_batches(
             count, self.batch_size, self.context.torch_generator("order", epoch)
         )
+
+    def why_idle(self) -> str:
+        setting = f"{self.context.stage}.batch_size"
+        return too_few(setting, self.batch_size, len(self.labels), "training samples")
 
     def step(self, batch: Tensor) -> dict[str, Tensor | float]:
         rows = rows_of(self.dataset, batch, 1, self.frames)

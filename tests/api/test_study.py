@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -211,3 +212,24 @@ def test_runs_are_a_frame(small: Any, stage: Callable[[str, Any], None]) -> None
     assert frame["mAP"].iloc[-1] == 40.0
     assert pd.isna(frame["mAP"].iloc[0])
     assert (frame["stopped"] >= frame["started"]).all()
+
+
+def test_a_cell_of_which_a_stage_took_no_step_is_in_no_frame_and_told_apart(
+    study: gclbench.Study, tmp_path: Path
+) -> None:
+    study.run()
+    opened = study.opened
+    lost = next(cell for cell in opened.cells if (cell.row.key, cell.seed) == ("multi", 1))
+    path = opened.artifacts.path(opened.plan.node(opened.plan.evaluate_key(lost)))
+    record = json.loads((path / "manifest.json").read_text())
+    idle = {"stage": "joint", "epochs": 2, "without_step": 2, "why": "few"}
+    (path / "manifest.json").write_text(json.dumps({**record, "idle": [idle]}))
+    results = study.results()
+    frame = results.frame()
+    assert set(frame[frame["row"] == "multi"]["seed"]) == {0}
+    told = results.untrained()
+    assert told[["row", "task", "seed"]].values.tolist() == [["multi", "market1501", 1]]
+    assert told["why"][0].startswith("stage 3 took no step (few)")
+    assert len(results.damaged()) == 0
+    with pytest.raises(DataMissingError, match="no result of its own: stage 3 took no step"):
+        results.queries("multi", "market1501", 1)

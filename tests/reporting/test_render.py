@@ -49,7 +49,7 @@ def test_csv_has_the_published_columns_and_then_ours(measured: Any, content: Any
     records = list(csv.DictReader(io.StringIO(render("csv", [measured], content))))
     assert list(records[0]) == [
         *("table", "row_key", "gan", "multi", "mixup", "setting", "dataset", "metric", "value"),
-        *("std", "low", "high", "n_seeds", "data", "node", "damaged"),
+        *("std", "low", "high", "n_seeds", "data", "node", "damaged", "untrained"),
         *("seeds", "profile", "settings", "cpu", "device", "version"),
     ]
     assert len(records) == 16

@@ -38,6 +38,7 @@ from gclbench.running.worker import (
     run_node,
 )
 from gclbench.schema import Conditions, Settings, Stage
+from gclbench.schema.record import IDLE_FILE, Idle
 from gclbench.study.opened import OpenStudy
 from gclbench.tracking.engines import open_engine
 from gclbench.tracking.environment import git_state
@@ -338,3 +339,16 @@ def test_a_node_of_another_stage_is_looked_up_by_its_name(small: OpenStudy, stag
         run(small, warmup)
     assert seen == [["pretrain"]]
     assert small.artifacts.read(warmup).stage == Stage.WARMUP.value
+
+
+def test_a_record_names_its_idle_stages_and_those_before_it(small: OpenStudy, stage: Put) -> None:
+    why = Idle(stage="pretrain", epochs=2, without_step=2, why="nothing to see")
+
+    def idle(context: Any) -> dict[str, float]:
+        (context.folder / IDLE_FILE).write_text(why.model_dump_json())
+        return {}
+
+    stage("pretrain", idle)
+    stage("warmup", lambda context: {})
+    assert run(small, node_of(small, "pretrain")).idle == (why,)
+    assert run(small, node_of(small, "warmup")).idle == (why,)

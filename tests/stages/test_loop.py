@@ -181,5 +181,5 @@ def test_an_epoch_without_a_batch_is_said_and_counts_as_done() -> None:
     walk.begin_epoch = lambda epoch: []  # type: ignore[method-assign]
     train(walk, walk.context)
     assert len(walk.context.notices) == 2
-    assert walk.context.notices[0].startswith("epoch 1 has no batch")
+    assert walk.context.notices[0].startswith("epoch 1 takes no step: no batch")
     assert walk.context.checkpoints.latest()[0] == 2

@@ -136,7 +136,8 @@ class FactorPanel:
 class TaskInvariance:
     """All factors of one task; `reference` is the row that the others are compared with.
 
-    `damaged`: evaluations that are left out because their stored numbers cannot be.
+    `damaged`: evaluations that are left out because their stored numbers cannot be; `notes` say
+    what else is left out.
     """
 
     task: Task
@@ -145,6 +146,7 @@ class TaskInvariance:
     panels: tuple[FactorPanel, ...]
     seeds: tuple[int, ...]
     damaged: tuple[Damaged, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 BySeed = Mapping[int, CellFactors]
@@ -156,6 +158,7 @@ def build_task(
     rows: Sequence[RowInfo],
     cells: Mapping[str, BySeed],
     damaged: Sequence[Damaged] = (),
+    notes: Sequence[str] = (),
 ) -> TaskInvariance:
     """Summarise the finished cells of one task: `cells` maps row key -> seed -> cell.
 
@@ -178,7 +181,7 @@ def build_task(
     seeds = tuple(sorted({seed for row in sound for seed in cells[row.key]}))
     lost = {row.key: keys_of(damaged, row.key, task.name) for row in rows}
     panels = tuple(_with_damage(panel, rows, lost) for panel in panels)
-    return TaskInvariance(task, data, reference, panels, seeds, tuple(damaged))
+    return TaskInvariance(task, data, reference, panels, seeds, tuple(damaged), tuple(notes))
 
 
 def _panel(

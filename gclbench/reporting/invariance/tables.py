@@ -197,6 +197,7 @@ def _footnotes(each: TaskInvariance, profile: str) -> Iterator[str]:
     labels = {line.key: line.label for panel in each.panels for line in panel.lines}
     sound = {(line.key, each.task.name) for line in lines}
     yield from damage_notes(each.damaged, labels, {each.task.name: each.task.label}, sound)
+    yield from each.notes
 
 
 def _records(

@@ -1,10 +1,11 @@
 """Tidy CSV: one measured number per line, in the columns of baselines/published/<table>.csv.
 
 After these come std, low, high (95 % interval), n_seeds, data (what it was measured on), node
-(artifact keys) and damaged (keys of evaluations whose stored numbers cannot be: they have no part
-in the number); then how it was measured: seeds, profile, settings (what was set for every row, as
-words), cpu, device and version of gclbench. Numbers keep full precision; one that was not
-measured, or is damaged, is empty.
+(artifact keys), damaged (keys of evaluations whose stored numbers cannot be: they have no part
+in the number) and untrained (which stages took no step in cells that have no part either); then
+how it was measured: seeds, profile, settings (what was set for every row, as words), cpu, device
+and version of gclbench. Numbers keep full precision; one that was not measured, is damaged or is
+another encoder's, is empty.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from gclbench.reporting.computed import joined
 from gclbench.reporting.table import Entry, Line, TableData
 from gclbench.schema.overrides import write_overrides
 
-MEASURED = ("std", "low", "high", "n_seeds", "data", "node", "damaged")
+MEASURED = ("std", "low", "high", "n_seeds", "data", "node", "damaged", "untrained")
 HOW = ("seeds", "profile", "settings", "cpu", "device", "version")
 
 
@@ -57,9 +58,9 @@ def _records(table: TableData) -> Iterator[list[str]]:
 def _measured(entry: Entry) -> list[str]:
     cell, damaged = entry.cell, ";".join(entry.damaged)
     if cell is None:
-        return ["", "", "", "", "0", "", "", damaged]
+        return ["", "", "", "", "0", "", "", damaged, entry.untrained]
     numbers = [_number(value) for value in (cell.mean, cell.std, cell.low, cell.high)]
-    return [*numbers, str(cell.n_seeds), cell.data, cell.node, damaged]
+    return [*numbers, str(cell.n_seeds), cell.data, cell.node, damaged, entry.untrained]
 
 
 def _how(entry: Entry, profile: str, settings: str) -> list[str]:

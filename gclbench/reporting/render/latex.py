@@ -26,6 +26,7 @@ _SPECIAL = {
     "→": r"$\rightarrow$",
     "±": r"$\pm$",
     "≈": r"$\approx$",
+    "†": r"$\dagger$",
     "×": r"$\times$",
     "≥": r"$\geq$",
     "≤": r"$\leq$",

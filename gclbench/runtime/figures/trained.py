@@ -22,8 +22,10 @@ from gclbench.networks.build import build_generator, build_id_encoder
 from gclbench.networks.generator import Generator
 from gclbench.networks.id_encoder import IdEncoder, IdOutput
 from gclbench.plan import Cell, Node
+from gclbench.plan.idle import idle_of
 from gclbench.registry import REGISTRY
 from gclbench.reporting.origin import data_heading
+from gclbench.reporting.untrained import reasons
 from gclbench.running.run import run_config
 from gclbench.running.worker import load_datasets
 from gclbench.schema import Settings, Stage
@@ -158,7 +160,14 @@ def find_node(opened: OpenStudy, cell: Cell, stage: Stage) -> Node:
             f"Run: gclbench run ablation={cell.study} rows={cell.row.key} "
             f"tasks={cell.task.name} seeds={cell.seed}{settings_words(opened)}",
         )
+    if why := why_untrained(opened, stages[stage]):
+        raise DataMissingError(f"{stages[stage].label} draws nothing of its own: {why}.")
     return stages[stage]
+
+
+def why_untrained(opened: OpenStudy, node: Node) -> str:
+    """Which stage that led to a finished node took no step, and why; '' for none."""
+    return reasons(idle_of(opened.artifacts, opened.artifacts.read(node)))
 
 
 def view_of(settings: Settings, stage: Stage) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from gclbench.errors import (
     UsageError,
 )
 from gclbench.plan import ArtifactStore, Node
+from gclbench.schema.record import Idle
 from gclbench.study.opened import open_study
 from gclbench.words.verbs import OpenWords
 
@@ -33,13 +33,13 @@ WORDS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def finish(home: Path, node: Node, shift: float = 0.0) -> Any:
+def finish(home: Path, node: Node, shift: float = 0.0, idle: tuple[Idle, ...] = ()) -> Any:
     with ArtifactStore(home).workspace(node) as workspace:
         if node.stage == "evaluate":
             file = workspace.folder / "per_query.npz"
             np.savez(file, pids=[3, 4, 5], ap=AP + shift / 100, **QUERIES)
         metrics = {**SCORES, "mAP": SCORES["mAP"] + shift}
-        record = node.record(metrics=metrics if node.stage == "evaluate" else {})
+        record = node.record(metrics=metrics if node.stage == "evaluate" else {}, idle=idle)
         return workspace.commit(record.model_copy(update={"device": "cpu"}))
 
 
@@ -217,13 +217,11 @@ def test_runs_are_a_frame(small: Any, stage: Callable[[str, Any], None]) -> None
 def test_a_cell_of_which_a_stage_took_no_step_is_in_no_frame_and_told_apart(
     study: gclbench.Study, tmp_path: Path
 ) -> None:
-    study.run()
     opened = study.opened
     lost = next(cell for cell in opened.cells if (cell.row.key, cell.seed) == ("multi", 1))
-    path = opened.artifacts.path(opened.plan.node(opened.plan.evaluate_key(lost)))
-    record = json.loads((path / "manifest.json").read_text())
-    idle = {"stage": "joint", "epochs": 2, "without_step": 2, "why": "few"}
-    (path / "manifest.json").write_text(json.dumps({**record, "idle": [idle]}))
+    idle = Idle(stage="joint", epochs=2, without_step=2, why="few")
+    finish(tmp_path, opened.plan.node(opened.plan.evaluate_key(lost)), idle=(idle,))
+    study.run()
     results = study.results()
     frame = results.frame()
     assert set(frame[frame["row"] == "multi"]["seed"]) == {0}

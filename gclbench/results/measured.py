@@ -158,13 +158,12 @@ class Measured:
         curves: Curves = {}
         damaged = []
         for cell, node in self._trained(study):
-            if self._took_no_step(node):
-                continue
             try:
                 epochs = read_epochs(self._artifacts, node)
             except DamagedResultError:
                 damaged.append(damage_of(cell, node))
-            else:
+                continue
+            if not self._took_no_step(node):
                 curves.setdefault((cell.row.key, cell.task.name), {})[cell.seed] = epochs
         return curves, damaged
 

@@ -30,6 +30,7 @@ from gclbench.cli.report import report
 from gclbench.cli.run import run
 from gclbench.cli.show import show
 from gclbench.cli.tune import tune
+from gclbench.redaction import redacted, remember_secrets
 from gclbench.words.verbs import (
     DoctorWords,
     EmbedWords,
@@ -106,6 +107,11 @@ def about(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     typed = sys.argv[1:] if argv is None else list(argv)
+    for word in typed:
+        value = word.partition("=")[2]
+        for url in (word, value, *value.split(",")):
+            if "://" in url:
+                remember_secrets(url)
     try:
         code = app(args=typed, standalone_mode=False)
         sys.stdout.flush()
@@ -123,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(ExitCode.FAILED)
     except (Exception, KeyboardInterrupt) as error:
         if not foreseen(error):
-            traceback.print_exc()
+            typer.echo(redacted(traceback.format_exc()), err=True)
             return _fail("error: this is a fault of gclbench; the lines above say where.", 1)
         return _fail(describe(error), code_of(error))
 
@@ -134,5 +140,5 @@ def _one_line(error: Exception) -> str:
 
 
 def _fail(line: str, code: int) -> int:
-    typer.echo(line, err=True)
+    typer.echo(redacted(line), err=True)
     return int(code)

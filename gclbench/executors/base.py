@@ -9,6 +9,7 @@ from typing import Protocol
 from gclbench.errors import GclbenchError
 from gclbench.executors.events import EventSink, Outcome, Run
 from gclbench.plan.node import Node
+from gclbench.redaction import redacted
 
 
 class Executor(Protocol):
@@ -37,4 +38,5 @@ def describe(error: BaseException) -> tuple[str, str, str]:
     """Return (one line for the user, class name, traceback) of an error of a run."""
     kind = type(error).__name__
     text = str(error) if isinstance(error, GclbenchError) else f"{kind}: {error}"
-    return " ".join(text.split()), kind, "".join(traceback.format_exception(error))
+    trace = "".join(traceback.format_exception(error))
+    return " ".join(redacted(text).split()), kind, redacted(trace)

@@ -31,6 +31,7 @@ from gclbench.executors.schedule import Schedule
 from gclbench.executors.spawn import describe_end, start_process
 from gclbench.executors.worker import serve
 from gclbench.plan.node import Node
+from gclbench.redaction import redacted
 
 
 class LocalExecutor:
@@ -195,6 +196,6 @@ def _check_picklable(run: Run) -> None:
         pickle.dumps(run)
     except (AttributeError, TypeError, pickle.PicklingError) as error:
         raise GclbenchError(
-            f"the local executor cannot send {run!r} to another process: {error}.",
+            f"the local executor cannot send {redacted(repr(run))} to another process: {error}.",
             "Use a function of a module, or executor=inline.",
         ) from error

@@ -11,6 +11,8 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
+from gclbench.redaction import redacted
+
 _THREAD_VARIABLES = (
     "MKL_NUM_THREADS",
     "NUMBA_NUM_THREADS",
@@ -47,7 +49,7 @@ def _tail(log: Path) -> str:
         text = log.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return " ".join(text[-_TAIL_CHARS:].split())
+    return " ".join(redacted(text)[-_TAIL_CHARS:].split())
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gclbench.digest import unchanged_digest
 from gclbench.errors import DataMissingError, UsageError
+from gclbench.redaction import redacted_url
 from gclbench.schema import Settings, Stage
 from gclbench.user_paths import user_path
 
@@ -43,6 +44,11 @@ def weight_files(stage: Stage, settings: Settings) -> dict[str, tuple[str, str]]
 
 def _digest(setting: str, place: str) -> str:
     if setting == "pretrain.weights" and "://" in place:
+        if redacted_url(place) != place:
+            raise UsageError(
+                f"{setting}={redacted_url(place)} holds a password, and settings are recorded.",
+                f"Download the file, and set {setting} to it.",
+            )
         return place
     path = user_path(place)
     if not path.is_file():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +30,10 @@ class RunConfig:
     """
 
     home: Path
-    store: str
+    store: str = field(repr=False)  # its password has no place in an error
     threads: int = 1
     device: str = "auto"
-    observers: tuple[str, ...] = ()
+    observers: tuple[str, ...] = field(default=(), repr=False)
     engine: str = "inline"
 
 

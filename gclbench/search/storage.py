@@ -12,6 +12,7 @@ from sqlalchemy import Engine, func, make_url, select
 from sqlalchemy.exc import DBAPIError
 
 from gclbench.errors import GclbenchError
+from gclbench.redaction import redacted
 from gclbench.search.space import quiet
 from gclbench.tracking.engines import (
     BUSY_TIMEOUT_S,
@@ -82,14 +83,14 @@ def open_storage(url: str) -> RDBStorage:
             Turnstile(url, "tables")(),
         ):  # two that make the same tables at once would fail
             storage = optuna.storages.RDBStorage(
-                driver_url(url),
+                driver_url(url).replace("{", "{{").replace("}", "}}"),  # it fills in braces
                 engine_kwargs={"pool_pre_ping": True, **arguments},
                 heartbeat_interval=HEARTBEAT_S,
                 grace_period=GRACE_S,
             )
     except (DBAPIError, RuntimeError) as error:
         raise GclbenchError(
-            f"the store cannot hold trials: {str(error).splitlines()[0]}",
+            f"the store cannot hold trials: {redacted(str(error)).splitlines()[0]}",
             "Set store=URL to another database.",
         ) from error
     if sqlite:

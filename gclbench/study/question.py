@@ -27,10 +27,10 @@ class Question:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     executor: str | None = None
     workers: int | None = None
-    store: str | None = None
+    store: str | None = field(default=None, repr=False)  # it may hold a password
     device: str = "auto"
     content_dirs: tuple[Path, ...] = ()
-    observers: tuple[str, ...] = ()
+    observers: tuple[str, ...] = field(default=(), repr=False)
     searching: bool = False
 
     @property

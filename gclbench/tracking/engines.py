@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from gclbench.digest import digest
 from gclbench.errors import GclbenchError, MissingExtraError, UsageError
+from gclbench.redaction import has_two_ends, redacted_url, remember_secrets
 
 BUSY_TIMEOUT_S = 60
 
@@ -36,6 +37,7 @@ def open_engine(url: str) -> Engine:
 
     Raises UsageError for what is no URL of a database, MissingExtraError without its driver.
     """
+    remember_secrets(url)
     with _LOCK:
         if url not in _ENGINES:
             _ENGINES[url] = _new_engine(url)
@@ -87,10 +89,11 @@ def read_steadily(url: str, read: Callable[[], _T]) -> _T:
 def sqlite_file(url: str) -> Path | None:
     """Return the file of an SQLite store; None for another database or one in memory."""
     try:
-        parsed = make_url(url)
+        parsed = _parsed(url)
     except ArgumentError:
         return None
-    database = parsed.database if parsed.get_backend_name() == "sqlite" else None
+    ours = parsed.get_backend_name() == "sqlite" and not (parsed.host or parsed.username)
+    database = parsed.database if ours else None
     return Path(database) if database and database != ":memory:" else None
 
 
@@ -120,12 +123,7 @@ def driver_url(url: str) -> str:
 def shown(url: str) -> str:
     """Return the file of an SQLite store, of another the URL without its password."""
     path = sqlite_file(url)
-    if path is not None:
-        return str(path)
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return url
+    return redacted_url(url) if path is None else str(path)
 
 
 def take_turns(connection: Connection, what: str) -> None:
@@ -183,20 +181,38 @@ def write_ahead(cursor: Any) -> None:
 
 def _new_engine(url: str) -> Engine:
     try:
-        parsed = make_url(driver_url(url))
+        parsed = _parsed(driver_url(url))
+        _refuse_two_ats(parsed, url)
         backend = parsed.get_backend_name()
         if backend == "sqlite":
             return _sqlite_engine(parsed)
         if backend != "postgresql":
             raise ArgumentError(f"a store is not kept by {backend}")
         return create_engine(parsed, pool_pre_ping=True)
-    except (ArgumentError, NoSuchModuleError) as error:
+    except (ArgumentError, NoSuchModuleError, TypeError):
         raise UsageError(
             f"'{shown(url)}' is not a store.",
             "Use sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME.",
-        ) from error
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(str(error.name), "postgresql") from error
+        ) from None  # it quotes the URL
+    except ImportError as error:  # a driver that is there, but not its library, names no module
+        raise MissingExtraError(str(error.name or "psycopg"), "postgresql") from error
+
+
+def _parsed(url: str) -> URL:
+    """Parse a URL. Raises ArgumentError."""
+    try:
+        return make_url(url)
+    except ValueError:  # it quotes what is no port: the rest of a password, perhaps
+        raise ArgumentError("the port is not a number") from None
+
+
+def _refuse_two_ats(parsed: URL, url: str) -> None:
+    """Raise UsageError where the rest of a password would be asked for as a host."""
+    if parsed.password is not None and has_two_ends(url):
+        raise UsageError(
+            f"'{redacted_url(url)}' is not a store: it is not clear where its password ends.",
+            "In a user's name or password write @ as %40, ? as %3F.",
+        )
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -206,7 +222,8 @@ def _sqlite_engine(url: URL) -> Engine:
 def _sqlite_reader(path: Path) -> Engine:
     def connect() -> sqlite3.Connection:
         log = "" if _has_log(path) else "&immutable=1"
-        place = f"file:{quote(str(path.absolute()))}?mode=ro{log}"
+        # With an authority, though an empty one: a path may begin with two slashes.
+        place = f"file://{quote(str(path.absolute()))}?mode=ro{log}"
         return sqlite3.connect(place, uri=True, timeout=BUSY_TIMEOUT_S)
 
     return create_engine("sqlite://", creator=connect, poolclass=NullPool)

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any, NoReturn, Protocol
 
 from gclbench.errors import UsageError
+from gclbench.redaction import redacted
 from gclbench.schema import NodeRecord
 from gclbench.tracking.environment import git_state, host_info, package_versions
 from gclbench.tracking.sacred_import import sacred
@@ -121,7 +122,7 @@ class _RunLog(logging.Handler):
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.run.captured_out += self.format(record) + "\n"
+        self.run.captured_out += redacted(self.format(record)) + "\n"
 
 
 @contextmanager

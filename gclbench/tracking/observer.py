@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from gclbench.digest import file_digest
 from gclbench.errors import DataMissingError, MissingExtraError, UnknownNameError, UsageError
+from gclbench.redaction import redacted, redacted_url, remember_secrets
 from gclbench.schema import Conditions, RunStatus
 from gclbench.tracking.environment import git_state, package_versions
 from gclbench.tracking.environment import host_info as this_host
@@ -82,7 +83,7 @@ class RunObserver(sacred.observers.RunObserver):  # type: ignore[misc]
     def heartbeat_event(
         self, info: Mapping[str, Any], captured_out: str, beat_time: datetime, result: object
     ) -> None:
-        values = {"heartbeat": _iso(beat_time), "output": captured_out[-_OUTPUT_CHARS:]}
+        values = {"heartbeat": _iso(beat_time), "output": redacted(captured_out)[-_OUTPUT_CHARS:]}
         self.store.update_run(self.run_id, values)
 
     def log_metrics(
@@ -92,7 +93,7 @@ class RunObserver(sacred.observers.RunObserver):  # type: ignore[misc]
             {
                 "name": name,
                 "step": int(step),
-                "value": float(value) if math.isfinite(value) else None,
+                "value": None if math.isnan(value) else float(value),
                 "time": _iso(at),
             }
             for name, series in metrics_by_name.items()
@@ -112,7 +113,8 @@ class RunObserver(sacred.observers.RunObserver):  # type: ignore[misc]
         self._end(RunStatus.INTERRUPTED, interrupt_time, {})
 
     def failed_event(self, fail_time: datetime, fail_trace: Sequence[str]) -> None:
-        self._end(RunStatus.FAILED, fail_time, {"error": "".join(fail_trace)[-_OUTPUT_CHARS:]})
+        error = redacted("".join(fail_trace))[-_OUTPUT_CHARS:]
+        self._end(RunStatus.FAILED, fail_time, {"error": error})
 
     def artifact_event(
         self, name: str, filename: str, metadata: object = None, content_type: object = None
@@ -130,14 +132,29 @@ def observer_from_url(url: str) -> Any:
 
     Raises UsageError for anything else and MissingExtraError when pymongo is not installed.
     """
+    remember_secrets(url)
     scheme, place = _parts(url)
     if scheme == "file":
-        return sacred.observers.FileStorageObserver(place)
-    server, _, name = place.partition("/")
+        return _discreet(sacred.observers.FileStorageObserver(place))
+    server, name = _server(place)
     try:
-        return sacred.observers.MongoObserver(f"mongodb://{server}", db_name=name or "gclbench")
-    except (ImportError, ModuleNotFoundError) as error:
+        made = sacred.observers.MongoObserver(f"mongodb://{server}", db_name=name)
+    except ImportError as error:
         raise MissingExtraError("pymongo") from error
+    except Exception as error:  # pymongo's own, of many kinds: it quotes the URL in pieces
+        raise _no_observer(url, type(error).__name__) from None
+    return _discreet(made)
+
+
+def _discreet(observer: Any) -> Any:
+    """Let an observer of Sacred's hear of a failure without the secrets in its traceback."""
+    hear = observer.failed_event
+
+    def failed_event(fail_time: datetime, fail_trace: Sequence[str]) -> None:
+        hear(fail_time, [redacted(line) for line in fail_trace])
+
+    observer.failed_event = failed_event
+    return observer
 
 
 def check_observer(url: str) -> None:
@@ -145,13 +162,17 @@ def check_observer(url: str) -> None:
 
     Also DataMissingError for a folder that cannot be written to, or a server that does not answer.
     """
+    remember_secrets(url)
     scheme, place = _parts(url)
     if scheme == "file":
         check_writable(Path(place), f"the folder of the observer {url}", "Name another folder.")
         return
     if find_spec("pymongo") is None:
         raise MissingExtraError("pymongo")
-    host, port = _address(place)
+    try:
+        host, port = _address(place)
+    except ValueError:  # it quotes what is no port
+        raise _no_observer(url, "what follows the host's : is no port") from None
     try:
         socket.create_connection((host, port), _PATIENCE_S).close()
     except OSError as error:
@@ -165,15 +186,30 @@ def _parts(url: str) -> tuple[str, str]:
     """Return scheme and place. Raises UsageError, UnknownNameError."""
     scheme, separator, place = url.partition("://")
     if not separator or not place:
-        raise UsageError(f"'{url}' is not an observer.", "Use mongo://HOST/NAME or file://FOLDER.")
+        raise _no_observer(url)
     if scheme not in _SCHEMES:
         raise UnknownNameError("kind of observer", scheme, _SCHEMES)
     return scheme, place
 
 
+def _no_observer(url: str, why: str = "") -> UsageError:
+    return UsageError(
+        f"'{redacted_url(url)}' is not an observer{f' ({why})' if why else ''}.",
+        "Use mongo://HOST/NAME or file://FOLDER; in a password write @ as %40, : as %3A.",
+    )
+
+
+def _server(place: str) -> tuple[str, str]:
+    """Split `USER:PASSWORD@HOST:PORT,.../NAME`; a password may hold a slash."""
+    user, at, rest = place.rpartition("@")
+    server, _, name = rest.partition("/")
+    return f"{user}{at}{server}", name or "gclbench"
+
+
 def _address(place: str) -> tuple[str, int]:
-    """Return host and port of the first server in `USER:PASSWORD@HOST:PORT,.../NAME`."""
-    parsed = urlsplit(f"//{place.partition('/')[0].split(',')[0]}")
+    """Return host and port of the first server. Raises ValueError for what is no port."""
+    server = _server(place)[0].rpartition("@")[2]
+    parsed = urlsplit(f"//{server.split(',')[0]}")
     return parsed.hostname or "localhost", parsed.port or _MONGO_PORT
 
 

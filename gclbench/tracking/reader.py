@@ -52,7 +52,7 @@ class TrackedRun:
 
 @dataclass(frozen=True)
 class Point:
-    """A stored value of a metric; None where it was not a finite number."""
+    """A stored value of a metric; it may be infinite, and is None where it was not a number."""
 
     step: int
     value: float | None

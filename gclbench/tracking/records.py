@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 from sqlalchemy import Connection, insert, select
 
 from gclbench.digest import canonical_json
@@ -34,6 +34,8 @@ class _Head(Model):
 
 
 class _Point(Model):
+    model_config = ConfigDict(ser_json_inf_nan="strings")  # JSON has no infinity
+
     name: str
     step: _Whole
     value: float | None

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gclbench.digest import canonical_json, digest
 from gclbench.errors import DataMissingError, GclbenchError, StorageFullError, UsageError
+from gclbench.redaction import redacted
 from gclbench.schema import RunStatus
 from gclbench.tracking.engines import (
     make_folder,
@@ -208,7 +209,7 @@ class RunStore:
         try:
             yield
         except DBAPIError as error:
-            text, name = str(error.orig).split("\n")[0], shown(self.url)
+            text, name = redacted(str(error.orig)).split("\n")[0], shown(self.url)
             if any(words in text for words in _DAMAGED):
                 raise self._damaged(text) from error
             if "disk is full" in text or "No space left" in text:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gclbench.errors import ContentError, DataMissingError, UnknownNameError
 from gclbench.user_paths import user_path
-from gclbench.user_text import Lines, Problem, read_user_csv
+from gclbench.user_text import Lines, Problem, read_user_csv, read_user_text
 
 DEFAULT_PROFILE = "laptop"
 FOLDERS = {
@@ -22,6 +22,7 @@ FOLDERS = {
     "reports": "reports/*.yaml",
     "seconds": "baselines/seconds/*.csv",
 }
+MAX_BYTES = 1_000_000  # of a file of content; the longest that is shipped has 60,000
 # The columns that make a CSV a table of published numbers.
 PUBLISHED = ("table", "row_key", "setting", "dataset", "metric", "value")
 # Any of these columns says that it is meant as one.
@@ -59,12 +60,16 @@ def content_folders(
 
 
 def content_files(folders: Sequence[Path], kind: str) -> dict[str, list[Path]]:
-    """Name -> the files of that name. Raises UnknownNameError for a kind not in `FOLDERS`."""
+    """Name -> the files of that name.
+
+    Raises UnknownNameError for a kind not in `FOLDERS`, ContentError for a link out of its folder.
+    """
     if kind not in FOLDERS:
         raise UnknownNameError("kind of content", kind, FOLDERS)
     found: dict[str, list[Path]] = {}
     for folder in folders:
         for path in sorted(folder.glob(FOLDERS[kind])):
+            check_place(path, folder)
             if kind != "published" or _of_numbers(path):
                 found.setdefault(path.stem, []).append(path)
     return found
@@ -84,9 +89,28 @@ def _of_numbers(path: Path) -> bool:
 
 def read_table(path: Path) -> Lines:
     """Read a CSV of content. Raises ContentError."""
-    return read_user_csv(path, content_fault(path))
+    return read_user_csv(path, content_fault(path), MAX_BYTES)
 
 
-def content_fault(path: Path) -> Problem:
+def read_content(path: Path, key: str, most: int = MAX_BYTES) -> str:
+    """Read the text of a file of content. Raises ContentError that names it and `key`."""
+    return read_user_text(path, content_fault(path, key), most)
+
+
+def content_fault(path: Path, key: str = "text") -> Problem:
     """What is raised for a file of content whose text cannot be read."""
-    return lambda line, what: ContentError(str(path), line, "text", what)
+    return lambda line, what: ContentError(str(path), line, key, what)
+
+
+def check_place(path: Path, folder: Path) -> None:
+    """Raise ContentError for a link that leads out of its content folder.
+
+    What it leads to would be shown in messages and reports. In the shipped folder links are those
+    of an installer that keeps files elsewhere.
+    """
+    if folder.resolve() == shipped_folder().resolve():
+        return
+    real = Path(os.path.realpath(path))
+    if not real.is_relative_to(folder.resolve()):
+        text = f"a link that leads out of the content folder, to {real}: copy the file instead"
+        raise ContentError(str(path), None, "file", text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,23 +11,22 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from gclbench.content_folders import read_content
 from gclbench.errors import ContentError
-from gclbench.user_text import read_user_text
 
 Place = tuple[str | int, ...]
 
+_MAPPING, _LIST = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
 _SCALARS = {f"tag:yaml.org,2002:{kind}" for kind in ("bool", "float", "int", "null", "str")}
+MAX_BYTES = 300_000  # some seconds; the longest that is shipped has 5,000
 _MAX_DEPTH = 20
+_MAX_WHOLE = 2**63
 _MAX_VALUES = 100_000  # a few lines of aliases of aliases would fill the memory
 
 
 def read_yaml(path: Path) -> tuple[Any, dict[Place, int]]:
     """Read a file with `read_text`. Raises ContentError."""
-
-    def problem(line: int | None, what: str) -> ContentError:
-        return ContentError(str(path), line, "syntax", what)
-
-    return read_text(read_user_text(path, problem), str(path))
+    return read_text(read_content(path, "syntax", MAX_BYTES), str(path))
 
 
 def read_text(text: str, file: str) -> tuple[Any, dict[Place, int]]:
@@ -36,7 +37,10 @@ def read_text(text: str, file: str) -> tuple[Any, dict[Place, int]]:
     """
     yaml = YAML(typ="safe", pure=True)
     try:
-        root = yaml.compose(text)
+        with warnings.catch_warnings(action="ignore"):
+            root = yaml.compose(text)
+    except RecursionError:
+        raise ContentError(file, None, "syntax", "is nested too deeply") from None
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise ContentError(file, line, "syntax", str(error.problem)) from None
@@ -55,6 +59,7 @@ def _plain(node: Node, at: Place, yaml: YAML, file: str, lines: dict[Place, int]
         raise ContentError(file, line, dotted(at[:1]), "is nested too deeply")
     if len(lines) > _MAX_VALUES:
         raise ContentError(file, line, dotted(at[:1]), f"over {_MAX_VALUES} values")
+    _check_tag(node, at, file)
     if isinstance(node, MappingNode):
         mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
@@ -68,10 +73,28 @@ def _plain(node: Node, at: Place, yaml: YAML, file: str, lines: dict[Place, int]
         return mapping
     if isinstance(node, SequenceNode):
         return [_plain(item, (*at, i), yaml, file, lines) for i, item in enumerate(node.value)]
-    if str(node.tag) not in _SCALARS:
+    return _scalar(node, at, yaml, file)
+
+
+def _check_tag(node: Node, at: Place, file: str) -> None:
+    allowed = {MappingNode: {_MAPPING}, SequenceNode: {_LIST}}.get(type(node), _SCALARS)
+    if str(node.tag) not in allowed:
         tag = str(node.tag).rsplit(":", 1)[-1]
-        raise ContentError(file, line, dotted(at), f"values of type '{tag}' are not allowed")
-    return yaml.constructor.construct_object(node)
+        text = f"values of type '{tag}' are not allowed"
+        raise ContentError(file, node.start_mark.line + 1, dotted(at), text)
+
+
+def _scalar(node: Node, at: Place, yaml: YAML, file: str) -> Any:
+    try:
+        value = yaml.constructor.construct_object(node)
+        if isinstance(value, int) and abs(value) >= _MAX_WHOLE:
+            raise ValueError
+    except Exception:  # what ruamel raises for `!!bool maybe` or 5,000 digits differs
+        kind = str(node.tag).rsplit(":", 1)[-1]
+        shown = textwrap.shorten(str(node.value), 40, placeholder="...")
+        text = f"'{shown}' is no value of type '{kind}' that can be used"
+        raise ContentError(file, node.start_mark.line + 1, dotted(at), text) from None
+    return value
 
 
 def dotted(at: Place) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,21 +24,33 @@ _REMEDY = "Save it as UTF-8."
 Problem = Callable[[int | None, str], GclbenchError]
 
 
-def read_user_text(path: Path, problem: Problem | None = None) -> str:
+def read_user_text(path: Path, problem: Problem | None = None, most: int | None = None) -> str:
     r"""Return a file's text with `\n` at the end of its lines, without a byte-order mark.
 
     UTF-8, and UTF-16 or UTF-32 where a mark says so. Raises what `problem(line, what is wrong)`
-    returns for other bytes and for files that cannot be read; by default a DataMissingError.
+    returns for other bytes, for files that cannot be read, are no plain files (a folder, a pipe, a
+    device) or have more than `most` bytes; by default a DataMissingError.
     """
     fault = problem or _fault(path)
     try:
-        data = path.read_bytes()
+        data = _bytes(path, fault, most)
     except PermissionError as error:
         raise fault(None, f"permission denied: {path} cannot be read") from error
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         why = getattr(error, "strerror", None) or str(error)
         raise fault(None, f"it cannot be read ({why})") from error
     return decoded(data, fault)
+
+
+def _bytes(path: Path, fault: Problem, most: int | None) -> bytes:
+    # Without waiting: a pipe that nobody writes to would never open.
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as handle:
+        if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
+            raise fault(None, "it is no plain file")
+        data = handle.read() if most is None else handle.read(most + 1)
+    if most is not None and len(data) > most:
+        raise fault(None, f"it has more than {most:,} bytes")
+    return data
 
 
 def decoded(data: bytes, fault: Problem) -> str:
@@ -63,14 +77,14 @@ class Lines:
     rows: tuple[tuple[int, dict[str | None, object]], ...]
 
 
-def read_user_csv(path: Path, problem: Problem | None = None) -> Lines:
+def read_user_csv(path: Path, problem: Problem | None = None, most: int | None = None) -> Lines:
     """Read a table as any spreadsheet saves it: commas, semicolons or tabs, blanks, marks.
 
     Blanks around texts, empty rows and columns at the end are left out. Raises what `problem`
     returns, as `read_user_text` does, also for a name that stands twice in the header.
     """
     fault = problem or _fault(path)
-    text = read_user_text(path, fault)
+    text = read_user_text(path, fault, most)
     if not text.strip():
         return Lines((), ())
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))

@@ -36,7 +36,7 @@ def figure(
     from gclbench.study.opened import open_study
 
     made = make(shown, open_study(question_of(parsed)), choice)
-    for path, data in (_tables(made, out) if shown.table else _picture(made, out)).items():
+    for path, data in (_tables(made, out) if shown.table else _picture(made, out, parsed)).items():
         write_atomically(path, data, remedy=OUT_REMEDY)
         typer.echo(f"wrote {path}")
 
@@ -58,6 +58,7 @@ Examples:
   gclbench figure world out=docs/world.png
   gclbench figure table3 out=table3.pdf
   gclbench figure views ablation=table6 rows=rotation tasks=duke2market seeds=1
+  gclbench figure table3 title="What G draws" out=table3.pdf
   gclbench figure generation out=generation.md
 """
 
@@ -84,9 +85,12 @@ def _chosen(shown: Figure, parsed: FigureWords) -> tuple[FigureWords, Choice]:
     return replace(parsed, study=(name,), rows=rows, tasks=tasks, seeds=seeds), choice
 
 
-def _picture(grids: list[ImageGrid], out: Path) -> dict[Path, bytes]:
+def _picture(grids: list[ImageGrid], out: Path, parsed: FigureWords) -> dict[Path, bytes]:
+    from gclbench.reporting.grid import named
+    from gclbench.reporting.ink import mark_of
     from gclbench.reporting.pictures import picture_bytes
 
+    grids = named(grids, parsed.title, mark_of(parsed.profile))
     return {out: picture_bytes(grids, out.suffix.lower()[1:])}
 
 

@@ -69,7 +69,7 @@ def _show(
     parsed: InvarianceWords,
 ) -> None:
     from gclbench.cli.output import print_tables
-    from gclbench.reporting.ink import FORMATS
+    from gclbench.reporting.ink import FORMATS, mark_of
     from gclbench.reporting.invariance import to_csv, to_tables
     from gclbench.reporting.invariance.plots import draw
     from gclbench.reporting.render import SUFFIXES
@@ -86,7 +86,7 @@ def _show(
         text = to_csv(name, tasks).encode()
         written.append(write_atomically(out / f"{name}.csv", text, remedy=OUT_REMEDY))
     for each in tasks if {*formats} & {*FORMATS} else ():
-        for suffix, data in draw(each).items():
+        for suffix, data in draw(each, mark_of(opened.question.profile)).items():
             if suffix in formats:
                 path = out / f"{name}_{each.task.name}.{suffix}"
                 written.append(write_atomically(path, data, remedy=OUT_REMEDY))

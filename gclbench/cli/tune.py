@@ -60,7 +60,8 @@ def tune(
     except KeyboardInterrupt as interrupt:
         typer.echo(describe(interrupt), err=True)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
-    results = build_results(tuning.study, tuning.name, tuning.origin, trials)
+    profile = tuning.question.profile
+    results = build_results(tuning.study, tuning.name, tuning.origin, trials, profile)
     _show(console, results, parsed.out or parsed.home / "reports" / "tune" / results.study)
     if as_json:
         typer.echo(json.dumps(as_object(results), indent=2))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from gclbench.reporting.render.markdown import escape, plain_table, strong
+from gclbench.reporting.csv_text import csv_text
+from gclbench.reporting.render.markdown import escape, line, plain_table, strong
 
 
 @dataclass(frozen=True)
@@ -40,25 +40,21 @@ _NUMBERS = (2, 3, 4)
 
 def to_markdown(table: GenerationTable) -> str:
     """GitHub's dialect; controls are marked, and the best of the others is bold on each data."""
-    rows = [_markdown_row(line, table.lines) for line in table.lines]
+    rows = [_markdown_row(each, table.lines) for each in table.lines]
     body = plain_table([escape(head) for head in HEADINGS], rows, right=_NUMBERS)
-    notes = "\n".join(f"- {note}" for note in table.footnotes)
-    return f"# {table.title}\n\n{body}\n\n{notes}\n"
+    notes = "\n".join(f"- {line(note)}" for note in table.footnotes)
+    return f"# {line(table.title)}\n\n{body}\n\n{notes}\n"
 
 
 def to_csv(table: GenerationTable) -> str:
     """Full precision; a number that was not measured is empty."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     names = ("data", "generator", "control", "ssim", "fid", "images", "features", "node")
-    writer.writerow(names)
-    for line in table.lines:
-        numbers = ("" if value is None else repr(value) for value in (line.ssim, line.fid))
-        kind = "1" if line.control else "0"
-        writer.writerow(
-            [line.data, line.label, kind, *numbers, line.images, line.features, line.node]
-        )
-    return out.getvalue()
+    return csv_text([names, *map(_record, table.lines)])
+
+
+def _record(line: GenerationLine) -> list[Any]:
+    numbers = int(line.control), line.ssim, line.fid, line.images
+    return [line.data, line.label, *numbers, line.features, line.node]
 
 
 def _markdown_row(line: GenerationLine, lines: Iterable[GenerationLine]) -> tuple[str, ...]:

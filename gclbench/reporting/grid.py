@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from gclbench.errors import ShapeError
+from gclbench.reporting.own_matplotlib import drawable, font_file
 
-FONT_PX, LINE_PX, GAP_PX = 12, 15, 4
+FONT_PX, LINE_PX, GAP_PX = 11, 15, 4
+MARK_COLOUR = "#d55e00"
 LABEL_PX = 118  # width of the column of row labels, where a grid has any
 TILE_PX = 128  # about how high a tile is drawn: small pictures are enlarged, none is reduced
 
@@ -20,13 +22,18 @@ class ImageGrid:
     """Rows of equally large tiles, uint8 (rows, columns, H, W, 3), and a heading for each column.
 
     An empty heading continues the group of the column before it. `labels`, one for each row or
-    none at all, stand to the left; an empty one leaves its place free.
+    none at all, stand to the left; an empty one leaves its place free. `data` names what the title
+    says is shown; `origin` what it was made by, for the file alone. `mark`, such as SMOKE, stands
+    above all.
     """
 
     tiles: np.ndarray
     headings: tuple[str, ...]
     title: str
     labels: tuple[str, ...] = ()
+    data: str = ""
+    origin: str = ""
+    mark: str = ""
 
     def __post_init__(self) -> None:
         if self.tiles.ndim != 5 or self.tiles.shape[-1] != 3:
@@ -37,6 +44,21 @@ class ImageGrid:
             )
         if self.labels and len(self.labels) != len(self.tiles):
             raise ShapeError(f"{len(self.labels)} labels for {len(self.tiles)} rows of tiles.")
+
+
+def named(grids: Sequence[ImageGrid], title: str | None, mark: str = "") -> list[ImageGrid]:
+    """Grids of one picture with a title of the user's (None: their own) and a mark above them.
+
+    Of several grids, each also says which data it shows.
+    """
+    titles = [grid.title for grid in grids]
+    if title is not None:
+        titles = [title] if len(grids) == 1 else [f"{title} ({grid.data})" for grid in grids]
+    marks = [mark, *[""] * len(grids)]
+    return [
+        replace(grid, title=text, mark=each)
+        for grid, text, each in zip(grids, titles, marks, strict=False)
+    ]
 
 
 @dataclass(frozen=True)
@@ -53,6 +75,7 @@ class GridPlan:
     tile: tuple[int, int]  # drawn width and height
     texts: tuple[tuple[int, int, str], ...]
     rules: tuple[tuple[int, int, int], ...]
+    mark: str = ""  # stands in the corner, in MARK_COLOUR
 
     def corner(self, row: int, column: int) -> tuple[int, int]:
         width, height = self.tile
@@ -82,9 +105,10 @@ def plan_grid(grid: ImageGrid, scale: int | None = None) -> GridPlan:
     title = wrap(grid.title, total - 2 * GAP_PX)
     spans = groups(grid.headings)
     headings = [wrap(text, (last - first + 1) * step - GAP_PX) for text, first, last in spans]
-    above = GAP_PX + len(title) * LINE_PX
+    begin = GAP_PX + (LINE_PX if grid.mark else 0)
+    above = begin + len(title) * LINE_PX
     top = above + max(len(lines) for lines in headings) * LINE_PX + 2 * GAP_PX
-    texts = list(_lines(GAP_PX, GAP_PX, title))
+    texts = list(_lines(GAP_PX, begin, title))
     rules = []
     for lines, (_, first, last) in zip(headings, spans, strict=True):
         texts += _lines(left + first * step, above + 1, lines)
@@ -93,14 +117,14 @@ def plan_grid(grid: ImageGrid, scale: int | None = None) -> GridPlan:
         y = top + row * (tile[1] + GAP_PX)
         texts += _lines(GAP_PX, y, wrap(label, LABEL_PX - GAP_PX))
     whole = top + rows * (tile[1] + GAP_PX)
-    return GridPlan(total, whole, left, top, tile, tuple(texts), tuple(rules))
+    return GridPlan(total, whole, left, top, tile, tuple(texts), tuple(rules), drawable(grid.mark))
 
 
 def wrap(text: str, width_px: int) -> list[str]:
     """Break a text between words into lines of at most `width_px` (a longer word stands alone)."""
     font = _font()
     lines: list[str] = []
-    for word in text.split():
+    for word in drawable(text).split():
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and font.getlength(longer) <= width_px:
             lines[-1] = longer
@@ -116,6 +140,7 @@ def draw_grid(grid: ImageGrid, *, scale: int | None = None) -> np.ndarray:
     plan, font = plan_grid(grid, scale), _font()
     canvas = Image.new("RGB", (plan.width, plan.height), "white")
     pen = ImageDraw.Draw(canvas)
+    pen.text((GAP_PX, GAP_PX), plan.mark, fill=MARK_COLOUR, font=font)
     for x, y, line in plan.texts:
         pen.text((x, y), line, fill="black", font=font)
     for x0, x1, y in plan.rules:
@@ -142,4 +167,4 @@ def _lines(x: int, y: int, lines: list[str]) -> Iterator[tuple[int, int, str]]:
 def _font() -> Any:
     from PIL import ImageFont
 
-    return ImageFont.load_default(FONT_PX)
+    return ImageFont.truetype(str(font_file()), FONT_PX)

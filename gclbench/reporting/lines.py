@@ -46,13 +46,15 @@ class LinePanel:
 class FigureData:
     """Panels by row and column of the figure; `note` says what the lines do not.
 
-    `without` names the results that are left out because their numbers cannot be.
+    `without` names the results that are left out because their numbers cannot be; `mark`
+    stands in a corner (`ink.mark_of`).
     """
 
     report: str
     note: str
     panels: tuple[tuple[LinePanel, ...], ...]
     without: str = ""
+    mark: str = ""
 
 
 def build_figure(

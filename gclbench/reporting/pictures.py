@@ -9,11 +9,20 @@ from typing import Any
 import numpy as np
 
 from gclbench.errors import UnknownNameError
-from gclbench.reporting.grid import FONT_PX, GridPlan, ImageGrid, draw_grid, plan_grid, stack
+from gclbench.reporting.grid import (
+    FONT_PX,
+    GAP_PX,
+    MARK_COLOUR,
+    GridPlan,
+    ImageGrid,
+    draw_grid,
+    plan_grid,
+    stack,
+)
+from gclbench.reporting.ink import METADATA, style
+from gclbench.shown_text import one_line
 
 DPI = 100
-# Dates and random ids stay out: the same grids give the same bytes.
-_METADATA: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
 
 
 def picture_bytes(grids: Sequence[ImageGrid], kind: str) -> bytes:
@@ -28,19 +37,30 @@ def picture_bytes(grids: Sequence[ImageGrid], kind: str) -> bytes:
 
 def _png(grids: Sequence[ImageGrid]) -> bytes:
     from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
 
-    out = io.BytesIO()
-    Image.fromarray(stack([draw_grid(grid) for grid in grids])).save(out, "PNG")
+    out, facts = io.BytesIO(), PngInfo()
+    if origin := _origin(grids):
+        facts.add_itxt("Description", origin)
+    picture = Image.fromarray(stack([draw_grid(grid) for grid in grids]))
+    picture.save(out, "PNG", pnginfo=facts)
     return out.getvalue()
 
 
 def _vector(grids: Sequence[ImageGrid], kind: str) -> bytes:
-    import matplotlib
+    # Text stays text in SVG, and its ids are drawn from a fixed salt.
+    with style({"svg.fonttype": "none"}):
+        return _drawn(grids, kind)
+
+
+def _drawn(grids: Sequence[ImageGrid], kind: str) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     plans = [plan_grid(grid) for grid in grids]
     width, height = max(plan.width for plan in plans), sum(plan.height for plan in plans)
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+    FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.axis("off")
@@ -49,10 +69,15 @@ def _vector(grids: Sequence[ImageGrid], kind: str) -> bytes:
         _put(axes, grid, plan, below)
         below += plan.height
     out = io.BytesIO()
-    # Text stays text in SVG, and its ids are drawn from a fixed salt.
-    with matplotlib.rc_context({"svg.hashsalt": "gclbench", "svg.fonttype": "none"}):
-        figure.savefig(out, format=kind, metadata=_METADATA[kind])
+    told = {"pdf": "Subject", "svg": "Description"}
+    facts = {**METADATA[kind], told[kind]: _origin(grids) or None}
+    figure.savefig(out, format=kind, metadata=facts, dpi=DPI)
     return out.getvalue()
+
+
+def _origin(grids: Sequence[ImageGrid]) -> str:
+    """What the pictures were made by, for the file alone."""
+    return one_line("; ".join(dict.fromkeys(grid.origin for grid in grids if grid.origin)))
 
 
 def _put(axes: Any, grid: ImageGrid, plan: GridPlan, below: int) -> None:
@@ -60,9 +85,9 @@ def _put(axes: Any, grid: ImageGrid, plan: GridPlan, below: int) -> None:
         x, y = plan.corner(row, column)
         extent = (x, x + plan.tile[0], below + y + plan.tile[1], below + y)
         axes.imshow(grid.tiles[row, column], extent=extent, aspect="auto", interpolation="none")
+    size = FONT_PX * 72 / DPI  # points are 1/72 inch
+    axes.text(GAP_PX, below + GAP_PX, plan.mark, fontsize=size, va="top", color=MARK_COLOUR)
     for x, y, line in plan.texts:
-        # Points are 1/72 inch; the fonts of vector files run wider than the one that was measured.
-        size = 0.85 * FONT_PX * 72 / DPI
         axes.text(x, below + y, line, fontsize=size, va="top", parse_math=False)
     for x0, x1, y in plan.rules:
         axes.plot((x0, x1), (below + y, below + y), color="gray", linewidth=0.7)

@@ -16,6 +16,7 @@ from gclbench.reporting import (
     rows_of,
     unprinted,
 )
+from gclbench.reporting.ink import mark_of
 from gclbench.reporting.lines import FigureData, build_figure
 from gclbench.reporting.origin import data_heading
 from gclbench.reporting.scores import aggregate
@@ -111,7 +112,7 @@ def figure_of(found: Measured, study: Study) -> FigureData | None:
     layout = opened.layout(study)
     data = {task.name: opened.data_label(task.name) for task in tasks}
     metrics = sorted({metric for plot in layout.plots for metric in plot.metrics})
-    return build_figure(
+    figure = build_figure(
         layout,
         opened.rows_of(study),
         headings(tasks, data),
@@ -120,6 +121,8 @@ def figure_of(found: Measured, study: Study) -> FigureData | None:
         [*found.damaged(study), *found.damaged_curves(study)],
         found.idle(study),
     )
+    mark = mark_of(opened.question.profile)
+    return figure and replace(figure, mark=mark)
 
 
 def _published(opened: OpenStudy, layout: Layout) -> list[PublishedNumber]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gclbench.atomic import OUT_REMEDY, write_atomically
-from gclbench.reporting.ink import BLUE, GREEN, GREY, ORANGE, draw_grid
+from gclbench.reporting.ink import BLUE, GREEN, GREY, ORANGE, draw_grid, legend, named
+from gclbench.reporting.own_matplotlib import literal
 from gclbench.search.figures import (
     Axis,
     Contour,
@@ -28,31 +29,32 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def draw_all(results: Results) -> dict[str, dict[str, bytes]]:
+def draw_all(results: Results, mark: str = "") -> dict[str, dict[str, bytes]]:
     """Return the plots of a search by name, as bytes by format; none without a complete trial.
 
     Names: history, slice, importance, contour (two parameters or more), front (two objectives).
     """
     if not results.complete:
         return {}
-    drawn = {"history": draw_grid([[partial(draw_history, data=history(results))]])}
+    draw = partial(draw_grid, mark=mark)
+    drawn = {"history": draw([[partial(draw_history, data=history(results))]])}
     cut = slices(results)
-    drawn["slice"] = draw_grid([[partial(draw_slice, data=data)] for data in cut])
+    drawn["slice"] = draw([[partial(draw_slice, data=data)] for data in cut])
     if results.importance.shares:
-        drawn["importance"] = draw_grid([[partial(draw_importance, data=results.importance)]])
+        drawn["importance"] = draw([[partial(draw_importance, data=results.importance)]])
     pairs = contours(results)
     if pairs:
-        drawn["contour"] = draw_grid([[partial(draw_contour, data=data)] for data in pairs])
+        drawn["contour"] = draw([[partial(draw_contour, data=data)] for data in pairs])
     pareto = front(results)
     if pareto is not None:
-        drawn["front"] = draw_grid([[partial(draw_front, data=pareto)]])
+        drawn["front"] = draw([[partial(draw_front, data=pareto)]])
     return drawn
 
 
-def write_all(results: Results, out: Path) -> list[Path]:
+def write_all(results: Results, out: Path, mark: str = "") -> list[Path]:
     """Write every plot into `out`, each file moved into place whole; return the paths."""
     written = []
-    for name, formats in draw_all(results).items():
+    for name, formats in draw_all(results, mark).items():
         for suffix, data in formats.items():
             path = out / f"{name}.{suffix}"
             written.append(write_atomically(path, data, remedy=OUT_REMEDY))
@@ -63,29 +65,30 @@ def draw_history(axes: Axes, data: History) -> None:
     """Trials as dots, the best so far as a step, pruned trials as crosses at their last mAP."""
     from matplotlib.ticker import MaxNLocator
 
-    axes.plot(*_columns(data.points), "o", color=BLUE, label="trial")
-    axes.step(*_columns(data.best), where="post", color=ORANGE, label="best so far")
+    axes.plot(*_columns(data.points), "o", color=BLUE, label=named("trial"))
+    axes.step(*_columns(data.best), where="post", color=ORANGE, label=named("best so far"))
     if data.pruned:
-        axes.plot(*_columns(data.pruned), "x", color=GREY, label="pruned")
+        axes.plot(*_columns(data.pruned), "x", color=GREY, label=named("pruned"))
     axes.set(xlabel="trial", ylabel="validation mAP (%)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(loc="lower right")
+    legend(axes, axes, loc="lower right")
 
 
 def draw_slice(axes: Axes, data: Slice) -> None:
     """Validation and test mAP against a parameter."""
-    axes.plot(data.x, data.mAP, "o", color=BLUE, label="validation")
-    axes.plot(data.x, data.test, "^", color=GREEN, label="test (reported only)")
+    axes.plot(data.x, data.mAP, "o", color=BLUE, label=named("validation"))
+    axes.plot(data.x, data.test, "^", color=GREEN, label=named("test (reported only)"))
     _name_x(axes, data.axis)
     axes.set_ylabel("mAP (%)")
-    axes.legend(loc="best")
+    legend(axes, axes, loc="best")
 
 
 def draw_importance(axes: Axes, data: Importance) -> None:
     """A bar per parameter, the longest on top."""
     pairs = sorted(data.shares.items(), key=lambda item: (item[1], item[0]))
     names, shares = [last_word(name) for name, _ in pairs], [share for _, share in pairs]
-    bars = axes.barh(names, shares, height=0.55, color=BLUE)
+    bars = axes.barh(range(len(names)), shares, height=0.55, color=BLUE)
+    axes.set_yticks(range(len(names)), [*map(literal, names)])
     axes.bar_label(bars, labels=[f"{share:.2f}" for share in shares], padding=2)
     axes.set(xlabel="share of the spread of validation mAP (fANOVA)", xlim=(0, 1.12))
 
@@ -118,11 +121,11 @@ def draw_front(axes: Axes, data: Front) -> None:
         [data.mAP[i] for i in others],
         "o",
         color=GREY,
-        label="trial",
+        label=named("trial"),
     )
-    axes.plot(*_columns(best), "o-", color=ORANGE, label="Pareto front")
+    axes.plot(*_columns(best), "o-", color=ORANGE, label=named("Pareto front"))
     axes.set(xlabel="training time (s)", ylabel="validation mAP (%)")
-    axes.legend(loc="best")
+    legend(axes, axes, loc="best")
 
 
 def _drawn(data: Contour) -> tuple[np.ndarray, np.ndarray]:
@@ -146,19 +149,19 @@ def _spans_a_plane(data: Contour) -> bool:
 
 
 def _name_x(axes: Axes, axis: Axis) -> None:
-    axes.set_xlabel(last_word(axis.name))
+    axes.set_xlabel(literal(last_word(axis.name)))
     if axis.log:
         axes.set_xscale("log")
     if axis.ticks:
-        axes.set_xticks(range(len(axis.ticks)), axis.ticks)
+        axes.set_xticks(range(len(axis.ticks)), [*map(literal, axis.ticks)])
 
 
 def _name_y(axes: Axes, axis: Axis) -> None:
-    axes.set_ylabel(last_word(axis.name))
+    axes.set_ylabel(literal(last_word(axis.name)))
     if axis.log:
         axes.set_yscale("log")
     if axis.ticks:
-        axes.set_yticks(range(len(axis.ticks)), axis.ticks)
+        axes.set_yticks(range(len(axis.ticks)), [*map(literal, axis.ticks)])
 
 
 def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:

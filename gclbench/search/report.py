@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from gclbench.atomic import OUT_REMEDY, write_atomically
-from gclbench.reporting.render.markdown import escape, plain_table
+from gclbench.reporting.csv_text import csv_text
+from gclbench.reporting.ink import mark_of
+from gclbench.reporting.render.markdown import code, escape, line, plain_table
 from gclbench.search.figures import last_word, shown, text_of
 from gclbench.search.results import STATE_DAMAGED, Results, TrialRow
 
@@ -39,7 +39,7 @@ def write_files(results: Results, out: Path) -> list[Path]:
     written = []
     for name, text in texts.items():
         written.append(write_atomically(out / name, text.encode(), remedy=OUT_REMEDY))
-    return [*written, *write_all(results, out)]
+    return [*written, *write_all(results, out, mark_of(results.profile))]
 
 
 def trials_csv(results: Results) -> str:
@@ -48,7 +48,7 @@ def trials_csv(results: Results) -> str:
     for row in results.trials:
         known = [row.params.get(name) for name in results.parameters]
         lines.append([row.number, row.state, *known, *_cells(row)])
-    return _csv(lines)
+    return csv_text(lines)
 
 
 def _cells(row: TrialRow) -> list[Any]:
@@ -63,35 +63,34 @@ def sensitivity_csv(results: Results) -> str:
         [line.value, line.clusters, line.mAP, line.test_mAP, line.test_R1]
         for line in results.sensitivity
     ]
-    return _csv([head, *rows])
-
-
-def _csv(lines: Iterable[Sequence[Any]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerows([["" if cell is None else cell for cell in line] for line in lines])
-    return out.getvalue()
+    return csv_text([head, *rows])
 
 
 def summary(results: Results) -> str:
     """The report in Markdown: counts, best, importance, sensitivity, trials."""
     parts = [
-        f"# {results.title}",
-        f"Search `{results.study}`, stored as `{results.name}`. {counts_line(results)}",
-        f"{results.origin} One seed cannot tell small differences from chance.",
+        f"# {line(results.title)}",
+        f"Search {code(results.study)}, stored as {code(results.name)}. {counts_line(results)}",
+        f"{line(results.origin)} One seed cannot tell small differences from chance.",
         "mAP of *validation* is that of held-out training identities: the search looks at nothing "
         "else. Test scores are reported beside it and chose nothing.",
         "## Best",
         *(f"- trial {row.number}: {_best_line(row)}" for row in results.best),
         "" if results.best else "No trial is complete.",
-        damage_line(results),
+        line(damage_line(results)),
         "## Importance",
-        *importance_lines(results),
+        *map(_listed, importance_lines(results)),
         *(_sensitivity_part(results) if results.sensitivity else ()),
         "## Trials",
         _trials_table(results),
     ]
     return "\n\n".join(part for part in _joined(parts) if part) + "\n"
+
+
+def _listed(text: str) -> str:
+    """A line of a list, or one that stands alone."""
+    item = text.removeprefix("- ")
+    return f"- {line(item)}" if item != text else line(text)
 
 
 def _joined(parts: Iterable[str]) -> list[str]:
@@ -126,7 +125,7 @@ def damage_line(results: Results) -> str:
 
 
 def _best_line(row: TrialRow) -> str:
-    exact = ", ".join(f"`{name}={value}`" for name, value in row.params.items())
+    exact = ", ".join(code(f"{name}={value}") for name, value in row.params.items())
     seconds = f", {row.values['seconds']:.0f} s" if "seconds" in row.values else ""
     return (
         f"{exact}: validation mAP {_score(row.values['mAP'])}{seconds} "

@@ -90,6 +90,7 @@ class Results:
     best: tuple[TrialRow, ...]
     importance: Importance
     sensitivity: tuple[SensitivityRow, ...]
+    profile: str = ""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -105,7 +106,9 @@ class Results:
         return tuple(row for row in self.trials if row.complete)
 
 
-def build_results(study: Study, name: str, origin: str, trials: Sequence[FrozenTrial]) -> Results:
+def build_results(
+    study: Study, name: str, origin: str, trials: Sequence[FrozenTrial], profile: str = ""
+) -> Results:
     """Make the data of a report from Optuna's trials; the same trials give the same data.
 
     `name` is that of the Optuna study, `origin` a line on data and profile. Raises UsageError for
@@ -130,6 +133,7 @@ def build_results(study: Study, name: str, origin: str, trials: Sequence[FrozenT
             [trial for trial in trials if not _damage(trial, search)], search, study.seeds[0]
         ),
         sensitivity=sensitivity(rows, tuple(search.space)),
+        profile=profile,
     )
 
 

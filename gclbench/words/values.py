@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from gclbench.content_folders import content_files, content_folders
+from gclbench.content_folders import content_files, content_folders, read_content
 from gclbench.errors import GclbenchError
 from gclbench.words.remembered import remembered
 from gclbench.words.word import Typed
@@ -58,11 +58,18 @@ def recipes(typed: Typed) -> Iterable[str]:
 
 def studies(typed: Typed) -> Iterable[str]:
     """Studies that are run: all but those with a search."""
-    return [name for name, path in _study_files(typed) if not _SEARCH.search(_text(path))]
+    return [name for name, path in _study_files(typed) if not _searches(path)]
 
 
 def searches(typed: Typed) -> Iterable[str]:
-    return [name for name, path in _study_files(typed) if _SEARCH.search(_text(path))]
+    return [name for name, path in _study_files(typed) if _searches(path)]
+
+
+def _searches(path: Path) -> bool:
+    """Whether a study has a search; one that cannot be read is offered, to be told why."""
+    with suppress(GclbenchError):
+        return _SEARCH.search(read_content(path, "text")) is not None
+    return False
 
 
 def of_content(kind: str, typed: Typed) -> list[str]:

@@ -125,6 +125,7 @@ class FigureWords(ResultsWords, RunningWords, DataWords, PartWords):
     seeds: tuple[int, ...] | None = again(
         PartWords, "seeds", help="one seed (default: 0)", shows="N"
     )
+    title: str | None = word("above the picture, instead of its own; empty: none", TEXT, "TEXT")
     out: Path | None = word(
         ".png, .pdf or .svg; a table: .md (default: NAME.png, NAME.md)", FILE, "FILE"
     )

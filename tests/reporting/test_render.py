@@ -18,7 +18,7 @@ from gclbench.errors import DataMissingError, UnknownNameError, UsageError
 from gclbench.reporting import Damaged, build_table
 from gclbench.reporting.render import SUFFIXES, markdown, render, terminal
 from gclbench.reporting.render.latex import escape as escape_latex
-from gclbench.reporting.render.templates import fill
+from gclbench.reporting.render.templates import Template, fill
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 WRITE = os.environ.get("GCLBENCH_WRITE_GOLDEN") == "1"
@@ -201,7 +201,7 @@ def test_a_lost_template_is_one_clear_error(tmp_path: Path, measured: Any) -> No
 
 
 def test_a_template_leaves_braces_alone() -> None:
-    assert fill(r"\textbf{<< x | e >>}", str.upper, x="a") == r"\textbf{A}"
+    assert fill(Template(Path("t"), r"\textbf{<< x | e >>}"), str.upper, x="a") == r"\textbf{A}"
 
 
 @pytest.fixture

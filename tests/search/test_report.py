@@ -188,7 +188,7 @@ def test_the_summary_names_best_importance_and_what_chose_nothing(two: Results) 
     assert f"- trial 1: `{EPS}=0.4`: validation mAP 50.0" in text
     assert "No parameter importance: the search has one parameter." in text
     assert "chose nothing" in text
-    assert "Data: synthetic_market1501. Profile: smoke." in text
+    assert r"Data: synthetic\_market1501. Profile: smoke." in text
     assert f"- {EPS}: 0.75\n- {TEMPERATURE}: 0.25" in summary(two)
     assert "## Sensitivity" not in summary(two)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gclbench.reporting import ink
 from gclbench.reporting.invariance.data import FactorLine, FactorPanel, TaskInvariance
+from gclbench.reporting.own_matplotlib import literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +22,7 @@ _COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "h")
 
 
-def draw(each: TaskInvariance) -> dict[str, bytes]:
+def draw(each: TaskInvariance, mark: str = "") -> dict[str, bytes]:
     """Return the picture of one task by format.
 
     Bins stand in the order of the drop, from easy to hard. Bands, where there are several seeds,
@@ -30,17 +31,17 @@ def draw(each: TaskInvariance) -> dict[str, bytes]:
     """
     rows = sum(not line.lost for line in each.panels[0].lines)
     height_mm = PANELS_MM + LEGEND_LINE_MM * -(-rows // _LEGEND_COLUMNS)
-    return ink.draw(partial(_paint, each), WIDTH_MM, height_mm)
+    return ink.draw(partial(_paint, each), WIDTH_MM, height_mm, mark)
 
 
 def _paint(each: TaskInvariance, figure: Figure) -> None:
-    figure.suptitle(f"{each.task.label} ({each.data})", fontsize=9)
+    figure.suptitle(literal(f"{each.task.label} ({each.data})"), fontsize=9)
     grid = figure.subplots(2, 2, sharey=True)  # one scale: a drop looks alike in every panel
     for place, (axes, panel) in enumerate(zip(grid.flat, each.panels, strict=True)):
         _draw_panel(axes, panel, labelled=place == 0)
     for axes in grid[:, 0]:
         axes.set_ylabel("mAP (%)")
-    figure.legend(loc="outside lower center", ncols=_LEGEND_COLUMNS)
+    ink.legend(figure, grid[0, 0], loc="outside lower center", ncols=_LEGEND_COLUMNS)
 
 
 def _draw_panel(axes: Axes, panel: FactorPanel, *, labelled: bool) -> None:
@@ -72,7 +73,7 @@ def _draw_line(
         markeredgewidth=0.4,
         marker=_MARKERS[place % len(_MARKERS)],
         linestyle=":" if line.control else "-" if place < len(_COLOURS) else "--",
-        label=_legend(line) if labelled else None,
+        label=ink.named(_legend(line)) if labelled else None,
     )
     if any(cell is not None and cell.n_seeds > 1 for cell in cells):
         lows = [nan if cell is None or cell.low is None else cell.low for cell in cells]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from gclbench.reporting.csv_text import csv_text
 from gclbench.reporting.damaged import DAMAGED, damage_notes
 from gclbench.reporting.invariance.data import FactorLine, FactorPanel, TaskInvariance
 from gclbench.reporting.table import (
@@ -44,14 +42,14 @@ def to_csv(report: str, tasks: Sequence[TaskInvariance]) -> str:
     not, and a number that was not measured or is damaged, are empty. `damaged` holds the keys of
     evaluations that have no part in the number.
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for each in tasks:
-        for panel in each.panels:
-            for line in panel.lines:
-                writer.writerows(_records(report, each, panel, line))
-    return out.getvalue()
+    records = (
+        record
+        for each in tasks
+        for panel in each.panels
+        for line in panel.lines
+        for record in _records(report, each, panel, line)
+    )
+    return csv_text([CSV_COLUMNS, *records])
 
 
 def to_object(study: str, profile: str, tasks: Sequence[TaskInvariance]) -> dict[str, Any]:
@@ -202,29 +200,25 @@ def _footnotes(each: TaskInvariance, profile: str) -> Iterator[str]:
 
 def _records(
     report: str, each: TaskInvariance, panel: FactorPanel, line: FactorLine
-) -> Iterator[list[str]]:
+) -> Iterator[list[Any]]:
     task, factor = each.task, panel.factor
-    names = [report, line.key, str(int(line.control)), task.setting, task.name, factor.name]
+    names = [report, line.key, int(line.control), task.setting, task.name, factor.name]
     node = next((cell.node for cell in line.bins if cell is not None), "")
     seeds = next((cell.n_seeds for cell in line.bins if cell is not None), 0)
-    tail = [str(seeds), each.data, node, ";".join(line.damaged)]
-    edges = ["", *map(repr, panel.edges), ""]
+    tail = [seeds, each.data, node, ";".join(line.damaged)]
+    edges = [None, *panel.edges, None]
     for b, (label, cell) in enumerate(zip(panel.labels, line.bins, strict=True)):
         values = (None,) * 4 if cell is None else (cell.mean, cell.std, cell.low, cell.high)
-        where = [label, edges[b], edges[b + 1], factor.unit, str(panel.queries[b])]
-        yield [*names, "mAP", *where, *map(_number, values), "", *tail]
+        where = [label, edges[b], edges[b + 1], factor.unit, panel.queries[b]]
+        yield [*names, "mAP", *where, *values, None, *tail]
     measures = (("drop", line.drop), (f"drop_minus_{each.reference.key}", line.change))
     for measure, found in measures:
-        where = ["", "", "", factor.unit, str(panel.compared)]
+        where = ["", None, None, factor.unit, panel.compared]
         yield [*names, measure, *where, *_interval_numbers(found), *tail]
 
 
-def _interval_numbers(found: Interval | None) -> list[str]:
+def _interval_numbers(found: Interval | None) -> list[float | None]:
     """Value, std (none), low, high and p-value."""
     if found is None:
-        return [""] * 5
-    return [*map(_number, (found.mean, None, found.low, found.high, found.p_value))]
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None or math.isnan(value) else repr(float(value))
+        return [None] * 5
+    return [found.mean, None, found.low, found.high, found.p_value]

@@ -10,13 +10,12 @@ another encoder's, is empty.
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from gclbench.errors import UsageError
 from gclbench.reporting.computed import joined
+from gclbench.reporting.csv_text import csv_text
 from gclbench.reporting.table import Entry, Line, TableData
 from gclbench.schema.overrides import write_overrides
 
@@ -30,21 +29,15 @@ def render(tables: Sequence[TableData]) -> str:
     if len(flags) > 1:
         raise UsageError("tables with different flag columns do not fit into one CSV file.")
     names = next(iter(flags), ())
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
-        ["table", "row_key", *names, "setting", "dataset", "metric", "value", *MEASURED, *HOW]
-    )
-    for table in tables:
-        writer.writerows(_records(table))
-    return out.getvalue()
+    head = ["table", "row_key", *names, "setting", "dataset", "metric", "value", *MEASURED, *HOW]
+    return csv_text([head, *(record for table in tables for record in _records(table))])
 
 
 def _lines(tables: Sequence[TableData]) -> Iterator[Line]:
     return (line for table in tables for panel in table.panels for line in panel.lines)
 
 
-def _records(table: TableData) -> Iterator[list[str]]:
+def _records(table: TableData) -> Iterator[list[Any]]:
     settings = " ".join(write_overrides(table.settings))
     for panel in table.panels:
         for line in panel.lines:
@@ -55,12 +48,12 @@ def _records(table: TableData) -> Iterator[list[str]]:
                 yield [table.report, line.key, *flags, *name, *_measured(entry), *how]
 
 
-def _measured(entry: Entry) -> list[str]:
+def _measured(entry: Entry) -> list[Any]:
     cell, damaged = entry.cell, ";".join(entry.damaged)
     if cell is None:
-        return ["", "", "", "", "0", "", "", damaged, entry.untrained]
-    numbers = [_number(value) for value in (cell.mean, cell.std, cell.low, cell.high)]
-    return [*numbers, str(cell.n_seeds), cell.data, cell.node, damaged, entry.untrained]
+        return [None, None, None, None, 0, "", "", damaged, entry.untrained]
+    numbers = [cell.mean, cell.std, cell.low, cell.high, cell.n_seeds]
+    return [*numbers, cell.data, cell.node, damaged, entry.untrained]
 
 
 def _how(entry: Entry, profile: str, settings: str) -> list[str]:
@@ -70,7 +63,3 @@ def _how(entry: Entry, profile: str, settings: str) -> list[str]:
     seeds = ";".join(map(str, cell.seeds))
     where = [joined(cell.computed, name) for name in ("cpu", "device", "gclbench")]
     return [seeds, profile, settings, *where]
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None or math.isnan(value) else repr(float(value))

@@ -1,24 +1,41 @@
-"""Templates are content: layout without arithmetic; a user's folder may replace them."""
+"""Templates are content: layout without arithmetic; a user's folder may replace them.
+
+They run in a sandbox (`sandbox.py`): whatever a template says, it reads the tables that it is
+given, writes text, and ends.
+"""
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from gclbench.content_folders import check_place, read_content
 from gclbench.errors import ContentError, DataMissingError
-from gclbench.user_text import read_user_text
 
-if TYPE_CHECKING:
-    import jinja2
+KEY = "template"
 
 
-def find_template(name: str, content: Sequence[Path]) -> Path:
-    """Return the first `<folder>/reports/templates/<name>`. Raises DataMissingError."""
+@dataclass(frozen=True)
+class Template:
+    """The text of a template, and the file that it stands in."""
+
+    path: Path
+    text: str
+
+
+def find_template(name: str, content: Sequence[Path]) -> Template:
+    """Read the first `<folder>/reports/templates/<name>`.
+
+    Raises DataMissingError for none, ContentError for one that is no text file of its folder.
+    """
     for folder in content:
         path = folder / "reports" / "templates" / name
-        if path.is_file():
-            return path
+        if path.is_symlink() or path.exists():
+            check_place(path, folder)
+            return Template(path, read_content(path, KEY))
     searched = ", ".join(str(folder) for folder in content) or "no folder"
     raise DataMissingError(
         f"no template 'reports/templates/{name}' in {searched}.",
@@ -26,61 +43,56 @@ def find_template(name: str, content: Sequence[Path]) -> Path:
     )
 
 
-def read_template(name: str, content: Sequence[Path]) -> str:
-    """Return the text of a template. Raises DataMissingError, ContentError for no text."""
-    return _text(find_template(name, content))
-
-
-def _text(path: Path) -> str:
-    def problem(line: int | None, what: str) -> ContentError:
-        return ContentError(str(path), line, "template", what)
-
-    return read_user_text(path, problem)
-
-
-def check_template(path: Path, known: Sequence[str] = ("tables",)) -> None:
-    """Raise ContentError for a template that cannot be filled with the names in `known`.
+def check_template(template: Template, names: Sequence[str]) -> None:
+    """Raise ContentError where a template uses a name that is not among `names`, even if unasked.
 
     It is translated, not run.
     """
-    import jinja2
-    from jinja2.meta import find_undeclared_variables
+    from gclbench.reporting.render.sandbox import unknown_names
 
-    environment = _environment(str)
     try:
-        text = _text(path)
-        environment.from_string(text)
-        asked = find_undeclared_variables(environment.parse(text))
-    except jinja2.TemplateSyntaxError as error:
-        raise ContentError(str(path), error.lineno, "template", str(error.message)) from None
-    for name in sorted(asked.difference(known)):
-        text = f"there is no '{name}', only {', '.join(known)}"
-        raise ContentError(str(path), None, "template", text)
+        unknown = unknown_names(template.text, names)
+    except Exception as error:
+        raise _fault(template, error) from None
+    if unknown:
+        text = f"there is no '{unknown[0]}', only {', '.join(names)}"
+        raise ContentError(str(template.path), None, KEY, text)
 
 
-def fill(template: str, escape: Callable[[str], str], **values: Any) -> str:
+def fill(template: Template, escape: Callable[[str], str], **values: Any) -> str:
     """Fill a template, whose marks `<< >>`, `<% %>` and `<# #>` leave LaTeX's braces free.
 
-    `escape` is offered as the filter `e`.
+    `escape` is offered as the filter `e`. Raises ContentError with file and line for whatever goes
+    wrong in it: syntax, a name that is not there, an escape from the sandbox, more work than a
+    report takes.
     """
-    return _environment(escape).from_string(template).render(**values)
+    from gclbench.reporting.render.sandbox import run
+
+    try:
+        return run(template.text, str(template.path), escape, values)
+    except Exception as error:
+        raise _fault(template, error) from None
 
 
-def _environment(escape: Callable[[str], str]) -> jinja2.Environment:
-    import jinja2
+def _fault(template: Template, error: Exception) -> ContentError:
+    line = _line(error, template.path)
+    return ContentError(str(template.path), line, KEY, _problem(error))
 
-    environment = jinja2.Environment(
-        block_start_string="<%",
-        block_end_string="%>",
-        variable_start_string="<<",
-        variable_end_string=">>",
-        comment_start_string="<#",
-        comment_end_string="#>",
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # every format escapes in its own way, through the filter
-    )
-    environment.filters["e"] = escape
-    return environment
+
+def _line(error: BaseException, path: Path) -> int | None:
+    """The line of the template: of its syntax, or the last one that was running."""
+    from jinja2 import TemplateSyntaxError
+
+    if isinstance(error, TemplateSyntaxError):
+        return error.lineno
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((f.lineno for f in reversed(frames) if f.filename == str(path)), None)
+
+
+def _problem(error: BaseException) -> str:
+    if isinstance(error, RecursionError):
+        return "it calls itself without end"
+    if isinstance(error, MemoryError):
+        return "it needs more memory than there is"
+    text = str(getattr(error, "message", None) or error)
+    return text or type(error).__name__

@@ -10,6 +10,7 @@ from rich.text import Text
 from gclbench.reporting.origin import legend, short_names
 from gclbench.reporting.render.grid import Grid, GridLine, build_grids
 from gclbench.reporting.table import Entry, Mark, PanelData, TableData
+from gclbench.shown_text import one_line
 
 _GAP = "  "
 _LEAST_LABEL = 10
@@ -24,12 +25,12 @@ def render(table: TableData, width: int | None = None) -> Text:
     """
     headings = [column.heading for panel in table.panels for column in panel.columns]
     blocks = _fitting(table, width)
-    out = Text("\n".join(wrapped(table.title, width)), "bold").append("\n")
+    out = Text("\n".join(wrapped(one_line(table.title), width)), "bold").append("\n")
     for block in blocks:
         out.append_text(Text("\n").join([Text(""), *block])).append("\n")
     names = legend(headings)
     for note in (*([f"{names}."] if names else []), *table.footnotes):
-        out.append("\n").append("\n".join(wrapped(note, width)), style="dim")
+        out.append("\n").append("\n".join(wrapped(one_line(note), width)), style="dim")
     return out
 
 
@@ -65,7 +66,7 @@ def _fitting(table: TableData, width: int | None) -> list[list[Text]]:
 
 
 def _panels(table: TableData, *, extra: bool, width: int | None = None) -> list[list[Text]]:
-    grids = build_grids(table, paint, short_names, "✓")
+    grids = build_grids(table, paint, lambda text: short_names(one_line(text)), "✓")
     marks = [
         [[_STYLES[entry.mark] for entry in line.entries] for line in panel.lines]
         for panel in table.panels
@@ -100,7 +101,8 @@ def _part(panel: PanelData, keep: list[int]) -> PanelData:
 
 
 def paint(entry: Entry) -> str:
-    return f"{entry.text} ≈" if entry.tie else entry.text
+    text = one_line(entry.text)
+    return f"{text} ≈" if entry.tie else text
 
 
 def _block(
@@ -148,10 +150,15 @@ def _over(grid: Grid, widths: list[int], first: int) -> Text:
     text = Text(" " * (sum(widths[:first]) + len(_GAP) * (first - 1)))
     for span in grid.task_spans:
         room = sum(widths[first : first + span.width]) + len(_GAP) * (span.width - 1)
-        text.append(_GAP).append(span.text.center(room))
+        text.append(_GAP).append(_centred(span.text, room))
         first += span.width
     text.rstrip()
     return text
+
+
+def _centred(text: str, room: int) -> str:
+    free = max(0, room - cell_len(text))
+    return " " * (free // 2) + text + " " * (free - free // 2)
 
 
 def _row(cells: list[str], widths: list[int], styles: list[str], words: int) -> Text:

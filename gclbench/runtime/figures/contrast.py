@@ -48,5 +48,12 @@ def contrast_grid(before: Trained, after: Trained) -> ImageGrid:
         for label in (f"person {train.pids[row]}, camera {train.cams[row] + 1}: without", "with")
     ]
     degrees = [f"{angle * STEP_DEG}°" for angle in ANGLES]
-    title = f"Without contrast (stage 2 node {before.node.key[:8]}) and with it"
-    return ImageGrid(tiles, ("input", "mesh", *degrees), after.title(title), tuple(labels))
+    title = "Without contrast (stage 2) and with it"
+    return ImageGrid(
+        tiles,
+        ("input", "mesh", *degrees),
+        after.title(title),
+        tuple(labels),
+        after.data,
+        f"{before.origin}; {after.origin}",
+    )

@@ -97,4 +97,4 @@ def _grid(
         blocks.append(truth[:, None])
         headings.append("true render 180°")
     tiles = np.concatenate(blocks, axis=1)
-    return ImageGrid(tiles, tuple(headings), node.title(rule), labels)
+    return ImageGrid(tiles, tuple(headings), node.title(rule), labels, node.data, node.origin)

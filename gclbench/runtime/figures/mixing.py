@@ -38,7 +38,7 @@ def interpolation_grid(node: Trained) -> ImageGrid:
     tiles = np.concatenate([images[::2, None], mixes, images[1::2, None]], axis=1)
     shares = (f"{lam:g} P1" for lam in lambdas)
     title = node.title("Interpolated identity features on the structure of P1")
-    return ImageGrid(tiles, ("P1", *shares, "P2"), title)
+    return ImageGrid(tiles, ("P1", *shares, "P2"), title, data=node.data, origin=node.origin)
 
 
 def mixing_grids(opened: OpenStudy, choice: Choice) -> list[ImageGrid]:
@@ -74,7 +74,9 @@ def mixing_grid(node: Trained) -> ImageGrid:
     )
     weights = ", ".join(f"{lam:g}" for lam in MIX_LAMBDAS)
     title = node.title(f"Mixes of two people, weight of P1 {weights}")
-    return ImageGrid(np.concatenate(blocks, axis=1), headings, title)
+    return ImageGrid(
+        np.concatenate(blocks, axis=1), headings, title, data=node.data, origin=node.origin
+    )
 
 
 def pixel_mixes(images: Bytes, partner: np.ndarray, lambdas: tuple[float, ...]) -> Bytes:

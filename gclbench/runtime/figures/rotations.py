@@ -31,4 +31,10 @@ def rotation_grid(node: Trained) -> ImageGrid:
     blank = ("",) * (len(ANGLES) - 1)
     meshes = ("mesh turned by 45, 90 ... 315 degrees", *blank)
     headings = ("input", *meshes, "generated on that mesh", *blank)
-    return ImageGrid(tiles, headings, node.title("Mesh-guided generation"))
+    return ImageGrid(
+        tiles,
+        headings,
+        node.title("Mesh-guided generation"),
+        data=node.data,
+        origin=node.origin,
+    )

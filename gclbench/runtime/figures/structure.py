@@ -54,10 +54,10 @@ def structure_grid(nodes: list[Trained]) -> ImageGrid:
         blocks[-1] = Block(blocks[-1].tiles, named)
     tiles = np.concatenate([block.tiles for block in blocks], axis=1)
     headings = tuple(heading for block in blocks for heading in block.headings)
-    made = ", ".join(f"{node.cell.row.key} {node.node.key[:8]}" for node in nodes)
     first = nodes[0]
-    title = f"Structural variance. {first.data}; {first.node.stage} nodes {made}; seed"
-    return ImageGrid(tiles, headings, f"{title} {first.cell.seed}")
+    title = f"Structural variance. {first.data}, seed {first.cell.seed}"
+    origin = "; ".join(node.origin for node in nodes)
+    return ImageGrid(tiles, headings, title, data=first.data, origin=origin)
 
 
 def turns(view: type) -> bool:

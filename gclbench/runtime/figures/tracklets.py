@@ -46,7 +46,7 @@ def tracklet_grid(node: Trained) -> ImageGrid:
         f"person {train.pids[frames[0]]}, camera {train.cams[frames[0]] + 1}, {angle * STEP_DEG}°"
         for frames, angle in zip(series, angles, strict=True)
     )
-    return ImageGrid(np.stack(rows), headings, node.title(what), labels)
+    return ImageGrid(np.stack(rows), headings, node.title(what), labels, node.data, node.origin)
 
 
 def _row(node: Trained, frames: np.ndarray, angle: int) -> np.ndarray:

@@ -98,10 +98,16 @@ class Trained:
         return by_image(self.dataset.train)
 
     def title(self, what: str) -> str:
-        """`what`, then what it was made from."""
+        """`what`, then whose it is, in words of a reader."""
+        return f"{what}. {self.data}, {self.cell.row.label}, seed {self.cell.seed}"
+
+    @property
+    def origin(self) -> str:
+        """The row and node that it was made by, for the file alone."""
+        cell, node = self.cell, self.node
         return (
-            f"{what}. {self.data}, {self.cell.row.key}, {self.node.stage} node "
-            f"{self.node.key[:8]}, seed {self.cell.seed}"
+            f"gclbench {cell.study}:{cell.row.key}:{cell.task.name}:{cell.seed}, "
+            f"{node.stage} node {node.key}"
         )
 
     def inputs(self, rows: Any) -> tuple[Bytes, Bytes]:

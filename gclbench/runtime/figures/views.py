@@ -36,7 +36,13 @@ def views_grid(node: Trained) -> ImageGrid:
     tiles = np.concatenate([images[:, None], meshes, views, mixes], axis=1)
     headings = ("input", "mesh", "generated, mesh at 0, 45 ... 315 degrees", *[""] * 7)
     mixing = ("mix with the next person, lambda 1 ... 0", *[""] * (len(MIX_LAMBDAS) - 1))
-    return ImageGrid(tiles, headings + mixing, node.title("Views and mixes"))
+    return ImageGrid(
+        tiles,
+        headings + mixing,
+        node.title("Views and mixes"),
+        data=node.data,
+        origin=node.origin,
+    )
 
 
 def identity_mixes(

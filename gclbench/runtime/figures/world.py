@@ -38,7 +38,9 @@ def world_grid(dataset: Dataset) -> ImageGrid:
     if dataset.synthetic:
         blocks.append(dataset.oracle_views()[chosen])
         headings += ["true renders from the same views", *[""] * 7]
-    return ImageGrid(np.concatenate(blocks, axis=1), tuple(headings), dataset.label)
+    return ImageGrid(
+        np.concatenate(blocks, axis=1), tuple(headings), dataset.label, data=dataset.label
+    )
 
 
 def _images_of(pids: np.ndarray, index: int) -> np.ndarray:

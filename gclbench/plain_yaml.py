@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 import warnings
 from pathlib import Path
 from typing import Any
@@ -91,7 +90,7 @@ def _scalar(node: Node, at: Place, yaml: YAML, file: str) -> Any:
             raise ValueError
     except Exception:  # what ruamel raises for `!!bool maybe` or 5,000 digits differs
         kind = str(node.tag).rsplit(":", 1)[-1]
-        shown = textwrap.shorten(str(node.value), 40, placeholder="...")
+        shown = str(node.value)[:40]
         text = f"'{shown}' is no value of type '{kind}' that can be used"
         raise ContentError(file, node.start_mark.line + 1, dotted(at), text) from None
     return value

@@ -113,7 +113,8 @@ def test_views_show_input_mesh_eight_views_and_five_mixes(stored: Any, fake: Any
     assert grid.tiles.dtype == np.uint8
     assert np.array_equal(grid.tiles[:, 0], pictures(fake, FIRSTS))
     assert np.array_equal(grid.tiles[:, 1, :, :, 0], fake.projections()[FIRSTS, 0])
-    assert "fake, rotation_dmixup, joint" in grid.title
+    assert grid.title == "Views and mixes. fake, Rotation + D-Mixup, seed 0"
+    assert "rotation_dmixup:market1501:0, joint node" in grid.origin
 
 
 @torch.no_grad()
@@ -252,7 +253,7 @@ def test_the_title_of_a_uda_task_names_both_datasets(
 ) -> None:
     opened = open_one(rows=("rotation_dmixup",), tasks=("duke2market",))
     uda = replace(node, cell=opened.cells[0])
-    assert uda.title("Views").startswith("Views. dukemtmc_reid → fake, rotation_dmixup")
+    assert uda.title("Views").startswith("Views. dukemtmc_reid → fake, Rotation + D-Mixup")
 
 
 def test_failures_of_real_people_are_those_that_e_id_finds_farthest(

@@ -157,8 +157,10 @@ def _over(grid: Grid, widths: list[int], first: int) -> Text:
 
 
 def _centred(text: str, room: int) -> str:
+    """As `str.center`, in columns of the terminal."""
     free = max(0, room - cell_len(text))
-    return " " * (free // 2) + text + " " * (free - free // 2)
+    left = free // 2 + (free & room & 1)
+    return " " * left + text + " " * (free - left)
 
 
 def _row(cells: list[str], widths: list[int], styles: list[str], words: int) -> Text:

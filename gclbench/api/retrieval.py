@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from gclbench.kernels.ranking_result import RankingResult
     from gclbench.kernels.sparse import SparseDistances
 
+_SHORT = 1e-12  # what is not divided by, when rows are normalised
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -59,7 +61,8 @@ def evaluate(
               The first `nearest` gallery rows of each query are in `ranking.nearest`.
     Ties      go by gallery index; by `average_precision="grouped"` they are one place, as in
               scikit-learn's average precision.
-    Raises    ShapeError; UsageError for numbers that are not finite, or no query with a match.
+    Raises    ShapeError; UsageError for numbers that are not finite, rows that are zero, or no
+              query with a match.
     """
     from gclbench.kernels.ranking import evaluate_ranking
 
@@ -123,9 +126,19 @@ def rerank(
 
 
 def _unit(features: Any) -> torch.Tensor:
+    """Rows of length 1. Raises UsageError for rows that are zero: they have no direction."""
     import torch
 
+    from gclbench.errors import UsageError
+
     rows = torch.as_tensor(features).detach()
-    return torch.nn.functional.normalize(
-        rows if rows.is_floating_point() else rows.float(), dim=-1
-    )
+    rows = rows if rows.is_floating_point() else rows.float()
+    lengths = torch.linalg.vector_norm(rows, dim=-1, dtype=torch.float64)
+    short = torch.nonzero(lengths < _SHORT).flatten().tolist()
+    if short:
+        shown = ", ".join(map(str, short[:5])) + (", ..." if len(short) > 5 else "")
+        raise UsageError(
+            f"{len(short)} of {len(rows)} features are zero (row {shown}): they have no cosine.",
+            "Leave those rows out, or see why their images gave nothing.",
+        )
+    return torch.nn.functional.normalize(rows, dim=-1)

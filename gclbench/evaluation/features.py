@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from gclbench.errors import ShapeError, TrainingError, UsageError
 from gclbench.evaluation.preprocess import to_network
 
+_SHORT = 0.5  # a normalised row has length 1, or next to none
+
 
 def extract_features(
     encoder: nn.Module,
@@ -36,7 +38,8 @@ def extract_features(
               `pooled` (B, C), which `encoder.embed` embeds; it stays on `device`, and every
               module's train or eval mode is restored afterwards.
     Raises    ShapeError for an empty array or sample, UsageError for batch_size < 1,
-              TrainingError when a feature is not finite.
+              TrainingError when a feature is not finite, or has no direction: a row of zeros has
+              no cosine, and any place in a ranking would be made up.
     """
     with evaluating(encoder), torch.no_grad():
         if starts is None:
@@ -45,7 +48,8 @@ def extract_features(
             pooled = _mean_pooled(encoder, images, batch_size, device, starts)
             embed: Any = encoder.embed
             rows = [embed(part.to(device)).float() for part in pooled.split(batch_size)]
-        return _finite(torch.cat([(F.normalize(row) if unit else row).cpu() for row in rows]))
+        features = torch.cat([(F.normalize(row) if unit else row).cpu() for row in rows])
+    return check_features(features, unit=unit)
 
 
 def extract_pooled(
@@ -58,7 +62,8 @@ def extract_pooled(
     """As `extract_features`, of the global average (N, C) in the place of the embedding."""
     known = np.arange(len(images) + 1, dtype=np.int64) if starts is None else starts
     with evaluating(encoder), torch.no_grad():
-        return _finite(F.normalize(_mean_pooled(encoder, images, batch_size, device, known)))
+        pooled = F.normalize(_mean_pooled(encoder, images, batch_size, device, known))
+    return check_features(pooled, unit=True)
 
 
 def _mean_pooled(
@@ -103,10 +108,19 @@ def _outputs(
         yield getattr(encoder(batch), name).float()
 
 
-def _finite(features: Tensor) -> Tensor:
+def check_features(features: Tensor, *, unit: bool, whose: str = "the encoder") -> Tensor:
+    """Return features (N, E). Raises TrainingError unless they are finite, and `unit` ones long.
+
+    A row shorter than 1e-12 stays short when it is normalised: it has no direction.
+    """
+    remedy = "Lower the learning rate, or take other weights."
     if not torch.isfinite(features).all():
+        raise TrainingError(f"{whose} gives features that are not finite.", remedy)
+    short = int((features.norm(dim=1) < _SHORT).sum()) if unit else 0
+    if short:
         raise TrainingError(
-            "the encoder gives features that are not finite.", "Lower the learning rate."
+            f"{whose} gives zeros for {short} of {len(features)} samples: they have no direction.",
+            remedy,
         )
     return features
 

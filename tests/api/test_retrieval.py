@@ -83,3 +83,19 @@ def test_reranking_brings_the_mutual_neighbours_of_a_query_forward() -> None:
 def test_wrong_shapes_are_named() -> None:
     with pytest.raises(ShapeError, match="features are"):
         gclbench.evaluate(np.ones((2, 3)), np.ones((2, 4)), [1, 1], [1, 1], [0, 0], [1, 1])
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_rows_of_zeros_are_refused_by_number(kind: type) -> None:
+    rows = np.eye(4, dtype=kind)
+    rows[2] *= 1e-20
+    rows[3] = 0
+    ones = np.ones(4, dtype=int)
+    for ask in (
+        lambda: gclbench.jaccard(rows),
+        lambda: gclbench.rerank(rows, np.eye(4)),
+        lambda: gclbench.rerank(np.eye(4), rows),
+        lambda: gclbench.evaluate(np.eye(4), rows, ones, ones, ones, 2 * ones),
+    ):
+        with pytest.raises(UsageError, match=r"2 of 4 features are zero \(row 2, 3\)"):
+            ask()

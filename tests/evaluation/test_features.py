@@ -74,6 +74,23 @@ def test_features_that_are_not_finite_stop_the_run() -> None:
         extract_features(encoder, _pictures(2), 2)
 
 
+@pytest.mark.parametrize("scale", [0.0, 1e-20])
+def test_a_row_of_zeros_has_no_direction_and_stops_the_run(scale: float) -> None:
+    def answer(images: Tensor) -> SimpleNamespace:
+        rows = torch.ones(len(images), 3)
+        rows[-1] *= scale
+        return SimpleNamespace(embedding=rows, pooled=rows)
+
+    encoder = Means()
+    encoder.forward = answer
+    with pytest.raises(TrainingError, match="zeros for 2 of 4 samples"):
+        extract_features(encoder, _pictures(4), 2)
+    with pytest.raises(TrainingError, match="zeros for 1 of 4 samples"):
+        extract_pooled(encoder, _pictures(4), 4)
+    raw = extract_features(encoder, _pictures(4), 2, unit=False)
+    assert raw[1].abs().max() < 1e-6
+
+
 def test_empty_arrays_and_empty_batches_are_refused() -> None:
     with pytest.raises(ShapeError, match="no images"):
         extract_features(Means(), _pictures(0), 2)

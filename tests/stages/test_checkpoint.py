@@ -132,6 +132,21 @@ def test_refitting_twice_gives_the_same_bits_and_batches_count_alike(
     assert int(encoder.bn1.num_batches_tracked) == -(-len(images) // 64)
 
 
+@pytest.mark.parametrize("which", ["head", "all"])
+def test_refitting_leaves_the_momenta_of_later_training(
+    bench: Any, tiny: Tiny, which: Any
+) -> None:
+    encoder = IdEncoder(tiny().network.id_encoder, generator=torch_generator(2, "refit"))
+    encoder.feat_bn.momentum, encoder.bn1.momentum = 0.25, 0.01
+    norms = [
+        each for each in encoder.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)
+    ]
+    before = [norm.momentum for norm in norms]
+    assert None not in before
+    refit_statistics(encoder, which, bench.dataset.images("train")[:8], "cpu")
+    assert [norm.momentum for norm in norms] == before
+
+
 def test_a_file_that_is_not_asked_for_is_an_error(tiny: Tiny) -> None:
     with pytest.raises(ValueError, match=r"warmup\.method=checkpoint"):
         tiny(warmup={"checkpoint.path": "e_id.pth"})

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gclbench.datasets.base import Bytes
 from gclbench.errors import CheckpointError, DataMissingError, TrainingError, UsageError
-from gclbench.evaluation.features import extract_features
+from gclbench.evaluation.features import check_features, extract_features
 from gclbench.networks.build import build_id_encoder
 from gclbench.networks.checkpoints import check_is_encoder, load_id_checkpoint
 from gclbench.networks.contents import read_checkpoint
@@ -117,8 +117,8 @@ def _script(path: Path, device: torch.device) -> Embed:
                 f"{path} does not take uint8 images (N, H, W, 3).",
                 "Use a file of: gclbench checkpoint export KEY out=FILE format=torchscript.",
             ) from error
-        if features.dim() != 2 or not torch.isfinite(features).all():
-            raise TrainingError(f"{path} gives no finite features (N, E).", "Export it again.")
-        return features
+        if features.dim() != 2:
+            raise TrainingError(f"{path} gives no features (N, E).", "Export it again.")
+        return check_features(features, unit=True, whose=str(path))
 
     return embed

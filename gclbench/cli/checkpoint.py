@@ -35,8 +35,9 @@ def show(
 ) -> None:
     """Show what a file of weights holds, and whether E_id (G, D) of these sizes takes it.
 
-    Known: torchvision, JVTC, GCL (id, gen, dis, model_best), MMCL, ACT, UDA-TP, BUC, and the files
-    of gclbench. Nothing in a file is run.
+    Known: torchvision, torchreid, fast-reid, JVTC, GCL (id, gen, dis, model_best), MMCL, ACT,
+    UDA-TP, BUC, SCL, SpCL, Cluster Contrast, ICE, PPLR, MMT, and the files of gclbench. Nothing in
+    a file is run.
 
     \b
     Examples:

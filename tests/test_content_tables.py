@@ -8,6 +8,7 @@ import pytest
 
 from gclbench.content import Content
 from gclbench.errors import ContentError, UnknownNameError
+from tests.mutations import mutations
 
 TABLE = "table,row_key,method,setting,dataset,metric,value\nx,a,A,uda,duke2market,mAP,74.4\n"
 
@@ -67,3 +68,18 @@ def test_a_table_that_cannot_be_read_is_named_with_the_reason(
 def test_a_name_that_no_file_has_is_unknown(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="unknown published table 'y'"):
         content(tmp_path, TABLE.encode()).published("y")
+
+
+def test_damaged_tables_are_read_or_refused(tmp_path: Path) -> None:
+    found = content(tmp_path, b"")
+    ends = {"read": 0, "refused": 0}
+    table = "".join([TABLE, *(f"x,b{row},B,uda,market2duke,R1,{row}.5\n" for row in range(9))])
+    for damaged in mutations(table.encode("utf-8-sig"), 300, seed=1):
+        (tmp_path / "baselines/published/x.csv").write_bytes(damaged)
+        try:
+            found.published("x")
+        except ContentError:
+            ends["refused"] += 1
+        else:
+            ends["read"] += 1
+    assert min(ends.values()) > 0

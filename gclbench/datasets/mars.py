@@ -280,6 +280,8 @@ def load_matrix(file: Path, key: str) -> Ints:
     from scipy.io import loadmat
 
     try:
+        if not file.is_file():  # a pipe would never end
+            raise FileNotFoundError("no plain file")
         content: dict[str, Any] = loadmat(file, variable_names=[key])
     except Exception as error:  # a damaged file raises whatever its parser stumbled over
         raise DataMissingError(

@@ -20,6 +20,8 @@ def load_arrays(file: Path, keys: Iterable[str]) -> dict[str, NDArray[Any]]:
     Raises nearly anything for a file that is damaged, or no npz: callers say what it should be.
     """
     wanted = list(keys)
+    if not file.is_file():  # a pipe would never end
+        raise FileNotFoundError(f"there is no file {file}")
     with zipfile.ZipFile(file) as packed:
         names = {f"{key}.npy" for key in wanted}
         total = sum(info.file_size for info in packed.infolist() if info.filename in names)

@@ -17,6 +17,7 @@ from PIL import Image, ImageCms
 from gclbench import pictures
 from gclbench.errors import DataMissingError
 from gclbench.pictures import open_gray, open_rgb, reading
+from tests.mutations import mutations
 
 # A body of gray 90 on white; its right arm tells left from right and up from down.
 BODY = np.full((12, 8), 255, dtype=np.uint8)
@@ -285,3 +286,33 @@ def test_text_that_unpacks_beyond_measure_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(whole[:33] + chunk + whole[33:])
     with pytest.raises(DataMissingError, match="cannot be read"):
         open_gray(tmp_path / "x.png")
+
+
+def survives(tmp_path: Path, count: int, seed: int) -> dict[str, int]:
+    """Read damaged pictures of every format; count those that were read, and those refused."""
+    noise = np.random.default_rng(seed).integers(0, 256, (24, 12, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    ends = {"read": 0, "refused": 0}
+    for form in ("BMP", "JPEG", "PNG", "PPM", "WEBP"):
+        buffer = io.BytesIO()
+        Image.fromarray(noise).save(buffer, form, **({"exif": exif} if form != "BMP" else {}))
+        for damaged in mutations(buffer.getvalue(), count, seed):
+            (tmp_path / "x").write_bytes(damaged)
+            reading(tmp_path / "x")
+            try:
+                open_rgb(tmp_path / "x")
+            except DataMissingError:
+                ends["refused"] += 1
+            else:
+                ends["read"] += 1
+    return ends
+
+
+def test_damaged_pictures_are_read_or_refused(tmp_path: Path) -> None:
+    assert min(survives(tmp_path, 30, seed=1).values()) > 0
+
+
+@pytest.mark.slow
+def test_many_damaged_pictures_are_read_or_refused(tmp_path: Path) -> None:
+    assert min(survives(tmp_path, 300, seed=2).values()) > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,12 @@ def test_other_bytes_are_named_with_their_line(tmp_path: Path, content: bytes, s
 def test_what_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataMissingError, match="cannot be read"):
         read_user_text(tmp_path / name)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.txt")
+    with pytest.raises(DataMissingError, match="no plain file"):
+        read_user_text(tmp_path / "x.txt")
 
 
 def test_the_caller_says_what_kind_of_fault_it_is(tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ from gclbench.cli.app import main
 from gclbench.cli.exit import ExitCode
 from gclbench.errors import DataMissingError
 from gclbench.meshes import smpl_pickles
+from gclbench.meshes.bodies import load_body
 from gclbench.meshes.smpl_files import JOINTS, KEYS, read_smpl
+from tests.mutations import mutations
 
 COUNT = 6  # vertices; real ones have 6,890
 FORMS = {"csc": sparse.csc_matrix, "csr": sparse.csr_matrix, "coo": sparse.coo_matrix}
@@ -208,3 +210,32 @@ def test_the_process_lives_and_says_one_line(
     done = subprocess.run([sys.executable, "-c", code, file], capture_output=True, text=True)
     assert done.returncode == 1
     assert "DataMissingError" in done.stderr.splitlines()[-1]
+
+
+def survives(tmp_path: Path, count: int, seed: int) -> dict[str, int]:
+    """Read damaged models of both kinds; count those that were read, and those refused."""
+    np.savez(tmp_path / "sound.npz", **small_model() | {"J_regressor": np.zeros((JOINTS, COUNT))})
+    sound = {"npz": (tmp_path / "sound.npz").read_bytes()}
+    for protocol in (2, 4):
+        sound[f"{protocol}.pkl"] = Path(write(tmp_path / "sound.pkl", protocol)).read_bytes()
+    ends = {"read": 0, "refused": 0}
+    for form, data in sound.items():
+        for damaged in mutations(data, count, seed):
+            (tmp_path / f"x.{form}").write_bytes(damaged)
+            try:
+                load_body(str(tmp_path / f"x.{form}"))
+            except DataMissingError:
+                ends["refused"] += 1
+            else:
+                ends["read"] += 1
+            load_body.cache_clear()
+    return ends
+
+
+def test_damaged_models_are_read_or_refused(tmp_path: Path) -> None:
+    assert min(survives(tmp_path, 30, seed=1).values()) > 0
+
+
+@pytest.mark.slow
+def test_many_damaged_models_are_read_or_refused(tmp_path: Path) -> None:
+    assert min(survives(tmp_path, 300, seed=2).values()) > 0

@@ -17,6 +17,7 @@ from gclbench.meshes.sources import (
     read_parameters,
     write_parameters,
 )
+from tests.mutations import mutations
 
 PATHS = (
     "bounding_box_train/0002_c1s1_000451_03.jpg",
@@ -188,3 +189,34 @@ def test_parameters_as_pickled_objects_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataMissingError, match="cannot be read"):
         read_parameters(tmp_path / "a.npz", PATHS)
     assert not (tmp_path / "ran").exists()
+
+
+WIDTHS = {"pose": 72, "betas": 10, "camera": 3}
+
+
+def survives(tmp_path: Path, count: int, seed: int) -> dict[str, int]:
+    """Read damaged files of parameters; count those that were read, and those refused."""
+    paths = [f"train/{index:04d}_c1s1_000000_00.jpg" for index in range(4)]
+    file, rng = tmp_path / "sound.npz", np.random.default_rng(0)
+    arrays = {key: rng.normal(size=(4, width)) for key, width in WIDTHS.items()}
+    ends = {"read": 0, "refused": 0}
+    for save in (np.savez, np.savez_compressed):
+        save(file, names=[below(path) for path in paths], body="", **arrays)  # type: ignore[arg-type]
+        for damaged in mutations(file.read_bytes(), count, seed):
+            (tmp_path / "x.npz").write_bytes(damaged)
+            try:
+                read_parameters(tmp_path / "x.npz", paths)
+            except (DataMissingError, UsageError):
+                ends["refused"] += 1
+            else:
+                ends["read"] += 1
+    return ends
+
+
+def test_damaged_parameters_are_read_or_refused(tmp_path: Path) -> None:
+    assert min(survives(tmp_path, 30, seed=1).values()) > 0
+
+
+@pytest.mark.slow
+def test_many_damaged_parameters_are_read_or_refused(tmp_path: Path) -> None:
+    assert min(survives(tmp_path, 300, seed=2).values()) > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import shutil
 import stat
 import struct
 import tarfile
@@ -15,6 +16,7 @@ import pytest
 
 from gclbench.errors import DataMissingError, GclbenchError
 from gclbench.meshes.unpack import Limits, open_archive
+from tests.mutations import mutations
 
 GOOD = {"market/train/render/a.jpg": b"a" * 5, "market/train/render_45/a.jpg": b"b" * 3000}
 LIMITS = Limits(members=50, file_bytes=1 << 20, total_bytes=4 << 20, ratio=20, free_bytes=1 << 16)
@@ -305,3 +307,32 @@ def test_a_tar_packed_by_lzma_alone_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.tar.lzma").write_bytes(packed)
     unpack_all(tmp_path / "a.tar.lzma", tmp_path / "target")
     assert (tmp_path / "target" / min(GOOD)).read_bytes() == GOOD[min(GOOD)]
+
+
+def survives(tmp_path: Path, count: int, seed: int) -> dict[str, int]:
+    """Unpack damaged archives of every kind; count those that were unpacked, and those refused."""
+    content = {**GOOD, "market/train/render_90/ü.jpg": bytes(range(256)) * 9}
+    ends = {"unpacked": 0, "refused": 0}
+    for mode in ("zip", "w", "w:gz", "w:bz2", "w:xz"):
+        file = tmp_path / "a"
+        make_zip(file, content) if mode == "zip" else make_tar(file, content, mode)
+        for damaged in mutations(file.read_bytes(), count, seed):
+            (tmp_path / "x").write_bytes(damaged)
+            try:
+                unpack_all(tmp_path / "x", tmp_path / "target")
+            except GclbenchError:
+                ends["refused"] += 1
+            else:
+                ends["unpacked"] += 1
+            assert {path.name for path in tmp_path.iterdir()} == {"a", "x", "target"}
+            shutil.rmtree(tmp_path / "target")
+    return ends
+
+
+def test_damaged_archives_are_unpacked_or_refused(tmp_path: Path) -> None:
+    assert min(survives(tmp_path, 30, seed=1).values()) > 0
+
+
+@pytest.mark.slow
+def test_many_damaged_archives_are_unpacked_or_refused(tmp_path: Path) -> None:
+    assert min(survives(tmp_path, 300, seed=2).values()) > 0

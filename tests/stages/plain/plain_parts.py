@@ -72,10 +72,7 @@ def staged(bench: Any, settings: Any, source: Any = None) -> Stage:
         progress=lambda epoch, epochs, step, steps, losses: seen.append(losses),
     )
     encoder = load_encoder(context, parent)
-    with torch.no_grad():
-        # BatchNorm takes this shift away: only weight decay moves it, and Adam would make whole
-        # steps of the rounding of a slope of 0.
-        encoder.feat.bias.copy_(torch.linspace(0.5, 1.5, encoder.embedding_dim))
+    settled(shifted(encoder), bench.dataset)
     start = {name: value.clone() for name, value in encoder.state_dict().items()}
     training = REGISTRY.bound(settings.warmup.method)(context, encoder)
     train(training, context)
@@ -85,7 +82,7 @@ def staged(bench: Any, settings: Any, source: Any = None) -> Stage:
 
 def assert_same_losses(found: Steps, expected: Steps, rtol: float = 1e-5) -> None:
     """Every loss of every step, relative to its size; one that is 0 must be 0."""
-    assert len(found) == len(expected) > 1
+    assert len(found) == len(expected) > 1, (len(found), len(expected))
     for number, (got, wanted) in enumerate(zip(found, expected, strict=True)):
         for name, value in wanted.items():
             assert abs(got[name] - value) <= rtol * abs(value), (number, name, got[name], value)
@@ -114,6 +111,29 @@ def assert_same_change(
         gap = (found[name] - value).norm()
         assert gap <= rtol * change.norm() + 1e-12 * value.norm(), (name, gap, change.norm())
     assert moved > 0
+
+
+@torch.no_grad()
+def shifted(encoder: Any) -> Any:
+    """E_id with a shift before its last BatchNorm, which takes it away again.
+
+    Only weight decay moves it. From 0 on Adam would make whole steps of the rounding of its slope.
+    """
+    shift = torch.linspace(0.5, 1.5, encoder.embedding_dim)
+    encoder.feat.bias += shift
+    encoder.feat_bn.running_mean += shift
+    return encoder
+
+
+def settled(encoder: Any, data: Any) -> None:
+    """Fit running statistics to the pictures, so that test features do not lie in a heap."""
+    norms = [part for part in encoder.modules() if hasattr(part, "running_mean")]
+    for norm in norms:
+        norm.momentum = 1.0
+    with torch.no_grad():
+        encoder.train()(pictures(data, np.arange(len(data.images("train")))))
+    for norm in norms:
+        norm.momentum = 0.1
 
 
 # --- pictures and features -----------------------------------------------------------------------
@@ -382,6 +402,37 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     return -torch.stack(
         [row[t] for row, t in zip(log_shares(logits), targets, strict=True)]
     ).mean()
+
+
+def pairwise(rows: Tensor) -> Tensor:
+    """Distances (not squared) of all rows; of a row to itself 1e-6, as with a floor of 1e-12."""
+    gaps = ((rows[:, None] - rows[None]) ** 2).sum(dim=2)
+    return torch.where(gaps < 1e-12, torch.full_like(gaps, 1e-12), gaps).sqrt()
+
+
+def hardest_triplets(rows: Tensor, labels: Sequence[int]) -> list[tuple[int, int]]:
+    """For each row its farthest positive (itself at worst) and its nearest negative."""
+    d, out = pairwise(rows).tolist(), []
+    for a, label in enumerate(labels):
+        same = [j for j, other in enumerate(labels) if other == label]
+        others = [j for j, other in enumerate(labels) if other != label]
+        out.append((max(same, key=lambda j: d[a][j]), min(others, key=lambda j: d[a][j])))
+    return out
+
+
+def every_positive_pair(rows: Tensor, labels: Sequence[int], margin: float) -> Tensor:
+    """Mean over pairs a < b of one label of max(0, margin + |a - b| - nearest negative of a).
+
+    A pair without a negative costs 0, a batch without a pair too.
+    """
+    d, losses = pairwise(rows), []
+    for a, label in enumerate(labels):
+        others = [d[a, j] for j, other in enumerate(labels) if other != label]
+        for b in range(a + 1, len(labels)):
+            if labels[b] == label:
+                gap = margin + d[a, b] - torch.stack(others).min() if others else 0 * d[a, b]
+                losses.append(relu(gap))
+    return torch.stack(losses).mean() if losses else 0 * d.sum()
 
 
 def relu(values: Tensor) -> Tensor:

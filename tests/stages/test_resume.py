@@ -64,9 +64,6 @@ MMT = {
 JVTC = {"epochs": 4, "global_from_epoch": 2, "joint_from_epoch": 4, "refresh_every_epochs": 2}
 CASES = {
     "jvtc": Case("jvtc", 2, JVTC, saved="encoder optimizer bank.rows labels"),
-    "jvtc, tracklets": Case(
-        "jvtc", 2, JVTC, tracklets=True, saved="encoder optimizer bank.rows labels"
-    ),
     "jvtc, source": Case(
         "jvtc", 2, JVTC, source=True, saved="encoder optimizer bank.rows labels classifier"
     ),
@@ -86,9 +83,6 @@ CASES = {
         "ecn", 1, ECN, source=True, saved="encoder optimizer bank.rows classifier"
     ),
     "spcl": Case("spcl", 1, SELF_PACED, saved="encoder optimizer bank.rows limit"),
-    "spcl, source": Case(
-        "spcl", 1, SELF_PACED, source=True, saved="encoder optimizer bank.rows limit"
-    ),
     "cluster_contrast": Case("cluster_contrast", 1, CENTRES, saved="encoder optimizer"),
     # In the first step of three; between the good second step and a worse third one.
     "buc": Case(

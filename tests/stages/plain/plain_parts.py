@@ -371,10 +371,10 @@ def classic_jaccard(rows: Any, k1: int, k2: int) -> np.ndarray:
     return reciprocal(d / d.max(axis=1, keepdims=True), k2, k1 + 1, round(k1 / 2) + 1)
 
 
-def rho_rule(distances: np.ndarray, rho: float) -> float:
-    """Mean of the smallest share rho of all pair distances that are not zero."""
+def rho_rule(distances: np.ndarray, rho: float, zeros: bool = False) -> float:
+    """Mean of the smallest share rho of all pair distances; those of 0 count if `zeros`."""
     pairs = np.sort(distances[np.triu_indices(len(distances), 1)])
-    pairs = pairs[pairs > 0]
+    pairs = pairs if zeros else pairs[pairs > 0]
     return float(pairs[: max(1, round(rho * len(pairs)))].mean())
 
 

@@ -49,31 +49,31 @@ SETTINGS = {
     "udap_momentum": 0.8,
     "k1": 5,
     "k2": 2,
-    "rho": 0.25,
-    "min_samples": 2,
+    "rho": 0.2,
+    "min_samples": 3,
 }
 
 
 class Labels:
     """Labels of all images, and who is an inlier (sections 3.1 and 3.2)."""
 
-    def __init__(self, encoder: Any, data: Any, source: Any, eps: float | None) -> None:
-        rows, theirs = (
-            unit(seen_at_test(encoder, of, lambda output: output.pooled)).numpy()
-            for of in (data, source)
-        )
+    def __init__(
+        self, encoder: Any, data: Any, source: Any, eps: float | None, raw: bool = False
+    ) -> None:
+        seen = [seen_at_test(encoder, of, lambda output: output.pooled) for of in (data, source)]
+        rows, theirs = ((part if raw else unit(part)).numpy() for part in seen)
         far = ((rows[:, None] - theirs[None]) ** 2).sum(axis=2).clip(min=1e-5)
         w = (1 - np.exp(-far)).min(axis=1)
         w = w / (w.max() + 1e-3)
         d = 0.8 * classic_jaccard(rows, 5, 2) + 0.2 * (w[:, None] + w[None])
         d[np.eye(len(d), dtype=bool)] = 0
-        self.eps = eps or rho_rule(d, 0.25)
-        found = clusters(d, self.eps, 2)
+        self.eps = eps or rho_rule(d, 0.2)
+        found = clusters(d, self.eps, 3)
         self.inliers = set(np.flatnonzero(found >= 0).tolist())
         inside = sorted(self.inliers)
         self.of = {}
         for i in range(len(rows)):
-            near = inside[int((rows[inside] @ rows[i]).argmax())]
+            near = inside[int((unit(seen[0])[inside] @ unit(seen[0])[i]).argmax())]
             self.of[i] = int(found[i] if i in self.inliers else found[near])
 
     def some(self, inliers: bool) -> dict[int, int]:
@@ -114,7 +114,7 @@ def udap(encoder: Any, data: Any, source: Any, steps: Steps) -> None:
     optimizer = Sgd([(list(encoder.parameters()), 0.02)], 0.8, 0.0, nesterov=False)
     eps = None
     for epoch in range(2):
-        labels = Labels(encoder, data, source, eps)
+        labels = Labels(encoder, data, source, eps, raw=True)
         eps, views = labels.eps, chance("augment", epoch)
         for batch in of_people(labels.some(True), 3, 3, chance("order", epoch)):
             output = encoder(drawn(VIEWS, pictures(data, batch), views))
@@ -174,4 +174,4 @@ def test_act_equals_a_plain_trainer(bench: Any, other: Any, tiny: Callable[..., 
     free = ("feat.bias", "feat_bn.running_mean")
     for found, network in ((stage.training.encoder, encoder), (stage.training.co, co)):
         assert_same_change(stage.start, found.state_dict(), network.state_dict(), free=free)
-    assert {3, 6} <= set(brought) or len(set(brought)) > 1
+    assert 0 < min(brought, default=0) < 6  # some of the outliers

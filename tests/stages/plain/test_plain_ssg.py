@@ -24,7 +24,6 @@ from plain_parts import (
     rho_rule,
     seen_at_test,
     staged,
-    unit,
 )
 from torch import Tensor
 
@@ -40,7 +39,7 @@ SETTINGS = {
     "weight_decay": 0.02,
     "k1": 4,
     "k2": 2,
-    "rho": 0.06,
+    "rho": 0.1,
     "min_samples": 2,
 }
 
@@ -56,9 +55,9 @@ def plain(encoder: Any, data: Any) -> tuple[Steps, list[float], list[Any]]:
     steps, eps, found, labels = list[dict[str, float]](), list[float](), [], np.zeros((3, 0))
     for epoch in range(4):
         if epoch in (0, 2):
-            rows = [unit(part) for part in seen_at_test(encoder, data, averages)]
+            rows = seen_at_test(encoder, data, averages)
             distances = [classic_jaccard(part, 4, 2) for part in rows]
-            eps = eps or [rho_rule(d, 0.06) for d in distances]
+            eps = eps or [rho_rule(d, 0.1, zeros=True) for d in distances]
             labels = np.stack(
                 [clusters(d, radius, 2) for d, radius in zip(distances, eps, strict=True)]
             )

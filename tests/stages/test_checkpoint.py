@@ -147,6 +147,19 @@ def test_refitting_leaves_the_momenta_of_later_training(
     assert [norm.momentum for norm in norms] == before
 
 
+def test_refitted_statistics_are_means_over_equal_batches(bench: Any, tiny: Tiny) -> None:
+    encoder = IdEncoder(tiny().network.id_encoder, generator=torch_generator(2, "refit"))
+    images = np.concatenate([bench.dataset.images("train")] * 3)[:70]  # two batches of 35
+    refit_statistics(encoder, "head", images, "cpu")
+    with torch.no_grad():
+        f = encoder.feat(encoder.eval()(to_network(images)).pooled)
+    one, other = f[:35], f[35:]
+    mean, var = (one.mean(0) + other.mean(0)) / 2, (one.var(0) + other.var(0)) / 2
+    torch.testing.assert_close(encoder.feat_bn.running_mean, mean, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(encoder.feat_bn.running_var, var, rtol=1e-4, atol=0)
+    assert torch.equal(encoder.bn1.running_mean, torch.zeros(4))  # the trunk's stay
+
+
 def test_a_file_that_is_not_asked_for_is_an_error(tiny: Tiny) -> None:
     with pytest.raises(ValueError, match=r"warmup\.method=checkpoint"):
         tiny(warmup={"checkpoint.path": "e_id.pth"})

@@ -28,7 +28,7 @@ def test_the_same_question_has_the_same_folder(open_one: Open) -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        {"seeds": (0,)},
+        {"seeds": (1, 2)},
         {"rows": ("baseline",)},
         {"tasks": ("duke2market",)},
         {"profile": "laptop"},

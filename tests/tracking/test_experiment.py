@@ -157,9 +157,11 @@ def test_times_are_stored_in_utc(store: RunStore, monkeypatch: pytest.MonkeyPatc
 
 def test_what_the_package_logs_is_as_before_afterwards(store: RunStore) -> None:
     package = logging.getLogger("gclbench")
-    before = (package.level, list(package.handlers))
-    tracked_run(CONFIG, "run-1", [RunObserver(store)], lambda log: record())
-    assert (package.level, package.handlers) == before
+    before = list(package.handlers)
+    for level in (logging.ERROR, logging.NOTSET):
+        package.setLevel(level)
+        tracked_run(CONFIG, f"run-{level}", [RunObserver(store)], lambda log: record())
+        assert (package.level, package.handlers) == (level, before)
 
 
 def test_ctrl_c_marks_the_run_interrupted(store: RunStore) -> None:

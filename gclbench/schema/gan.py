@@ -8,7 +8,7 @@ from pydantic import PositiveFloat, PositiveInt, model_validator
 
 from gclbench.schema.choice import AugmentationChoice
 from gclbench.schema.model import Model, setting
-from gclbench.schema.numbers import Count, NonNegative, Share
+from gclbench.schema.numbers import Count, Decay, NonNegative, Share
 
 
 class GanCheckpointSettings(Model):
@@ -30,8 +30,8 @@ class GanSettings(Model):
     epochs: PositiveInt = setting(40, "stage 2: passes over the target", unit="epochs")
     batch_size: PositiveInt = setting(16, "stage 2: samples of a step", unit="samples")
     lr: PositiveFloat = setting(1e-4, "stage 2: rate of Adam for G and for D")
-    beta1: Share = setting(0.0, "Adam's beta1, of G and D in stages 2 and 3")
-    beta2: Share = setting(0.999, "Adam's beta2, of G and D in stages 2 and 3")
+    beta1: Decay = setting(0.0, "Adam's beta1, of G and D in stages 2 and 3")
+    beta2: Decay = setting(0.999, "Adam's beta2, of G and D in stages 2 and 3")
     weight_decay: NonNegative = setting(5e-4, "weight decay of G and D in stages 2 and 3")
     lr_decay_epoch: Count = setting(  # D-26
         0, "stage 2: first epoch at the decayed rate; 0: none (code), 10: the paper", unit="epochs"

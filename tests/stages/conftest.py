@@ -168,6 +168,25 @@ class FakeTracklets(FakeDataset):
         return np.arange(samples) % 4 + 1
 
 
+class Quarter:
+    """A dataset at half the height and width: a step costs a quarter."""
+
+    def __init__(self, whole: Any) -> None:
+        self.whole = whole
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.whole, name)
+
+    def images(self, split: str) -> np.ndarray:
+        return self.whole.images(split)[:, ::2, ::2]
+
+    def projections(self) -> np.ndarray:
+        return self.whole.projections()[..., ::2, ::2]
+
+    def oracle_views(self) -> np.ndarray:
+        return self.whole.oracle_views()[..., ::2, ::2, :]
+
+
 def _table(split: str, pids: np.ndarray, lengths: np.ndarray | None, *, query: bool) -> ImageTable:
     count = len(pids)
     images = count if lengths is None else int(lengths.sum())
@@ -372,6 +391,18 @@ def video(tmp_path: Path, tracklets: FakeTracklets) -> Bench:
 @pytest.fixture
 def bench(tmp_path: Path, dataset: FakeDataset) -> Bench:
     return Bench(tmp_path, dataset)
+
+
+@pytest.fixture(scope="session")
+def quarter() -> Callable[[Any], Quarter]:
+    """A function that gives a dataset at half the height and width."""
+    return lambda dataset: dataset if isinstance(dataset, Quarter) else Quarter(dataset)
+
+
+@pytest.fixture(scope="session")
+def benches() -> type[Bench]:
+    """`Bench`, for tests that share one."""
+    return Bench
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from plain_gan import PlainGanWarmup, awake
@@ -14,30 +13,6 @@ from plain_joint import VIEWS, PlainJoint
 from gclbench.evaluation.preprocess import structure_to_network, to_network
 from gclbench.memory.bank import MemoryBank
 from gclbench.stages import gan_warmup, generative, joint
-
-
-class Quarter:
-    """A dataset at half the height and width: a step costs a quarter."""
-
-    def __init__(self, whole: Any) -> None:
-        self.whole = whole
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.whole, name)
-
-    def images(self, split: str) -> np.ndarray:
-        return self.whole.images(split)[:, ::2, ::2]
-
-    def projections(self) -> np.ndarray:
-        return self.whole.projections()[..., ::2, ::2]
-
-    def oracle_views(self) -> np.ndarray:
-        return self.whole.oracle_views()[..., ::2, ::2, :]
-
-
-def quarter(dataset: Any) -> Quarter:
-    return dataset if isinstance(dataset, Quarter) else Quarter(dataset)
-
 
 SMALL = {"height_px": 32, "width_px": 16}
 
@@ -55,7 +30,7 @@ def float64(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def gan_pair(bench: Any, video: Any, tiny: Any) -> Callable[..., Any]:
+def gan_pair(bench: Any, video: Any, tiny: Any, quarter: Any) -> Callable[..., Any]:
     """Stage 2 in float64 and its plain twin, from the same parents."""
 
     def make(*, tracklets: bool = False, **gan: Any) -> tuple[Any, PlainGanWarmup]:
@@ -74,7 +49,7 @@ def gan_pair(bench: Any, video: Any, tiny: Any) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def joint_pair(bench: Any, video: Any, tiny: Any) -> Callable[..., Any]:
+def joint_pair(bench: Any, video: Any, tiny: Any, quarter: Any) -> Callable[..., Any]:
     """Stage 3 in float64 and its plain twin, from the same parents and the same memory."""
 
     def make(

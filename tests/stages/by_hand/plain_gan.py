@@ -173,7 +173,8 @@ class PlainGan:
     def r1(self, images: Tensor) -> Tensor:
         real = images.detach().clone().requires_grad_(True)
         total = torch.zeros((), dtype=torch.float64)
-        for judged in self.discriminator(real):
+        for logits in self.discriminator(real):
+            judged = logits if self.settings.gan.adversarial == "lsgan" else torch.sigmoid(logits)
             (slope,) = torch.autograd.grad(judged.sum(), real, create_graph=True)
             for each in slope:
                 total = total + (each**2).sum() / len(slope)

@@ -119,12 +119,10 @@ class PlainJoint(Plain):
         real = self.encoder(x, self.frames())
         ori, new = self.gan.draw(real.f_id, s_ori), self.gan.draw(real.f_id, s_new)
         code = self.settings.gan.recon_feature_pair == "code"
-        of_ori = None
+        of_ori = self.of_generated(ori) if code else None  # the code's order: it comes first
         of_new = self.of_generated(new)
         cycle = self.gan.draw(of_new.f_id, s_ori)
         of_cycle = self.of_generated(cycle)
-        if code:
-            of_ori = self.of_generated(ori)
         fakes, f_mix = [ori, new, cycle], None
         if self.mixing == "d_mixup":
             blend = lam * real.f_id + (1 - lam) * real.f_id[self.partner_frames(partner)]

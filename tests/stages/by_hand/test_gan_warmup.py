@@ -20,7 +20,7 @@ CASES: dict[str, dict[str, Any]] = {
     "nobody mixed": {"adversarial_mix": False},
     "another Beta": {"mix_alpha": 3.0},
     "first feature pair of the code": {"recon_feature_pair": "code"},
-    "log-GAN": {"adversarial": "nsgan", "r1_weight": 0.0},
+    "log-GAN": {"adversarial": "nsgan", "r1_weight": 2.0},
     "no penalty": {"r1_weight": 0.0},
     "stripes": {"mlp_slicing": "stripe"},
     "six angles": {"angles": 6},

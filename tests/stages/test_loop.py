@@ -171,6 +171,13 @@ def test_one_pass_of_an_endless_stream_visits_no_image_twice() -> None:
     assert len(seen.unique()) == 9
 
 
+def test_every_pass_of_an_endless_stream_has_an_order_of_its_own() -> None:
+    batches = list(endless_batches(12, 4, 0, 9, make_context(), "target"))
+    passes = [torch.cat(batches[first : first + 3]).tolist() for first in (0, 3, 6)]
+    assert all(sorted(order) == list(range(12)) for order in passes)
+    assert passes[0] != passes[1] != passes[2] != passes[0]
+
+
 def test_shuffled_batches_drop_the_short_last_batch() -> None:
     batches = shuffled_batches(torch.arange(11), 4, torch_generator(0, "x"))
     assert [len(batch) for batch in batches] == [4, 4]

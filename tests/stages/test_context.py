@@ -57,10 +57,15 @@ def test_a_parent_that_the_device_refuses_is_not_called_damaged(
 
 def test_streams_are_named_by_seed_stage_and_purpose() -> None:
     context = make_context(Path())
-    draws = {
-        name: torch.rand(1, generator=context.torch_generator(name)).item() for name in ("a", "b")
-    }
-    again = torch.rand(1, generator=context.torch_generator("a")).item()
-    other = torch.rand(1, generator=replace(context, seed=4).torch_generator("a")).item()
-    assert again == draws["a"]
-    assert len({draws["a"], draws["b"], other}) == 3
+    others = [replace(context, seed=4), replace(context, stage="gan")]
+
+    def first_draws(each: StageContext, *names: str | int) -> list[float]:
+        return [
+            torch.rand(1, generator=each.torch_generator(*names)).item(),
+            float(each.numpy_generator(*names).random()),
+        ]
+
+    assert first_draws(context, "a", 0) == first_draws(context, "a", 0)
+    draws = [first_draws(context, *names) for names in (("a",), ("b",), ("a", 0), ("a", 1))]
+    draws += [first_draws(each, "a") for each in others]
+    assert len({number for pair in draws for number in pair}) == 2 * len(draws)

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Literal
 
 from gclbench.datasets.fingerprint import reader_of
+from gclbench.datasets.held_out import held_count, held_samples
 from gclbench.datasets.kept import kept_tables
 from gclbench.datasets.synthetic.sizes import DISTRACTOR_IMAGES, scaled
 from gclbench.datasets.synthetic.spec import TrackletSpec, world_spec
@@ -28,6 +29,19 @@ def count_images(role: str, data: DataSettings, part: Part) -> int:
     return round(share * _rendered(role, data, part))
 
 
+def count_samples(role: str, data: DataSettings) -> int:
+    """Return the training samples of a role that are not held out: images, or tracklets.
+
+    Raises as `count_images`; UsageError where too few identities are left.
+    """
+    if data.root is not None:
+        return _file_samples(role, data)
+    spec, share = world_spec(role), data.validation_share
+    sizes = scaled(data.world, spec) if isinstance(spec, TrackletSpec) else data.world
+    held = held_count(share, sizes.people_train, f"synthetic_{role}") if share > 0 else 0
+    return (sizes.people_train - held) * sizes.images_per_person
+
+
 def world_identities(role: str, world: WorldSettings) -> int:
     """Return how many people the training set of a twin has."""
     spec = world_spec(role)
@@ -45,6 +59,15 @@ def _rendered(role: str, data: DataSettings, part: Part) -> float:
         return sizes.people_train * sizes.images_per_person * frames
     far = sizes.distractor_people * DISTRACTOR_IMAGES
     return (sizes.people_test * sizes.images_per_person + far) * frames
+
+
+@lru_cache(maxsize=64)
+def _file_samples(role: str, data: DataSettings) -> int:
+    reader = reader_of(role, data)
+    table = reader.read(reader.find_root(user_path(str(data.root))))["train"]
+    share = data.validation_share
+    held = int(held_samples(table.pids, share, role).sum()) if share > 0 else 0
+    return len(table) - held
 
 
 @lru_cache(maxsize=64)

@@ -75,10 +75,8 @@ def hold_out(base: Dataset, share: float) -> HeldOutDataset:
     many people have but one tracklet a camera (same identity and camera never count). Raises
     UsageError where too few identities are left on a side.
     """
+    held = held_samples(base.train.pids, share, base.label)
     pids = base.train.pids
-    identities = sorted({int(pid) for pid in pids}, key=lambda pid: digest(["held out", pid]))
-    count = held_count(share, len(identities), base.label)
-    held = np.isin(pids, identities[:count])
     places = np.flatnonzero(held)
     _, first = np.unique(
         np.stack([pids[places], base.train.cams[places]]), axis=1, return_index=True
@@ -96,6 +94,13 @@ def hold_out(base: Dataset, share: float) -> HeldOutDataset:
     shared |= {split: chosen(base.train, part) for split, part in samples.items()}
     shared |= {"fingerprint": name, "arrays": base.arrays.parent / name[:16]}
     return HeldOutDataset(**shared, base=base, rows=rows)
+
+
+def held_samples(pids: NDArray[np.int64], share: float, label: str) -> NDArray[np.bool_]:
+    """Return which samples of identities `pids` (N,) are held out. Raises UsageError."""
+    identities = sorted({int(pid) for pid in pids}, key=lambda pid: digest(["held out", pid]))
+    count = held_count(share, len(identities), label)
+    return np.isin(pids, identities[:count])
 
 
 def held_count(share: float, identities: int, label: str) -> int:

@@ -53,7 +53,7 @@ def _of_epochs(record: NodeRecord, folder: Path) -> tuple[Idle, ...]:
         return ()
     with suppress(*_UNREADABLE):
         epochs = json.loads((folder / EPOCHS_FILE).read_bytes())
-        without = sum("loss" not in epoch.keys() for epoch in epochs)
+        without = sum(epoch.get("loss") is None for epoch in epochs)
         if without:
             return (Idle(stage=record.stage, epochs=len(epochs), without_step=without, why=_OLD),)
     return ()

@@ -49,7 +49,7 @@ class JointSettings(Model):
     """Stage 3: joint training with L_gan and the contrastive losses."""
 
     epochs: PositiveInt = setting(20, "passes over the labelled samples", unit="epochs")
-    batch_size: PositiveInt = setting(16, "samples of a step", unit="samples")
+    batch_size: Annotated[int, Field(ge=2)] = setting(16, "samples of a step", unit="samples")
     augmentations: tuple[AugmentationChoice, ...] = setting(
         AugmentationChoice.of("rotation", "d_mixup"),
         "one view, which makes x'_new, and at most one mix, which makes f'_mix",

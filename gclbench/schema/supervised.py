@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from gclbench.schema.model import Model, setting
 from gclbench.schema.numbers import NonNegative
@@ -20,7 +20,9 @@ class PretrainSettings(Model):
     people: PositiveInt = setting(240, "rendered: identities of its training set", unit="people")
     images_per_person: PositiveInt = setting(6, "rendered: images of an identity")
     epochs: PositiveInt = setting(6, "rendered: passes over them", unit="epochs")
-    batch_size: PositiveInt = setting(32, "rendered: images of a step", unit="images")
+    batch_size: Annotated[int, Field(ge=2)] = setting(
+        32, "rendered: images of a step", unit="images"
+    )
     lr: PositiveFloat = setting(0.05, "rendered: rate of SGD at the start; it falls as a cosine")
     weight_decay: NonNegative = setting(5e-4, "rendered: weight decay of SGD")
 
@@ -29,7 +31,7 @@ class SourceSettings(Model):
     """Supervised training on a labelled set: UDA's source, the world check's upper bound."""
 
     epochs: PositiveInt = setting(30, "passes over the labelled set", unit="epochs")
-    batch_size: PositiveInt = setting(32, "samples of a step", unit="samples")
+    batch_size: Annotated[int, Field(ge=2)] = setting(32, "samples of a step", unit="samples")
     lr: PositiveFloat = setting(0.01, "rate of SGD for the trunk at the start; falls as a cosine")
     new_layer_lr_factor: PositiveFloat = setting(
         10.0, "rate of E_id's head and the classifier, over the trunk's"

@@ -15,6 +15,7 @@ from gclbench.plan import Node
 from gclbench.plan.weights import weight_files
 from gclbench.schema import Settings, Stage, fit
 from gclbench.schema.settings import VIDEO_ROLES, DataSettings
+from gclbench.study.batch_needs import batch_checks
 from gclbench.user_paths import user_path
 
 Check = Callable[[], object]
@@ -232,6 +233,11 @@ def _sizes(settings: Settings) -> None:
         fit.check_slices(channels, encoder.parts, generator.decoder_blocks, slicing)
 
 
+def _batches(asked: _Asked) -> Iterator[Check]:
+    """Batches that the training sets are large enough for."""
+    return batch_checks(asked.runs)
+
+
 _NEEDS: tuple[Callable[[_Asked], Iterator[Check]], ...] = (
     _weights,
     _datasets,
@@ -241,4 +247,5 @@ _NEEDS: tuple[Callable[[_Asked], Iterator[Check]], ...] = (
     _meshes,
     _true_views,
     _settings,
+    _batches,
 )

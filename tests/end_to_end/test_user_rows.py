@@ -11,7 +11,8 @@ import pytest
 SMALL = (
     *("profile=smoke", "executor=inline", "data.world.people_train=8"),
     *("data.world.people_test=6", "pretrain.epochs=1", "pretrain.people=8", "source.epochs=1"),
-    *("warmup.epochs=1", "gan.epochs=1", "joint.epochs=1", "joint.batch_size=4"),
+    *("warmup.epochs=1", "gan.epochs=1", "gan.batch_size=4"),
+    *("joint.epochs=1", "joint.batch_size=4"),
 )
 TASKS = {
     "duke2market": "{name: duke2market, setting: uda, label: D2M, target: market1501,"

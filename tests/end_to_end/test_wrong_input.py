@@ -102,7 +102,8 @@ def test_a_missing_weight_file_is_exit_3(cli: Any, tmp_path: Path) -> None:
 
 def test_missing_meshes_of_real_data_are_named(cli: Any, market: Path) -> None:
     words = (*RUN, "rows=rotation", "tasks=market1501", "executor=inline", "pretrain.kind=random",
-             "warmup.epochs=1", "warmup.batch_images=2", f"data.root={market}")  # fmt: skip
+             "warmup.epochs=1", "warmup.batch_images=2", "gan.batch_size=4", "joint.batch_size=4",
+             f"data.root={market}")  # fmt: skip
     answer = cli(*words)
     assert answer.code == 2
     assert re.search(r"data\.mesh\.source=oracle needs the rendered world", only_line(answer))

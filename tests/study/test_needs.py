@@ -26,6 +26,7 @@ from gclbench.testing.layouts import write_image, write_market
 SMOKE = ("ablation=table6", "profile=smoke", "seeds=0")
 ROTATION = (*SMOKE, "rows=rotation", "tasks=market1501")
 BASELINE = (*SMOKE, "rows=baseline", "tasks=market1501")
+FEW = ("gan.batch_size=4", "joint.batch_size=4")  # the folder of `market` has five images
 BUC = ("recipe=buc", "task=market1501", "profile=smoke")
 AUGMENTATIONS = Augmentations(lambda name: "image", lambda name: "mesh")
 
@@ -189,7 +190,7 @@ def test_weights_that_are_not_there(plan: Say, tmp_path: Path) -> None:
 
 
 def test_real_people_have_no_true_bodies(plan: Say, market: Path) -> None:
-    line = one_line(plan(*ROTATION, f"data.root={market}"), 2)
+    line = one_line(plan(*ROTATION, *FEW, f"data.root={market}"), 2)
     assert "data.mesh.source=oracle needs the rendered world" in line
     assert "`gclbench mesh` makes what they read" in line
 
@@ -201,12 +202,13 @@ def test_rows_without_generator_need_no_meshes(plan: Say, market: Path) -> None:
 def test_gray_guidance_needs_no_meshes(plan: Say, market: Path) -> None:
     words = ("recipe=gcl_plus", "task=market1501", "profile=smoke", f"data.root={market}")
     guided = ("joint.augmentations=gray_switch", "joint.losses=l_vi")
-    assert plan(*words, *guided) == (0, "")
+    assert plan(*words, *FEW, *guided) == (0, "")
 
 
 def test_real_people_have_no_true_views(plan: Say, market: Path) -> None:
     words = ("recipe=gcl_plus", "task=market1501", "profile=smoke", f"data.root={market}")
-    line = one_line(plan(*words, "joint.augmentations=oracle_rotation", "joint.losses=l_vi"), 2)
+    true_views = ("joint.augmentations=oracle_rotation", "joint.losses=l_vi")
+    line = one_line(plan(*words, *FEW, *true_views), 2)
     assert "nobody knows its people from other sides" in line
 
 
@@ -274,11 +276,18 @@ def test_settings_that_do_not_fit(plan: Say, words: tuple[str, ...], says: str) 
     assert says in one_line(plan(*words), 2)
 
 
+def test_a_batch_larger_than_a_real_training_set(plan: Say, market: Path) -> None:
+    code, text = plan(*ROTATION, *FEW[:1], f"data.root={market}")
+    assert code == 2
+    assert "joint.batch_size=8 is more than the 5 training samples of market1501" in text
+    assert "gan.batch_size" not in text
+
+
 # -- several at once ----------------------------------------------------------------------------
 
 
 def test_all_faults_are_told(plan: Say, market: Path) -> None:
-    words = (*ROTATION, "store=foo://x", "observers=mongo://h/n", f"data.root={market}")
+    words = (*ROTATION, *FEW, "store=foo://x", "observers=mongo://h/n", f"data.root={market}")
     code, text = plan(*words)
     lines = text.splitlines()
     assert code == 2

@@ -67,6 +67,7 @@ _KINDS = (
     (4, b"ftyp", "a film"),
 )
 _AGAIN = "Copy it again from where it came."
+_CLOSED = ("permission denied", "Give yourself the right to read it.")
 _CONVERT = "Save it as PNG or JPEG."
 
 
@@ -115,6 +116,8 @@ def _read(path: Path) -> Image.Image:
         return seen
     except Image.UnidentifiedImageError as error:
         raise _unread(path, *_unknown(path)) from error
+    except PermissionError as error:
+        raise _unread(path, *_CLOSED) from error
     except Image.DecompressionBombError as error:
         raise _unread(path, "it has too many pixels", "Save it smaller.") from error
     except Exception as error:  # a damaged file raises whatever its decoder stumbled over
@@ -129,12 +132,10 @@ def _require_file(path: Path) -> None:
             why = "it is no file" if there else "it is not there"
             why = "the link leads nowhere" if path.is_symlink() and not there else why
             raise _unread(path, why, "Check the path, or restore the file.")
-        if not os.access(path, os.R_OK):
-            raise _unread(path, "permission denied", "Give yourself the right to read it.")
         if path.stat().st_size == 0:
             raise _unread(path, "it is empty", _AGAIN)
     except PermissionError as error:
-        raise _unread(path, "permission denied", "Give yourself the right to read it.") from error
+        raise _unread(path, *_CLOSED) from error
     except (OSError, ValueError) as error:  # loops of links, names too long, zero bytes in names
         raise _unread(path, str(error), "Check the path.") from error
 

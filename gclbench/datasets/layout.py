@@ -100,9 +100,13 @@ def _walk(
         if stat.S_ISDIR(kind) and not knows(path) and not is_clutter(entry.name):
             yield from _walk(root, path, knows, (*above, place))
         elif stat.S_ISREG(kind):
-            yield path, size if os.access(entry.path, os.R_OK) else CLOSED
+            yield path, size if _open_to_us(entry.path) else CLOSED
         else:
             yield path, NO_FILE
+
+
+def _open_to_us(path: str) -> bool:
+    return os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _looked_at(entry: os.DirEntry[str]) -> tuple[int, int]:

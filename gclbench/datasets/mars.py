@@ -18,6 +18,7 @@ from gclbench.datasets.layout import Layout, Rules
 from gclbench.datasets.reader import Tables, disk_told, read_list, require_folder
 from gclbench.datasets.tracklet_folders import Frame, Tracklet, is_number, scan, table_of
 from gclbench.errors import DataMissingError
+from gclbench.file_errors import reason
 from gclbench.registry import register
 
 Gallery = Literal["official", "without_queries"]
@@ -282,10 +283,12 @@ def load_matrix(file: Path, key: str) -> Ints:
     try:
         if not file.is_file():  # a pipe would never end
             raise FileNotFoundError("no plain file")
-        content: dict[str, Any] = loadmat(file, variable_names=[key])
+        with file.open("rb") as handle:
+            content: dict[str, Any] = loadmat(handle, variable_names=[key])
     except Exception as error:  # a damaged file raises whatever its parser stumbled over
+        why = reason(error) if isinstance(error, OSError) else str(error)
         raise DataMissingError(
-            f"{file} is missing or cannot be read as a .mat file ({error}).", _RESTORE
+            f"{file} is missing or cannot be read as a .mat file ({why}).", _RESTORE
         ) from error
     values = content.get(key)
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf" or not values.size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +136,39 @@ def test_wrong_words_are_answered(
 ) -> None:
     assert main(["data", *words, f"home={tmp_path}"]) == ExitCode.USAGE
     assert said in capsys.readouterr().err
+
+
+def test_the_verdict_on_a_folder_that_is_not_there_comes_first_and_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "check", "market1501", f"data.root={tmp_path / 'gone'}"]) == 1
+    verdict, fault, source, *rest = capsys.readouterr().out.splitlines()
+    assert verdict.startswith("NOT sound: 1 fault;")
+    assert fault == f"fault: there is no folder {tmp_path / 'gone'}."
+    assert source.startswith("source: ")
+    assert len(rest) == 1
+
+
+def test_a_root_may_be_written_as_a_file_manager_drops_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_market(tmp_path / "my reid")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    roots = ("~/my reid", (tmp_path / "my reid").as_uri(), "my reid/", f"{tmp_path}/./my reid")
+    facts = [check(capsys, "market1501", f"data.root={root}")[1] for root in roots]
+    assert [each["splits"]["train"]["images"] for each in facts] == [5] * 4
+
+
+@pytest.mark.parametrize("name", [b"a\nb.jpg", b"\x1b[31mred.jpg", b"\xff\xfe.jpg"])
+def test_names_of_others_are_shown_and_not_obeyed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: bytes
+) -> None:
+    write_market(tmp_path)
+    (tmp_path / "query" / os.fsdecode(name)).write_bytes(b"x")
+    assert main(["data", "check", "market1501", f"data.root={tmp_path}"]) == 1
+    out = capsys.readouterr().out
+    (line,) = (line for line in out.splitlines() if "names are not this dataset's" in line)
+    assert line.isascii()
+    assert line.endswith(".jpg")
+    assert "\x1b" not in out

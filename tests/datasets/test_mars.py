@@ -76,6 +76,31 @@ def test_the_packaged_variant_is_known_by_its_folders(tmp_path: Path) -> None:
     assert without["gallery"].pids.tolist() == [0, 1001]
 
 
+def test_of_the_packaged_variant_junk_goes_and_distractors_stay(tmp_path: Path) -> None:
+    """By name: as many tracklets are left where the two are taken for each other."""
+    root = write_mars_packaged(tmp_path)
+    write_image(root / "train_split/0999/1/00-1C2T0001F001.jpg")
+    write_image(root / "gallery_split/0999/2/00-1C4T0009F001.jpg")
+    write_image(root / "query_split/1000/7/0000C5T0007F001.jpg")
+    tables = mars().read(root)
+    owners = {
+        path.rpartition("/")[0]: int(pid)
+        for table in tables.values()
+        for pid, first in zip(table.pids, table.spans, strict=False)
+        for path in (table.paths[first],)
+    }
+    assert owners == {
+        "train_split/0001/1": 1,
+        "train_split/0001/2": 1,
+        "query_split/1000/7": 0,
+        "query_split/1001/1": 1001,
+        "query_split/1001/2": 1001,
+        "gallery_split/1000/1": 0,
+        "gallery_split/1001/3": 1001,
+    }
+    assert not any("0999" in path for table in tables.values() for path in table.paths)
+
+
 def test_the_chosen_gallery_is_in_label_and_fingerprint(tmp_path: Path) -> None:
     root, cache = write_mars(tmp_path / "data"), tmp_path / "cache"
     one, other = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import sys
+from contextlib import suppress
 from typing import IO
 
 # As the name of an error handler of codecs.
@@ -41,7 +42,8 @@ def adapt_streams() -> None:
     """Let stdout and stderr of this process write what `plain` gives, whatever their encoding."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors=PLAIN)
+            with suppress(OSError, ValueError):  # a pipe that nobody reads, or closed
+                stream.reconfigure(errors=PLAIN)
 
 
 def encoding_of(stream: IO[str] | None) -> str:

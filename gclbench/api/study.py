@@ -109,10 +109,10 @@ class Study:
     def _watched(self) -> RunOutcome:
         from rich.console import Console
 
-        from gclbench.running.progress import watch
+        from gclbench.running.display import watch
         from gclbench.running.run import run_study
 
-        with watch(self.opened, Console()) as display:
+        with watch(self.opened, Console(stderr=True)) as display:
             return run_study(self.opened, display)
 
     def results(self) -> Results:

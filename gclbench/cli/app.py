@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -18,19 +16,22 @@ from gclbench.cli.dashes import undashed
 from gclbench.cli.data import data
 from gclbench.cli.doctor import doctor
 from gclbench.cli.embed import embed
-from gclbench.cli.exit import ExitCode, code_of, describe, foreseen
+from gclbench.cli.ending import ended_by, ended_early, flush
+from gclbench.cli.exit import ExitCode
 from gclbench.cli.export import export
 from gclbench.cli.figure import figure
 from gclbench.cli.import_ import import_
 from gclbench.cli.invariance import invariance
 from gclbench.cli.list import list_names
 from gclbench.cli.mesh import mesh
+from gclbench.cli.output import note, say
 from gclbench.cli.plan import plan
 from gclbench.cli.report import report
 from gclbench.cli.run import run
 from gclbench.cli.show import show
 from gclbench.cli.tune import tune
-from gclbench.redaction import redacted, remember_secrets
+from gclbench.plain_text import adapt_streams
+from gclbench.redaction import remember_secrets
 from gclbench.words.verbs import (
     DoctorWords,
     EmbedWords,
@@ -78,7 +79,7 @@ _PARSE_ERROR: type[Exception] = next(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"gclbench {__version__}")
+        say(f"gclbench {__version__}")
         raise typer.Exit()
 
 
@@ -100,7 +101,7 @@ def about(
 
     \b
     Exit codes: 0 ok, 1 a run failed, 2 usage, 3 data or packages missing, 5 some cells failed,
-    130 interrupted.
+    130 interrupted by Ctrl-C, 143 by TERM, 129 by HUP.
     """
 
 
@@ -112,33 +113,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         for url in (word, value, *value.split(",")):
             if "://" in url:
                 remember_secrets(url)
+    adapt_streams()
     try:
         code = app(args=typed, standalone_mode=False)
-        sys.stdout.flush()
+        flush()
         return int(code or ExitCode.OK)
     except _PARSE_ERROR as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help itself
-            typer.echo(error.format_message())  # type: ignore[attr-defined]
-            return int(ExitCode.USAGE)
-        return _fail(undashed(typed) or _one_line(error), ExitCode.USAGE)
+            say(error.format_message())  # type: ignore[attr-defined]
+        else:
+            note(undashed(typed) or _one_line(error))
+        return int(ExitCode.USAGE)
     except typer.Abort:
-        return _fail(describe(KeyboardInterrupt()), ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # The reader went away (`| head`): point stdout elsewhere so that closing it stays quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(ExitCode.FAILED)
+        return ended_by(KeyboardInterrupt(), typed)
+    except SystemExit as end:  # what typer makes of a pipe that nobody reads
+        if isinstance(end.__context__, BrokenPipeError):
+            return ended_early()
+        raise
     except (Exception, KeyboardInterrupt) as error:
-        if not foreseen(error):
-            typer.echo(redacted(traceback.format_exc()), err=True)
-            return _fail("error: this is a fault of gclbench; the lines above say where.", 1)
-        return _fail(describe(error), code_of(error))
+        return ended_by(error, typed)
 
 
 def _one_line(error: Exception) -> str:
     text = " ".join(error.format_message().split())  # type: ignore[attr-defined]
     return f"error: {text[:1].lower()}{text[1:]} See gclbench --help."
-
-
-def _fail(line: str, code: int) -> int:
-    typer.echo(redacted(line), err=True)
-    return int(code)

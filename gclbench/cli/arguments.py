@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from gclbench.cli.output import note
 from gclbench.words.help import help_of
 from gclbench.words.model import Words
 
@@ -40,4 +41,4 @@ def read_words(
 
 
 def _note(line: str) -> None:
-    typer.echo(line, err=True)
+    note(line)

@@ -58,10 +58,6 @@ def describe(address: str, words: Sequence[str], content: Sequence[Path]) -> dic
     }
 
 
-def as_json(described: Mapping[str, Any]) -> str:
-    return json.dumps(described, indent=2, ensure_ascii=False)
-
-
 def text(described: Mapping[str, Any]) -> str:
     """YAML with a comment on each line; sections of warm-ups that are not at work are left out."""
     head = f"cell: {described['cell']}\nstop: {described['stop']}\nstages:"

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues, read_words, worded
+from gclbench.cli.output import say, say_json
+from gclbench.cli.output import show as draw
 from gclbench.words.groups import SizesWords
 from gclbench.words.verbs import ExportCheckpointWords, ShowCheckpointWords
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from gclbench.runtime.checkpoints.describe import Description
     from gclbench.runtime.checkpoints.sizes import Sizes
 
@@ -51,11 +50,9 @@ def show(
         file.expanduser(), sizes_from(read_words(ShowCheckpointWords, words, content))
     )
     if as_json:
-        typer.echo(json.dumps(found.as_object(), indent=2))
+        say_json(found.as_object())
         return
-    from rich.console import Console
-
-    _print(Console(), found, tensors)
+    _print(found, tensors)
 
 
 @worded(checkpoint, ExportCheckpointWords)
@@ -87,11 +84,11 @@ def export(
     found = find_node(parsed.home, parsed.store, node)
     written = write(found, parsed.out, parsed.format)
     if as_json:
-        typer.echo(json.dumps({"node": found.record.key, "files": list(map(str, written))}))
+        say_json({"node": found.record.key, "files": list(map(str, written))})
         return
-    typer.echo(f"{found.record.label} ({found.record.key[:12]})")
+    say(f"{found.record.label} ({found.record.key[:12]})")
     for path in written:
-        typer.echo(f"wrote {path}")
+        say(f"wrote {path}")
 
 
 def sizes_from(words: SizesWords) -> Sizes:
@@ -103,7 +100,7 @@ def sizes_from(words: SizesWords) -> Sizes:
     return sizes_for(Folders(words.content), profile, words.settings)
 
 
-def _print(console: Console, found: Description, every_tensor: bool) -> None:
+def _print(found: Description, every_tensor: bool) -> None:
     lines = [f"{found.file}: {found.title}"]
     if found.wrappers:
         lines.append(f"inside: {' > '.join(found.wrappers)}")
@@ -117,20 +114,20 @@ def _print(console: Console, found: Description, every_tensor: bool) -> None:
     if found.exported:
         lines.append(f"exported from: {found.exported['label']}, node {found.exported['node']}")
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(line)
     if found.tensors:
-        console.print(_tensors(found) if every_tensor else _parts(found))
+        draw(_tensors(found) if every_tensor else _parts(found))
     if found.not_finite:
         text = (
             f"not finite (NaN, infinity, or a variance below 0): {len(found.not_finite)} of "
             f"{len(found.tensors)} tensors, first {found.not_finite[0]}"
         )
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(text)
     if found.missing:
         text = f"not in the file: {len(found.missing)}, first {found.missing[0]}"
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(text)
     verdict = "loads" if found.loads else "does not load"
-    console.print(f"{verdict}: {found.outcome}", markup=False, highlight=False, soft_wrap=True)
+    say(f"{verdict}: {found.outcome}")
 
 
 def _parts(found: Description) -> object:

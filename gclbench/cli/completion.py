@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from gclbench.cli.output import say_raw
+
 
 class Shell(StrEnum):
     """The shells that have a script in `complete/scripts`."""
@@ -37,7 +39,7 @@ def completion(
     from gclbench.words.values import prepare
 
     prepare()
-    typer.echo(script(shell), nl=False)
+    say_raw(script(shell))
 
 
 def script(shell: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,13 +10,12 @@ import typer
 
 from gclbench.cli.arguments import AsJson, ContentFolders, NamedKeyValues, read_words, worded
 from gclbench.cli.exit import ExitCode
+from gclbench.cli.output import SPINNER, say, say_json, screen
 from gclbench.errors import UsageError
 from gclbench.words.groups import SizesWords
 from gclbench.words.verbs import CheckDataWords, MakeDataWords
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from gclbench.content import Content
     from gclbench.schema.settings import DataSettings
 
@@ -49,8 +47,6 @@ def check(
       gclbench data check dukemtmc_videoreid
     """
     parsed = read_words(CheckDataWords, words, content)
-    from rich.console import Console
-
     from gclbench.content import Content
     from gclbench.runtime.data import check_data, terms_of, unlocked
 
@@ -62,10 +58,10 @@ def check(
         found = check_data(role, settings, parsed.home, deep=deep or parsed.deep, progress=report)
     facts = as_object(role, found, terms, unlocked(folders, role))
     if as_json:
-        typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        say_json(facts)
     else:
         for line in lines(facts):
-            _say(Console(), line)
+            say(line)
     raise typer.Exit(ExitCode.OK if facts["ok"] else ExitCode.FAILED)
 
 
@@ -85,8 +81,6 @@ def make(
       gclbench data make market1501 out=/data/toy data.world.people_train=20
     """
     parsed = read_words(MakeDataWords, words, content)
-    from rich.console import Console
-
     from gclbench.content import Content
     from gclbench.runtime.data import make_data
 
@@ -99,11 +93,10 @@ def make(
         )
     with _progress(quiet=False) as report:
         world = make_data(parsed.dataset, settings, out, report)
-    console = Console()
-    _say(console, f"wrote {world.spec.name} to {out}: {len(world.shots)} images")
-    _say(console, f"read it with data.root={out}")
+    say(f"wrote {world.spec.name} to {out}: {len(world.shots)} images")
+    say(f"read it with data.root={out}")
     bodies = out / "train_bodies.npz"
-    _say(console, f"its bodies: data.mesh.source=params data.mesh.root={bodies}")
+    say(f"its bodies: data.mesh.source=params data.mesh.root={bodies}")
 
 
 def as_object(role: str, found: Any, terms: dict[str, str], studies: list[Any]) -> dict[str, Any]:
@@ -204,16 +197,9 @@ def _settings(parsed: SizesWords, content: Content) -> DataSettings:
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Report]:
     """Give what shows slow work on stderr while it lasts."""
-    from rich.console import Console
-
-    console = Console(stderr=True, quiet=quiet)
-    with console.status("") as status:
+    with screen(stderr=True, quiet=quiet).status("", spinner=SPINNER) as status:
 
         def report(what: str, done: int, total: int) -> None:
             status.update(f"{what}: {done} of {total}")
 
         yield report
-
-
-def _say(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)

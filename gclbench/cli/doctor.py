@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import platform
 import shutil
@@ -23,6 +22,7 @@ import typer
 from gclbench import __version__
 from gclbench.cli.arguments import read_words
 from gclbench.cli.exit import ExitCode
+from gclbench.cli.output import note, say, say_json
 from gclbench.words.verbs import DoctorWords
 
 Status = Literal["ok", "warn", "fail"]
@@ -77,12 +77,12 @@ def doctor(
         _sweep(sweep)
     findings = examine(home)
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+        say_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
-            typer.echo(f"{finding.status:<5} {finding.check:<16} {finding.found}")
+            say(f"{finding.status:<5} {finding.check:<16} {finding.found}")
             if finding.remedy:
-                typer.echo(f"{'':<23}{finding.remedy}")
+                say(f"{'':<23}{finding.remedy}")
     if any(finding.status == "fail" for finding in findings):
         raise typer.Exit(ExitCode.FAILED)
 
@@ -244,7 +244,7 @@ def _sweep(which: Sweep) -> None:
     from gclbench.kernels.cache import sweep
 
     for folder in sweep(everything=which is Sweep.ALL):
-        typer.echo(f"removed {folder.path} ({folder.megabytes:.1f} MB)", err=True)
+        note(f"removed {folder.path} ({folder.megabytes:.1f} MB)")
 
 
 def _short(error: BaseException) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues, read_words
 from gclbench.cli.checkpoint import sizes_from
 from gclbench.cli.exit import ExitCode
+from gclbench.cli.output import note, say, say_json, screen
 from gclbench.errors import UsageError
 from gclbench.shown_text import shown
 from gclbench.user_paths import user_path
@@ -45,22 +45,19 @@ def embed(
       gclbench embed checkpoint=resnet50_market075_epoch00045.pth profile=paper images=shots/
     """
     parsed = read_words(EmbedWords, words, content)
-    from rich.console import Console
-
-    console = Console(quiet=as_json)
-    found = _embed(console, parsed)
+    found = _embed(screen(stderr=True, quiet=as_json), parsed)
     for line in _broken_lines(found["broken"]):
-        typer.echo(line, err=True)
-    _print(console, found, as_json)
+        note(line)
+    _print(found, as_json)
     if found["broken"]:
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
-def _print(console: Console, found: dict[str, Any], as_json: bool) -> None:
+def _print(found: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        say_json(found)
         return
-    _show(console, found)
+    _show(found)
 
 
 def _embed(console: Console, parsed: EmbedWords) -> dict[str, Any]:
@@ -121,12 +118,12 @@ def _nearest(
 def _bar(console: Console) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import Progress
 
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(console=console, transient=True, disable=not console.is_interactive) as bar:
         task = bar.add_task("images", total=None)
         yield lambda done, count: bar.update(task, completed=done, total=count)
 
 
-def _show(console: Console, found: dict[str, Any]) -> None:
+def _show(found: dict[str, Any]) -> None:
     lines = [
         f"{found['images']} images at {found['height_px']}x{found['width_px']}, "
         f"{found['features']} features each; {found['source']}"
@@ -135,4 +132,4 @@ def _show(console: Console, found: dict[str, Any]) -> None:
         lines.append(f"nearest to {found['query']} (squared distance of unit features, 0 to 4):")
         lines += [f"  {each['distance']:.4f}  {each['path']}" for each in found["nearest"]]
     for line in [*lines, f"wrote {found['out']}"]:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(line)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import typer
-
 from gclbench.cli.arguments import ContentFolders, NamedKeyValues, read_words
+from gclbench.cli.output import say
 from gclbench.study.asking import with_all_seeds
 from gclbench.words.groups import require_study
 from gclbench.words.verbs import ExportWords
@@ -31,6 +30,4 @@ def export(
     from gclbench.study.opened import open_study
 
     sent = export_study(open_study(with_all_seeds(parsed)), parsed.out)
-    typer.echo(
-        f"wrote {parsed.out}: {sent.finished} of {sent.nodes} stage runs, {sent.size_mb:.1f} MB"
-    )
+    say(f"wrote {parsed.out}: {sent.finished} of {sent.nodes} stage runs, {sent.size_mb:.1f} MB")

@@ -10,6 +10,7 @@ import typer
 
 from gclbench.atomic import OUT_REMEDY, write_atomically
 from gclbench.cli.arguments import ContentFolders, KeyValues, read_words
+from gclbench.cli.output import say
 from gclbench.errors import OverrideError
 from gclbench.runtime.figures.registry import FIGURES, Choice, Figure, choose, find_figure, make
 from gclbench.study.asking import question_of
@@ -38,7 +39,7 @@ def figure(
     made = make(shown, open_study(question_of(parsed)), choice)
     for path, data in (_tables(made, out) if shown.table else _picture(made, out, parsed)).items():
         write_atomically(path, data, remedy=OUT_REMEDY)
-        typer.echo(f"wrote {path}")
+        say(f"wrote {path}")
 
 
 _LINES = "\n".join(f"{each.name:<11}  {each.summary}" for each in FIGURES.values())

@@ -8,6 +8,7 @@ import typer
 
 from gclbench.cli.arguments import read_words
 from gclbench.cli.exit import ExitCode
+from gclbench.cli.output import note, say
 from gclbench.words.verbs import ImportWords
 
 if TYPE_CHECKING:
@@ -44,15 +45,12 @@ def told(received: Received) -> ExitCode:
 
     added, there = received.count(Arrival.ADDED), received.count(Arrival.THERE)
     replaced = received.count(Arrival.REPLACED)
-    typer.echo(
-        f"{added + replaced} artifacts added, {there} already there; {received.runs} runs added."
-    )
+    say(f"{added + replaced} artifacts added, {there} already there; {received.runs} runs added.")
     code = ExitCode.OK
     for record, end in received.artifacts:
-        label = "".join(sign if sign.isprintable() else "?" for sign in record.label)
         if end is Arrival.REPLACED:
-            typer.echo(f"note: {label} ({record.key[:12]}) {end}.", err=True)
+            note(f"note: {record.label} ({record.key[:12]}) {end}.")
         elif end not in (Arrival.ADDED, Arrival.THERE):
-            typer.echo(f"error: {label} ({record.key[:12]}) {end}; it was left out.", err=True)
+            note(f"error: {record.label} ({record.key[:12]}) {end}; it was left out.")
             code = ExitCode.SOME_FAILED
     return code

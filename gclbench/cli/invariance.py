@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import typer
@@ -10,13 +9,12 @@ import typer
 from gclbench.atomic import OUT_REMEDY, write_atomically
 from gclbench.cli.arguments import AsJson, ContentFolders, NamedKeyValues, read_words
 from gclbench.cli.exit import ExitCode, left_out
+from gclbench.cli.output import note, print_tables, say, say_json
 from gclbench.study.asking import with_all_seeds
 from gclbench.words.groups import require_study
 from gclbench.words.verbs import InvarianceWords
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from gclbench.reporting.invariance import TaskInvariance
     from gclbench.schema import Study
     from gclbench.study.opened import OpenStudy
@@ -41,8 +39,6 @@ def invariance(
     """
     parsed = read_words(InvarianceWords, words, content)
     require_study(parsed)
-    from rich.console import Console
-
     from gclbench.reporting.invariance import to_object
     from gclbench.runtime.invariance import measured_invariance, refuse_real
     from gclbench.study.opened import open_study
@@ -52,23 +48,23 @@ def invariance(
     opened = open_study(question)
     (study,) = opened.studies
     tasks = measured_invariance(opened, study)
-    _show(Console(quiet=as_json), opened, study, tasks, parsed)
+    _show(opened, study, tasks, parsed, quiet=as_json)
     if as_json:
         found = to_object(study.study, question.profile, tasks)
-        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        say_json(found)
     if damaged := sum(len(task.damaged) for task in tasks):
-        typer.echo(left_out(damaged), err=True)
+        note(left_out(damaged))
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 def _show(
-    console: Console,
     opened: OpenStudy,
     study: Study,
     tasks: list[TaskInvariance],
     parsed: InvarianceWords,
+    *,
+    quiet: bool,
 ) -> None:
-    from gclbench.cli.output import print_tables
     from gclbench.reporting.ink import FORMATS, mark_of
     from gclbench.reporting.invariance import to_csv, to_tables
     from gclbench.reporting.invariance.plots import draw
@@ -77,7 +73,8 @@ def _show(
 
     name = f"{study.study}_invariance"
     tables = to_tables(name, study.title, tasks, opened.question.profile)
-    print_tables(console, tables)
+    if not quiet:
+        print_tables(tables)
     out = parsed.out or opened.question.home / "reports"
     formats = parsed.format or FILES
     texts = [each for each in formats if each in SUFFIXES and each != "csv"]
@@ -91,4 +88,5 @@ def _show(
                 path = out / f"{name}_{each.task.name}.{suffix}"
                 written.append(write_atomically(path, data, remedy=OUT_REMEDY))
     for path in written:
-        console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)
+        if not quiet:
+            say(f"wrote {path}")

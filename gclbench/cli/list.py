@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from gclbench.cli import settings
 from gclbench.cli.arguments import ContentFolders
+from gclbench.cli.output import say, say_json, say_raw
 from gclbench.cli.verbs import KINDS
 from gclbench.errors import UnknownNameError, UsageError
 
@@ -52,20 +52,20 @@ def list_names(
             "a section and --markdown are for settings.", "Use: gclbench list settings joint"
         )
     if as_markdown:
-        typer.echo(settings.page(), nl=False)
+        say_raw(settings.page())
         return
     items = kinds() if not kind else describe_kind(kind, content or (), section)
     if as_json:
-        typer.echo(json.dumps(items, indent=2, ensure_ascii=False))
+        say_json(items)
         return
     if kind == SETTING_KIND:
-        typer.echo(settings.text(items))
+        say(settings.text(items))
         return
     lines = [_cells(item) for item in items]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = (f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))
-        typer.echo("  ".join(cells).rstrip())
+        say("  ".join(cells).rstrip())
 
 
 def _cells(item: dict[str, Any]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from gclbench.cli.arguments import ContentFolders, NamedKeyValues, read_words, worded
+from gclbench.cli.output import note, say, screen
 from gclbench.running.progress import LINE_SECONDS
 from gclbench.words.verbs import EstimateWords, ImportMeshWords, MeshWords, RenderWords
 
@@ -53,12 +54,12 @@ def estimate(words: NamedKeyValues = None, content: ContentFolders = None) -> No
     request = _request(parsed)
     with _shown() as progress:
         file, count = estimate_parameters(request, parsed.weights, parsed.out, progress)
-    typer.echo(f"wrote {file}: the bodies of {count} images")
+    say(f"wrote {file}: the bodies of {count} images")
     body = request.settings().data.mesh.body_model
     if body is None:
-        typer.echo("They pose the stand-in body, whose shapes are not SMPL's (docs/meshes.md).")
+        say("They pose the stand-in body, whose shapes are not SMPL's (docs/meshes.md).")
     model = "" if body is None else f" data.mesh.body_model={body}"
-    typer.echo(f"Use it: data.mesh.source=params data.mesh.root={file}{model}")
+    say(f"Use it: data.mesh.source=params data.mesh.root={file}{model}")
 
 
 @worded(mesh, ImportMeshWords)
@@ -79,11 +80,11 @@ def import_(words: NamedKeyValues = None, content: ContentFolders = None) -> Non
     with _shown() as progress:
         found = import_archive(_request(parsed), parsed.archive, parsed.out, progress)
     for line in missing_lines(found.missing):
-        typer.echo(line)
+        say(line)
     if found.unpacked:
         rest = f"; {found.left} others were left" if found.left else ""
-        typer.echo(f"unpacked {found.unpacked} files to {found.root}{rest}")
-    typer.echo(f"Use it: data.mesh.source=archive data.mesh.root={found.root}")
+        say(f"unpacked {found.unpacked} files to {found.root}{rest}")
+    say(f"Use it: data.mesh.source=archive data.mesh.root={found.root}")
 
 
 @worded(mesh, RenderWords)
@@ -104,8 +105,8 @@ def render(words: NamedKeyValues = None, content: ContentFolders = None) -> None
     with _shown() as progress:
         dataset, count = render_archive(_request(parsed), parsed.out, progress)
     size = f"{dataset.height_px}x{dataset.width_px}"
-    typer.echo(f"wrote {count} renders of {size} to {parsed.out}")
-    typer.echo(f"cached {dataset.arrays / dataset.projections_file}")
+    say(f"wrote {count} renders of {size} to {parsed.out}")
+    say(f"cached {dataset.arrays / dataset.projections_file}")
 
 
 def _request(parsed: MeshWords) -> MeshRequest:
@@ -145,11 +146,9 @@ def missing_lines(missing: tuple[Missing, ...]) -> list[str]:
 @contextmanager
 def _shown() -> Iterator[Callable[[str, int, int], None]]:
     """Give what shows progress: a bar in a terminal, a line now and then elsewhere."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _lines(console.file.write)
+    console = screen(stderr=True)
+    if not console.is_interactive:
+        yield _lines(note)
         return
     from rich.progress import MofNCompleteColumn, Progress, TaskID, TimeRemainingColumn
 
@@ -165,13 +164,13 @@ def _shown() -> Iterator[Callable[[str, int, int], None]]:
         yield show
 
 
-def _lines(write: Callable[[str], object]) -> Callable[[str, int, int], None]:
+def _lines(tell: Callable[[str], object]) -> Callable[[str, int, int], None]:
     said = time.monotonic()
 
     def show(what: str, done: int, total: int) -> None:
         nonlocal said
         if time.monotonic() - said >= LINE_SECONDS:
             said = time.monotonic()
-            write(f"{what}: {done} of {total}\n")
+            tell(f"{what}: {done} of {total}")
 
     return show

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
-import typer
-
 from gclbench.cli.arguments import AsJson, ContentFolders, NamedKeyValues, read_words
+from gclbench.cli.output import say, say_json
 from gclbench.study.asking import question_of
 from gclbench.words.groups import require_study
 from gclbench.words.verbs import PlanWords
@@ -35,4 +32,7 @@ def plan(
     from gclbench.api.study import Study
 
     found = Study(question_of(parsed)).plan()
-    typer.echo(json.dumps(found.summary, indent=2) if as_json else str(found))
+    if as_json:
+        say_json(found.summary)
+    else:
+        say(str(found))

@@ -11,14 +11,13 @@ import typer
 
 from gclbench.cli.arguments import ContentFolders, NamedKeyValues, read_words
 from gclbench.cli.exit import ExitCode, code_of, describe, left_out
+from gclbench.cli.output import note, print_tables, say, say_raw
 from gclbench.content_folders import DEFAULT_PROFILE
 from gclbench.errors import DataMissingError, GclbenchError, OverrideError, UnknownNameError
 from gclbench.study.asking import question_of
 from gclbench.words.verbs import ReportWords
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from gclbench.content import Content
     from gclbench.study.question import Question
 
@@ -47,26 +46,23 @@ def report(
         raise OverrideError("several formats need a folder.", "Add out=DIR.")
     if parsed.out is None and {"pdf", "png", "svg"}.intersection(parsed.format):
         raise OverrideError("a plot needs a folder.", "Add out=DIR.")
-    from rich.console import Console
-
-    console = Console()
     shown, failed = 0, list[GclbenchError]()
     sound, damaged = 0, 0
     for question in measured(parsed, tables):
         try:
-            found = _show(console, question, parsed, everything=not tables)
+            found = _show(question, parsed, everything=not tables)
             shown += bool(found.sound or found.damaged)
             sound, damaged = sound + found.sound, damaged + found.damaged
         except GclbenchError as error:  # the others are shown all the same
             failed.append(error)
             what = describe(error).removeprefix("error: ")
-            typer.echo(f"error: {', '.join(question.studies)}: {what}", err=True)
+            note(f"error: {', '.join(question.studies)}: {what}")
     if failed:
         raise typer.Exit(ExitCode.SOME_FAILED if shown else code_of(failed[0]))
     if not shown:
         raise nothing_measured(parsed, tables)
     if damaged:
-        typer.echo(left_out(damaged), err=True)
+        note(left_out(damaged))
         raise typer.Exit(ExitCode.SOME_FAILED if sound else ExitCode.FAILED)
 
 
@@ -162,14 +158,11 @@ class _Shown(NamedTuple):
     damaged: int
 
 
-def _show(
-    console: Console, question: Question, parsed: ReportWords, *, everything: bool
-) -> _Shown:
+def _show(question: Question, parsed: ReportWords, *, everything: bool) -> _Shown:
     """Print or write the tables of one question, unless it has no finished cell.
 
     A cell that is damaged counts: its table says so.
     """
-    from gclbench.cli.output import print_tables
     from gclbench.reporting.render import render
     from gclbench.results.files import FILES, write_report
     from gclbench.results.measured import Measured
@@ -188,11 +181,11 @@ def _show(
             out = parsed.out / subfolder(question) if everything else parsed.out
             formats = parsed.format or FILES
             for path in write_report(found, study, tables, formats, out):
-                typer.echo(f"wrote {path}")
+                say(f"wrote {path}")
         elif parsed.format:
-            typer.echo(render(parsed.format[0], tables, folders), nl=False)
+            say_raw(render(parsed.format[0], tables, folders))
         else:
-            print_tables(console, tables)
+            print_tables(tables)
     return _Shown(
         sum(len(seeds) for s in studies for seeds in found.scores(s).values()),
         sum(len(found.damaged(s)) for s in studies),

@@ -8,12 +8,18 @@ import typer
 
 from gclbench.cli.arguments import ContentFolders, NamedKeyValues, read_words
 from gclbench.cli.exit import ExitCode, code_of_kinds, describe, left_out
+from gclbench.cli.interrupts import CURRENT
+from gclbench.cli.output import note, print_tables, say, screen
 from gclbench.study.asking import question_of
 from gclbench.words.groups import require_study
 from gclbench.words.verbs import RunWords
 
 if TYPE_CHECKING:
+    from gclbench.executors.events import Event, EventSink
+    from gclbench.results.measured import Measured
+    from gclbench.running.display import Display
     from gclbench.running.run import RunOutcome
+    from gclbench.schema import Study
 
 
 def run(
@@ -33,46 +39,57 @@ def run(
     """
     parsed = read_words(RunWords, words, content)
     require_study(parsed)
-    from rich.console import Console
-
-    from gclbench.api.study import Study
-    from gclbench.cli.output import print_tables
-    from gclbench.results.files import FILES, point_latest, report_folder, write_report
+    from gclbench.api.study import Study as Opened
     from gclbench.results.measured import Measured
-    from gclbench.results.tables import tables_of
-    from gclbench.running.progress import watch
+    from gclbench.running.display import watch
     from gclbench.running.run import run_study
 
-    console = Console()
-    study = Study(question_of(parsed))
+    study = Opened(question_of(parsed))
     opened = study.opened
     if warning := study.plan().summary["cost"]["warning"]:
-        typer.echo(f"warning: {warning}", err=True)
-    with watch(opened, console) as display:
-        outcome = run_study(opened, display)
+        note(f"warning: {warning}")
+    with watch(opened, screen(stderr=True)) as display:
+        outcome = run_study(opened, _listener(display))
     if interrupted(outcome):
-        typer.echo(counts(outcome))
-        typer.echo(describe(KeyboardInterrupt()), err=True)
+        say(counts(outcome))
+        note(describe(KeyboardInterrupt()))
         raise typer.Exit(ExitCode.INTERRUPTED)
     found = Measured(opened)
     for each in opened.studies:
-        tables = tables_of(found, each)
-        print_tables(console, tables)
-        out = parsed.out or report_folder(opened, each)
-        for path in write_report(found, each, tables, parsed.format or FILES, out):
-            console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)
-        if parsed.out is None:
-            point_latest(out)
-    typer.echo(counts(outcome))
+        _report(found, each, parsed)
+    say(counts(outcome))
     for key, text in outcome.errors.items():
-        typer.echo(f"error: {opened.plan.node(key).label}: {' '.join(text.split())}", err=True)
+        note(f"error: {display.board.name(key)}: {text}")
     if damaged := sum(len(found.damaged(each)) for each in opened.studies):
-        typer.echo(left_out(damaged), err=True)
+        note(left_out(damaged))
     measured = any(found.scores(each) or found.untrained(each) for each in opened.studies)
     code = code_of_kinds(display.board.kinds, measured=measured)
     if damaged and code is ExitCode.OK:
         code = ExitCode.SOME_FAILED if measured else ExitCode.FAILED
     raise typer.Exit(code)
+
+
+def _listener(display: Display) -> EventSink:
+    def hear(event: Event) -> None:
+        CURRENT.check()
+        display(event)
+
+    return hear
+
+
+def _report(found: Measured, study: Study, parsed: RunWords) -> None:
+    """Write a study's report and print its tables; a reader that has gone stops the printing."""
+    from gclbench.results.files import FILES, point_latest, report_folder, write_report
+    from gclbench.results.tables import tables_of
+
+    tables = tables_of(found, study)
+    out = parsed.out or report_folder(found.opened, study)
+    written = write_report(found, study, tables, parsed.format or FILES, out)
+    if parsed.out is None:
+        point_latest(out)
+    print_tables(tables)
+    for path in written:
+        say(f"wrote {path}")
 
 
 def interrupted(outcome: RunOutcome) -> bool:

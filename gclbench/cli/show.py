@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +12,7 @@ import typer
 from gclbench.cli import cell, settings
 from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues
 from gclbench.cli.list import CONTENT_KINDS, SETTING_KIND, all_kinds, printed
+from gclbench.cli.output import say, say_json
 from gclbench.cli.verbs import KINDS
 from gclbench.errors import UnknownNameError, UsageError
 
@@ -52,18 +52,21 @@ def show(
     """
     if kind == CELL_KIND:
         described = cell.describe(name, words or (), content or ())
-        typer.echo(cell.as_json(described) if as_json else cell.text(described))
+        if as_json:
+            say_json(described)
+        else:
+            say(cell.text(described))
         return
     if words:
         raise UsageError(f"{kind} take no words, not {words[0]}.", "Only `show cell` does.")
     facts = facts_of(kind, name, content or ())
     if as_json:
-        typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        say_json(facts)
         return
     docstring = facts.pop("docstring", None)
     if docstring:
-        typer.echo(f"{docstring}\n")
-    typer.echo(_yaml(facts), nl=False)
+        say(f"{docstring}\n")
+    say(_yaml(facts).rstrip("\n"))
 
 
 def facts_of(kind: str, name: str, content: Sequence[Path]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 # The word by which the scripts in `complete/scripts` ask.
@@ -14,6 +15,28 @@ def main() -> int:
         from gclbench.cli.complete.answer import answer
 
         return answer(sys.argv[2:])
-    from gclbench.cli.app import main as run
+    open_what_is_closed()
+    from gclbench.cli.interrupts import CURRENT
 
-    return run()
+    CURRENT.install()
+    try:
+        from gclbench.cli.app import main as run
+
+        return CURRENT.code(run())
+    except KeyboardInterrupt:  # while all that was loaded
+        return CURRENT.code(130)
+
+
+def open_what_is_closed() -> None:
+    """Open nothing in the place of standard streams that are closed.
+
+    Otherwise the next file opened, such as the store, would be taken for one of them.
+    """
+    for handle in (0, 1, 2):
+        try:
+            os.fstat(handle)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import typer
 
 from gclbench.cli.arguments import AsJson, ContentFolders, NamedKeyValues, read_words
 from gclbench.cli.exit import ExitCode, code_of_kinds, describe
+from gclbench.cli.output import SPINNER, note, say, say_json, screen
 from gclbench.study.asking import question_of
 from gclbench.words.groups import require_study
 from gclbench.words.verbs import TuneWords
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from gclbench.search.results import Results
     from gclbench.search.tuning import Tuning
-
-Say = Callable[[str], None]
 
 
 def tune(
@@ -44,27 +42,29 @@ def tune(
     """
     parsed = read_words(TuneWords, words, content)
     require_study(parsed, "study=dbscan_eps")
-    from rich.console import Console
-
+    from gclbench.running.display import teller
+    from gclbench.search.report import write_files
     from gclbench.search.results import build_results, ended
     from gclbench.search.run import run_search
     from gclbench.search.tuning import open_tuning, start
 
-    console = Console(quiet=as_json)
+    console = screen(stderr=True, quiet=as_json)
     tuning = start(open_tuning(question_of(parsed), parsed.trials))
-    say(console, _heading(tuning, parsed))
+    teller(console)(_heading(tuning, parsed))
     threads = tuning.open({}).profile.threads
     try:
         with _watch(console, tuning) as on_trial:
             trials = run_search(tuning, on_trial, parsed.workers or 1, threads)
     except KeyboardInterrupt as interrupt:
-        typer.echo(describe(interrupt), err=True)
+        note(describe(interrupt))
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     profile = tuning.question.profile
     results = build_results(tuning.study, tuning.name, tuning.origin, trials, profile)
-    _show(console, results, parsed.out or parsed.home / "reports" / "tune" / results.study)
+    written = write_files(results, parsed.out or parsed.home / "reports" / "tune" / results.study)
     if as_json:
-        typer.echo(json.dumps(as_object(results), indent=2))
+        say_json(as_object(results))
+    else:
+        _show(results, written)
     finished, kinds = ended(trials, tuning.goal.since)
     raise typer.Exit(code_of_kinds(kinds, measured=finished > 0))
 
@@ -87,10 +87,6 @@ def as_object(results: Results) -> dict[str, Any]:
     return {"study": results.name, "trials": results.counts, "best": best}
 
 
-def say(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
 def _heading(tuning: Tuning, parsed: TuneWords) -> str:
     search, wanted = tuning.search, tuning.goal.trials
     words = [f"{tuning.study.title}: {search.sampler}, {wanted} trials"]
@@ -102,16 +98,17 @@ def _heading(tuning: Tuning, parsed: TuneWords) -> str:
 @contextmanager
 def _watch(console: Console, tuning: Tuning) -> Iterator[Callable[[FrozenTrial], None]]:
     """Give what prints a line per trial; in a terminal a count moves below them."""
+    from gclbench.running.display import teller
     from gclbench.search.report import trial_line
     from gclbench.search.results import row_of
 
-    done = 0
-    with console.status(_status(0, tuning)) as status:
+    done, tell = 0, teller(console)
+    with console.status(_status(0, tuning), spinner=SPINNER) as status:
 
         def on_trial(trial: FrozenTrial) -> None:
             nonlocal done
             done += trial.state.name in ("COMPLETE", "PRUNED")
-            say(console, trial_line(row_of(trial, tuning.search)))
+            tell(trial_line(row_of(trial, tuning.search)))
             status.update(_status(done, tuning))
 
         yield on_trial
@@ -121,24 +118,23 @@ def _status(done: int, tuning: Tuning) -> str:
     return f"{done} of {tuning.goal.trials} trials finished"
 
 
-def _show(console: Console, results: Results, out: Path) -> None:
+def _show(results: Results, written: Sequence[Path]) -> None:
     from gclbench.search.figures import text_of
-    from gclbench.search.report import counts_line, damage_line, importance_lines, write_files
+    from gclbench.search.report import counts_line, damage_line, importance_lines
 
-    say(console, f"{counts_line(results)} {results.origin}")
+    say(f"{counts_line(results)} {results.origin}")
     if results.counts["damaged"]:
-        say(console, damage_line(results))
+        say(damage_line(results))
     front = len(results.objectives) > 1
     for row in results.best:
         seconds = f", {row.values['seconds']:.0f} s" if front else ""
         test = "-" if row.test_mAP is None else f"{row.test_mAP:.1f}"
         head = "Pareto front" if front else "best"
         say(
-            console,
             f"{head}: trial {row.number}, {text_of(row)}: validation mAP "
             f"{row.values['mAP']:.1f}{seconds} (test mAP {test}, which chose nothing)",
         )
     for line in importance_lines(results):
-        say(console, line)
-    for path in write_files(results, out):
-        say(console, f"wrote {path}")
+        say(line)
+    for path in written:
+        say(f"wrote {path}")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from gclbench.errors import GclbenchError
 from gclbench.executors.events import EventSink, Outcome, Run
 from gclbench.plan.node import Node
-from gclbench.redaction import redacted
 
 
 class Executor(Protocol):
@@ -32,11 +29,3 @@ class Executor(Protocol):
         unfinished nodes are INTERRUPTED.
         """
         ...
-
-
-def describe(error: BaseException) -> tuple[str, str, str]:
-    """Return (one line for the user, class name, traceback) of an error of a run."""
-    kind = type(error).__name__
-    text = str(error) if isinstance(error, GclbenchError) else f"{kind}: {error}"
-    trace = "".join(traceback.format_exception(error))
-    return " ".join(redacted(text).split()), kind, redacted(trace)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from gclbench.executors.base import describe
 from gclbench.executors.events import (
     EventSink,
     NodeFailed,
@@ -15,6 +14,7 @@ from gclbench.executors.events import (
     finished,
     outcome_of,
 )
+from gclbench.executors.failure import describe
 from gclbench.executors.schedule import Schedule
 from gclbench.plan.node import Node
 

@@ -8,7 +8,6 @@ queue.
 from __future__ import annotations
 
 import pickle
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from gclbench.executors.spawn import describe_end, start_process
 from gclbench.executors.worker import serve
 from gclbench.plan.node import Node
 from gclbench.redaction import redacted
+from gclbench.scratch import scratch_folder
 
 
 class LocalExecutor:
@@ -57,8 +57,8 @@ class LocalExecutor:
         """Raises GclbenchError when `run` cannot be sent to another process."""
         _check_picklable(run)
         schedule = Schedule(plan_nodes, on_event)
-        with tempfile.TemporaryDirectory(prefix="gclbench-workers-") as logs:
-            pool = _Pool(self.workers, self.threads, run, Path(logs))
+        with scratch_folder("gclbench-workers-") as logs:
+            pool = _Pool(self.workers, self.threads, run, logs)
             try:
                 schedule.reuse(is_done)
                 _drive(pool, schedule, on_event)

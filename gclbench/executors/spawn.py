@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -20,6 +21,7 @@ _THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
 )
 _TAIL_CHARS = 400
+_HELD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def start_process(
@@ -27,7 +29,7 @@ def start_process(
 ) -> SpawnProcess:
     """Start a daemon process with `threads` numeric threads that ignores Ctrl-C."""
     process = get_context("spawn").Process(target=target, args=args, daemon=True)
-    with _environment(dict.fromkeys(_THREAD_VARIABLES, str(threads))), _interrupts_ignored():
+    with _environment(dict.fromkeys(_THREAD_VARIABLES, str(threads))), _interrupts_held():
         process.start()
     return process
 
@@ -53,17 +55,29 @@ def _tail(log: Path) -> str:
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Start a child that ignores Ctrl-C from its first instruction on; it inherits this."""
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # only the main thread may; elsewhere the worker ignores it a little later
-        yield
+def _interrupts_held() -> Iterator[None]:
+    """Hold signals back while a child is started: none is lost, and none cuts the start in two.
+
+    The child inherits that Ctrl-C is blocked, so it is deaf to it from its first instruction on;
+    the first signal that came is handled afterwards.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may; elsewhere the worker ignores Ctrl-C a little later
         return
+    caught: list[int] = []
+    handlers = {int(number): signal.getsignal(number) for number in _HELD}
+    own = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in own:
+        signal.signal(number, lambda came, frame: caught.append(came))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in own.items():
+            signal.signal(number, handler)
+        for number in caught[:1]:
+            own[number](number, None)
 
 
 @contextmanager

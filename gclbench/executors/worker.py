@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -11,8 +12,8 @@ from multiprocessing import connection, parent_process
 from pathlib import Path
 from typing import Any
 
-from gclbench.executors.base import describe
 from gclbench.executors.events import Event, Run
+from gclbench.executors.failure import describe
 from gclbench.plan.node import Node
 
 _GRACE_S = 10.0
@@ -25,8 +26,7 @@ def serve(pipe: connection.Connection, run: Run, log: Path) -> None:
     when this process was told to stop, ("leaves",). What a node prints goes to `log`: the terminal
     belongs to the parent.
     """
-    # Ctrl-C reaches the whole process group; the parent decides what it means for the workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_terminal()
     print_to(log)
     threading.Thread(target=follow_parent, daemon=True).start()
     while True:
@@ -55,6 +55,16 @@ def _run_one(pipe: connection.Connection, run: Run, node: Node) -> tuple[Any, ..
         return ("failed", *describe(error))
 
 
+def ignore_terminal() -> None:
+    """Leave it to the parent what Ctrl-C, and a terminal that is closed, mean for its workers.
+
+    Both reach the whole process group.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # see spawn
+
+
 def print_to(log: Path) -> None:
     """Send both output streams to a file, also what C code writes."""
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -63,6 +73,9 @@ def print_to(log: Path) -> None:
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     os.close(handle)
+    for stream in (sys.stdout, sys.stderr):  # the log is UTF-8, whatever the terminal is
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def follow_parent() -> None:

@@ -1,32 +1,24 @@
-"""Live progress: which stage runs, epoch, losses, time left, what was reused, rows as they finish.
-
-In a terminal a block of bars moves at the bottom; elsewhere the same facts come as plain lines.
-"""
+"""What is known of a run while it goes on: epochs, losses, time left, what was reused, rows."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gclbench.running.sound import make_sound
-from gclbench.screen import padded, say
-from gclbench.shown_text import one_line
+from gclbench.running.names import Names, fitted
+from gclbench.screen import padded
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-
     from gclbench.plan import Cell, Node, Plan
-    from gclbench.schema import NodeRecord
     from gclbench.schema.record import Idle
-    from gclbench.study.opened import OpenStudy
 
 SHOWN = ("mAP", "R1", "R5", "R10")
 METRICS_SHOWN = 4
 LINE_SECONDS = 10.0
+WIDTH = 80  # of lines that go to no terminal
+_LABEL = 30  # columns of a row's label, where it is no longer
 
 
 @dataclass
@@ -38,6 +30,7 @@ class Running:
     started: float
     share: float = 0.0
     text: str = "starting"
+    metrics: tuple[str, ...] = ()
 
 
 @dataclass
@@ -45,13 +38,15 @@ class Board:
     """What is known of a run, from its events alone.
 
     `nodes` are those that the run goes through, `clock` returns seconds, `kinds` are the
-    class names of the errors so far.
+    class names of the errors so far. Lines of rows and epochs keep to `width` columns.
     """
 
     plan: Plan
     nodes: Mapping[str, Node]
     workers: int = 1
     clock: Callable[[], float] = time.monotonic
+    names: Names = field(default_factory=Names)
+    width: int = WIDTH
     done: int = 0
     reused: int = 0
     kinds: list[str] = field(default_factory=list)
@@ -63,11 +58,17 @@ class Board:
         self.cells: dict[str, list[Cell]] = {}
         for cell in self.plan.cells:
             self.cells.setdefault(self.plan.evaluate_key(cell), []).append(cell)
+        self._columns = [
+            max((len(text) for text in column), default=0)
+            for column in zip(*(self._words(cell) for cell in self.plan.cells), strict=True)
+        ] or [0, 0]
 
-    def start(self, key: str) -> str:
-        node = self.nodes[key]
-        self.running[key] = Running(node.label, node.stage.value, self.clock())
-        return f"start  {node.label}"
+    def name(self, key: str) -> str:
+        """What a node is called."""
+        return self.names.nodes.get(key, self.nodes[key].label)
+
+    def start(self, key: str) -> None:
+        self.running[key] = Running(self.name(key), self.nodes[key].stage.value, self.clock())
 
     def advance(
         self,
@@ -79,13 +80,14 @@ class Board:
         metrics: Mapping[str, float],
     ) -> None:
         """Take note of progress: `epoch` counts from 1, `step` of `steps` within it."""
-        run = self.running.setdefault(
-            key, Running(self.nodes[key].label, self.nodes[key].stage.value, self.clock())
-        )
+        if key not in self.running:
+            self.start(key)
+        run = self.running[key]
         within = step / steps if steps else 1.0
         run.share = min(1.0, max(0.0, (epoch - 1 + within) / epochs)) if epochs else 0.0
-        shown = [f"{name} {value:.3g}" for name, value in list(metrics.items())[:METRICS_SHOWN]]
-        run.text = "  ".join([f"epoch {epoch}/{epochs}", *shown])
+        known = list(metrics.items())[:METRICS_SHOWN]
+        run.metrics = tuple(f"{name} {value:.3g}" for name, value in known)
+        run.text = f"epoch {epoch}/{epochs}"
 
     def finish(self, key: str, seconds: float, reused: bool) -> None:
         self.running.pop(key, None)
@@ -101,10 +103,17 @@ class Board:
         self.ended.add(key)
         self.kinds.append(kind)
 
-    def rows(self, key: str, metrics: Mapping[str, float], idle: Sequence[Idle] = ()) -> list[str]:
+    def rows(
+        self,
+        key: str,
+        metrics: Mapping[str, float],
+        idle: Sequence[Idle] = (),
+        mark: str = "",
+    ) -> list[str]:
         """Lines for the cells whose scores (0-100) this node holds; none for other nodes.
 
         Where one of the `idle` stages took no step, that is said: the scores are not the row's.
+        Metrics that do not fit into the width are left out, the last ones first.
         """
         if not metrics:
             return []
@@ -112,15 +121,28 @@ class Board:
         from gclbench.reporting.untrained import MARK, reasons
         from gclbench.schema.plausible import impossible
 
-        shown = "  ".join(f"{name} {metrics[name]:5.1f}" for name in SHOWN if name in metrics)
+        shown = [f"{name} {metrics[name]:5.1f}" for name in SHOWN if name in metrics]
         if impossible(metrics):  # another process has stored it
-            shown = DAMAGED
+            shown = [DAMAGED]
         elif why := reasons(idle):
-            shown = f"{shown}  {MARK} {why}"
+            mark = f"  {MARK} {why}{mark}"
         return [
-            f"{padded(cell.row.label, 32)} {padded(cell.task.label, 14)} seed {cell.seed}  {shown}"
-            for cell in self.cells.get(key, ())
+            fitted(self._head(cell), shown, self.width, mark) for cell in self.cells.get(key, ())
         ]
+
+    def _head(self, cell: Cell) -> str:
+        words = zip(self._words(cell), self._columns, strict=True)
+        row, data = (padded(text, min(width, _LABEL)) for text, width in words)
+        return f"{row}  {data}  seed {cell.seed}"
+
+    def _words(self, cell: Cell) -> tuple[str, str]:
+        return cell.row.label, self.names.cell(cell)
+
+    def epoch_line(self, key: str) -> str:
+        """Where a running stage is, in one line."""
+        run = self.running[key]
+        parts = [part for part in (run.text, self.node_left(key), *run.metrics) if part]
+        return fitted(f"       {run.label}", parts, self.width)
 
     @property
     def left(self) -> float | None:
@@ -147,12 +169,15 @@ class Board:
 
     @property
     def headline(self) -> str:
-        left = self.left
         parts = [f"{len(self.ended)}/{len(self.nodes)} stage runs", f"{self.reused} reused"]
         if self.kinds:
             parts.append(f"{len(self.kinds)} failed")
-        parts.append("time left unknown yet" if left is None else f"about {duration(left)} left")
-        return ", ".join(parts)
+        return ", ".join([*parts, self.time_left])
+
+    @property
+    def time_left(self) -> str:
+        left = self.left
+        return "time left unknown yet" if left is None else f"about {duration(left)} left"
 
     def node_left(self, key: str) -> str:
         run = self.running[key]
@@ -170,114 +195,3 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
-class Display:
-    """Takes executor events, keeps the board, and prints. Call it with each event."""
-
-    def __init__(self, board: Board, say: Callable[[str], None], refresh: Callable[[], None]):
-        self.board, self.say, self.refresh = board, say, refresh
-
-    def __call__(self, event: Any) -> None:
-        from gclbench.executors.events import (
-            NodeFailed,
-            NodeFinished,
-            NodeNotice,
-            NodeProgress,
-            NodeSkipped,
-            NodeStarted,
-        )
-
-        board = self.board
-        if isinstance(event, NodeStarted):
-            board.start(event.node.key)
-            self.started(event.node.key)
-        elif isinstance(event, NodeProgress):
-            board.advance(
-                event.key, event.epoch, event.epochs, event.step, event.steps, event.metrics
-            )
-            self.progressed(event.key, event.epoch)
-        elif isinstance(event, NodeNotice):
-            self.say(f"note   {board.nodes[event.key].label}: {event.text}")
-        elif isinstance(event, NodeFinished):
-            board.finish(event.node.key, event.seconds, event.reused)
-            self.finished(event.node.key, event.seconds, event.reused, event.record)
-        elif isinstance(event, NodeFailed):
-            board.fail(event.node.key, event.kind)
-            self.say(f"failed {event.node.label}: {event.error}")
-        elif isinstance(event, NodeSkipped):
-            board.ended.add(event.node.key)
-        self.refresh()
-
-    def started(self, key: str) -> None:
-        """Nothing to print where bars show it."""
-
-    def progressed(self, key: str, epoch: int) -> None:
-        """Nothing to print where bars show it."""
-
-    def finished(self, key: str, seconds: float, reused: bool, record: NodeRecord | None) -> None:
-        metrics, idle = (record.metrics, record.idle or ()) if record is not None else ({}, ())
-        for line in self.board.rows(key, metrics, idle):
-            self.say(f"{line}{'  (reused)' if reused else ''}")
-
-
-class PlainDisplay(Display):
-    """One line per start, per epoch (at most one in `LINE_SECONDS` for a stage run), per end."""
-
-    def __init__(self, board: Board, say: Callable[[str], None]):
-        super().__init__(board, say, lambda: None)
-        self.said: dict[str, tuple[int, float]] = {}
-
-    def started(self, key: str) -> None:
-        self.say(f"start  {self.board.nodes[key].label}  ({self.board.headline})")
-
-    def progressed(self, key: str, epoch: int) -> None:
-        last, when = self.said.get(key, (0, float("-inf")))
-        now = self.board.clock()
-        if epoch == last or now - when < LINE_SECONDS:
-            return
-        self.said[key] = (epoch, now)
-        run = self.board.running[key]
-        left = self.board.node_left(key)
-        self.say("  ".join(part for part in (f"       {run.label}", run.text, left) if part))
-
-    def finished(self, key: str, seconds: float, reused: bool, record: NodeRecord | None) -> None:
-        if not reused:
-            self.say(f"done   {self.board.nodes[key].label}  ({duration(seconds)})")
-        super().finished(key, seconds, reused, record)
-
-
-@contextmanager
-def watch(opened: OpenStudy, console: Console) -> Iterator[Display]:
-    """Give a display for a run of a study: live bars in a terminal, plain lines elsewhere."""
-    write = partial(say, console)
-    make_sound(opened, lambda node, text: write(f"note   {node.label}: {text}"))
-    nodes = {node.key: node for node in opened.needed()}
-    board = Board(opened.plan, nodes, opened.workers)
-    if not console.is_terminal:
-        yield PlainDisplay(board, write)
-        return
-    from rich.live import Live
-
-    with Live(console=console, refresh_per_second=4, transient=True) as live:
-        display = Display(board, write, lambda: live.update(_bars(board)))
-        yield display
-
-
-def _bars(board: Board) -> RenderableType:
-    from rich.console import Group
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table.grid(padding=(0, 1))
-    for key in _ordered(board):
-        run = board.running[key]
-        bar = ProgressBar(total=1.0, completed=run.share, width=24)
-        text = Text(one_line(run.text))
-        table.add_row(Text(one_line(run.label)), bar, text, board.node_left(key))
-    return Group(Text(board.headline, style="bold"), table)
-
-
-def _ordered(board: Board) -> Sequence[str]:
-    return [key for key in board.nodes if key in board.running]

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gclbench.devices import choose_device, device_name
-from gclbench.errors import DamagedResultError
+from gclbench.errors import DamagedResultError, GclbenchError
 from gclbench.executors.events import EventSink, Found, NodeMetric, NodeNotice, NodeProgress
+from gclbench.executors.failure import note_run
 from gclbench.plan import ArtifactStore, Node, Workspace
 from gclbench.plan.idle import idle_before, idle_in
 from gclbench.plan.verify import problem_of
+from gclbench.running.traces import keep_trace
 from gclbench.schema import NodeRecord, Stage
 from gclbench.study.amounts import known_images
 from gclbench.tracking.environment import conditions, package_versions
@@ -80,8 +82,13 @@ def _tracked(config: RunConfig, node: Node, sink: EventSink, workspace: Workspac
         return workspace.commit(record)
 
     observers = [ours, *map(observer_from_url, config.observers)]
+    run_id = new_run_id(node.key)
     try:
-        return tracked_run(_described(node), new_run_id(node.key), observers, body)
+        return tracked_run(_described(node), run_id, observers, body)
+    except Exception as error:
+        if not isinstance(error, GclbenchError):  # whose message says all
+            note_run(error, run_id, keep_trace(config.home, run_id, error))
+        raise
     finally:
         store.close()  # a worker that waits for its next node holds no connection
 

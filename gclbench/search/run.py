@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gclbench.errors import GclbenchError
 from gclbench.executors.spawn import describe_end, start_process
+from gclbench.scratch import scratch_folder
 from gclbench.search.board import Board, failed, finished
 from gclbench.search.trial import Objective, run_trial
 from gclbench.search.tuning import Tuning, open_board
@@ -77,13 +77,13 @@ class _Worker:
 def _in_processes(
     tuning: Tuning, objective: Objective, workers: int, threads: int, told: Callable[[], None]
 ) -> None:
-    with tempfile.TemporaryDirectory(prefix="gclbench-search-") as folder:
+    with scratch_folder("gclbench-search-") as folder:
         made = 0
 
         def one_more() -> _Worker:
             nonlocal made
             made += 1
-            log = Path(folder) / f"worker-{made}.log"
+            log = folder / f"worker-{made}.log"
             return _Worker(start_process(serve, (tuning, objective, log), threads), log)
 
         crew = [one_more() for _ in range(workers)]

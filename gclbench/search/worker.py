@@ -10,9 +10,9 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from gclbench.errors import GclbenchError
 from gclbench.executors.events import NodeStopped
-from gclbench.executors.worker import follow_parent, print_to
+from gclbench.executors.failure import describe
+from gclbench.executors.worker import follow_parent, ignore_terminal, print_to
 from gclbench.search.board import Board, Turn
 from gclbench.search.trial import Objective, Report, run_trial
 from gclbench.search.tuning import Tuning, open_board
@@ -62,9 +62,8 @@ def attempt(board: Board, trial: Trial, tuning: Tuning, objective: Objective) ->
         board.release(trial)
         raise
     except Exception as error:
-        kind = type(error).__name__
-        text = str(error) if isinstance(error, GclbenchError) else f"{kind}: {error}"
-        board.fail(trial, " ".join(text.split()), kind)
+        text, kind, _ = describe(error)
+        board.fail(trial, text, kind)
     else:
         values = [float(measured.values[name]) for name in board.search.objectives]
         board.complete(trial, values, measured.notes)
@@ -90,7 +89,7 @@ def serve(tuning: Tuning, objective: Objective, log: Path) -> None:
 
     SIGTERM, by which the parent ends it, interrupts the trial at hand.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_terminal()
     signal.signal(signal.SIGTERM, _interrupt)
     print_to(log)
     threading.Thread(target=follow_parent, daemon=True).start()

@@ -162,7 +162,9 @@ class ExecutorContract:
         outcomes, events = _execute(executor, [tiny_node("a", crash=True)], tmp_path)
         assert outcomes == {"a": Outcome.FAILED}
         (failure,) = [event for event in events if isinstance(event, NodeFailed)]
-        assert failure.error == "ZeroDivisionError: a fault of the code"
+        assert failure.error.startswith("ZeroDivisionError: a fault of the code (")
+        assert "executors.py:" in failure.error
+        assert ", in _misbehave: raise ZeroDivisionError(" in failure.error
         assert "tiny_run" in failure.trace
 
     def test_a_parent_outside_of_the_list_counts_as_done(

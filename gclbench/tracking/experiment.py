@@ -146,8 +146,9 @@ def _log_to(run: Any) -> Iterator[None]:
 @contextmanager
 def _sigterm_interrupts() -> Iterator[None]:
     """SIGTERM as KeyboardInterrupt: by default it would leave the run RUNNING for ever."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
+    here = threading.current_thread() is threading.main_thread()
+    if not here or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield  # whoever handles it already says more of it
         return
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:

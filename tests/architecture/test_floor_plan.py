@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "gclbench"
 FLOOR_0 = {
     "atomic", "cache_folder", "content_folders", "digest", "errors", "file_errors", "plain_text",
-    "plain_yaml", "redaction", "registry", "screen", "seeding", "shown_text",
+    "plain_yaml", "redaction", "registry", "scratch", "screen", "seeding", "shown_text",
     "clutter", "pictures", "user_paths", "user_text",
 }  # fmt: skip
 COMPONENTS = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,11 @@ from gclbench.study.opened import OpenStudy
 from gclbench.study.question import Question
 
 METRICS = ("mAP", "R1", "R5", "R10")
+# How lines of progress begin or what they hold; they go to stderr, beside notices and errors.
+PROGRESS = re.compile(
+    r"(names|start|done|note|failed|trial) |       "
+    r"|.*  seed \d+  (mAP|damaged)|.* trials; profile "
+)
 
 
 @dataclass(frozen=True)
@@ -181,12 +187,24 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
 
 @pytest.fixture
 def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Run a command line in this process: exit code, stdout, stderr."""
-    from gclbench.cli.app import main
+    """Run a command line in this process: exit code, stdout, stderr without progress."""
 
     def call(*words: str) -> tuple[int, str, str]:
-        code = main(list(words))
-        out, err = capsys.readouterr()
-        return code, out, err
+        code, out, err = all_of(words, capsys)
+        lines = err.splitlines(keepends=True)
+        return code, out, "".join(line for line in lines if not PROGRESS.match(line))
 
     return call
+
+
+@pytest.fixture
+def loud_cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """As `cli`, with progress in what went to stderr."""
+    return lambda *words: all_of(words, capsys)
+
+
+def all_of(words: Sequence[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    from gclbench.cli.app import main
+
+    code = main(list(words))
+    return code, *capsys.readouterr()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from itertools import takewhile
 from pathlib import Path
@@ -170,11 +171,11 @@ def test_plan_says_where_artifacts_from_before_the_kernel_fix_lie(
     assert json.loads(out)["before_kernel_fix"] == ["artifacts/joint/a1"]
 
 
-def test_run_prints_rows_tables_and_files_and_remembers_them(cli: Cli, world: Any) -> None:
+def test_run_prints_tables_and_files_and_remembers_them(cli: Cli, world: Any) -> None:
     code, out, err = cli("run", "ablation=table6", "profile=smoke", "seeds=0")
     assert (code, err) == (0, "")
+    assert out.startswith("Table 6: augmentations")
     assert "Rotation + D-Mixup" in out
-    assert out.index("done   evaluate") < out.index("Table 6: augmentations")
     assert out.count("Table 6: augmentations") == 2
     assert "(published)" in out
     assert "Criteria of this study" in out
@@ -184,6 +185,19 @@ def test_run_prints_rows_tables_and_files_and_remembers_them(cli: Cli, world: An
     assert files == ["table6.csv", "table6.html", "table6.md", "table6.tex"]
     again = cli("run", "ablation=table6", "profile=smoke", "seeds=0")
     assert "Everything was reused" in again[1]
+
+
+def test_progress_of_a_run_goes_to_stderr_in_lines_of_80_columns(
+    loud_cli: Cli, world: Any
+) -> None:
+    code, out, err = loud_cli("run", "ablation=table6", "profile=smoke", "seeds=0")
+    lines = err.splitlines()
+    assert code == 0
+    assert lines[0] == "names  sMarket = synthetic_market1501, sDuke = synthetic_dukemtmc_reid"
+    assert sum(line.startswith("done   evaluate ") for line in lines) == 36
+    assert any(re.match(r"Rotation \+ D-Mixup +sDuke→sMarket +seed 0  mAP", x) for x in lines)
+    assert max(map(len, lines)) <= 80
+    assert "start  " not in out
 
 
 def test_reports_of_other_questions_are_kept_side_by_side(cli: Cli, world: Any) -> None:
@@ -263,7 +277,7 @@ def test_a_failed_stage_beside_finished_cells_is_exit_5(cli: Cli, world: Any) ->
     world.fail = {"gan duke2market": ("TrainingError", "the loss is not finite")}
     code, out, err = cli("run", "ablation=table6", "seeds=0")
     assert code == 5
-    assert "error: gan duke2market seed 0: the loss is not finite" in err
+    assert "error: gan sDuke→sMarket seed 0: the loss is not finite" in err
     assert "not tried because an earlier stage failed" in out
 
 

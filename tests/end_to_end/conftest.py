@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,16 +27,27 @@ from gclbench.tracking.tables import METRICS, RUNS
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN_STUDY = ROOT / "examples" / "own_study"
+# How lines of progress begin or what they hold.
+PROGRESS = re.compile(
+    r"(names|start|done|note|failed|trial) |       "
+    r"|.*  seed \d+  (mAP|damaged)|.* trials; profile "
+)
 THREAD_VARIABLES = ("MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command printed and how it ended."""
+    """What a command printed and how it ended; `stderr` is notices and errors with progress."""
 
     code: int
     out: str
-    err: str
+    stderr: str
+
+    @property
+    def err(self) -> str:
+        """Notices and errors, without progress."""
+        lines = self.stderr.splitlines(keepends=True)
+        return "".join(line for line in lines if not PROGRESS.match(line))
 
     @property
     def tables(self) -> str:

@@ -93,6 +93,7 @@ def test_a_sort_under_anothers_symbol_is_caught_before_a_number_is_made(
     first = run(COMMAND.format(before=""), cache, *command)
     assert first.returncode == 0, first.stderr
     assert "Baseline" in first.stdout
+    assert "seed 0  mAP" in first.stderr
     (number,) = first.stdout.splitlines()[-1].split()[1:]
 
     shutil.rmtree(home / "artifacts" / "evaluate")
@@ -103,7 +104,7 @@ def test_a_sort_under_anothers_symbol_is_caught_before_a_number_is_made(
     assert wrong.returncode == 1, said
     assert "the compiled kernel ranked_lists.score_lists is wrong" in said
     assert "gclbench doctor --sweep all" in said
-    assert "seed 0  mAP" not in wrong.stdout  # no line of a finished cell
+    assert "seed 0  mAP" not in wrong.stderr  # no line of a finished cell
     assert not list((home / "artifacts" / "evaluate").glob("*/manifest.json"))
 
 

@@ -134,7 +134,9 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
 
 def test_ctrl_c_in_a_terminal_ends_workers_without_a_traceback(tmp_path: Path) -> None:
     code = (
-        "import sys; from functools import partial; from pathlib import Path\n"
+        "import signal, sys; from functools import partial; from pathlib import Path\n"
+        # As in a shell, also where whoever started the tests ignores it (nohup).
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from gclbench.executors import LocalExecutor\n"
         "from gclbench.testing.executors import nothing_done, tiny_node, tiny_run\n"
         "run = partial(tiny_run, Path(sys.argv[1]))\n"

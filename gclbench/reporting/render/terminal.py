@@ -38,8 +38,10 @@ def wrapped(text: str, width: int | None, indent: str = "  ") -> list[str]:
     """Break text between words, never inside one; what follows the first line is set in."""
     if width is None or cell_len(text) <= width:
         return [text]
-    lines, room = [""], 0
-    for word in text.split(" "):
+    lead = " " * (len(text) - len(text.lstrip(" ")))
+    lines, room, indent = [""], 0, lead + indent
+    for number, word in enumerate(text.removeprefix(lead).split(" ")):
+        word = word if number else lead + word
         used = cell_len(word)
         if lines[-1] and room + 1 + used > width:
             lines.append(indent)

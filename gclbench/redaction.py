@@ -18,7 +18,8 @@ _SECRET_WORD = re.compile(
 _WORD_IN_QUERY = re.compile(r"[?&;]([^=&;?/@]*)=")
 _PORTS = re.compile(r"\d{0,5}(,[\w.-]+(:\d{0,5})?)*\W*")
 _PATHS_ONLY = ("sqlite", "file")
-_URL_IN_TEXT = re.compile(r"[A-Za-z][\w+.-]*://[^\s'\"<>]+")
+# Of a scheme the end is enough; without a bound a long word would be gone through again and again.
+_URL_IN_TEXT = re.compile(r"[A-Za-z][\w+.-]{0,30}://[^\s'\"<>]+")
 _KNOWN: set[str] = set()
 
 

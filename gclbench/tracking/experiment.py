@@ -49,11 +49,12 @@ def tracked_run(
     """
     plain = _plain_copy(config)
     records: list[NodeRecord] = []
-    experiment = _experiment(str(plain["stage"]), plain, observers)
+    said = _RunLog()
+    experiment = _experiment(str(plain["stage"]), plain, observers, said)
 
     @experiment.main  # type: ignore[untyped-decorator]
     def node(_run: Any) -> dict[str, Any]:
-        with _log_to(_run), _sigterm_interrupts():
+        with said.hearing(_run), _sigterm_interrupts():
             record = function(_run.log_scalar)
         records.append(record)
         files = [{"name": name, "sha256": sha} for name, sha in sorted(record.files.items())]
@@ -75,7 +76,7 @@ def _plain_copy(config: Mapping[str, Any]) -> dict[str, Any]:
     return copy
 
 
-def _experiment(name: str, config: dict[str, Any], observers: Sequence[Any]) -> Any:
+def _experiment(name: str, config: dict[str, Any], observers: Sequence[Any], said: _RunLog) -> Any:
     with _sacred_settings():
         experiment = sacred.Experiment(
             name,
@@ -87,7 +88,7 @@ def _experiment(name: str, config: dict[str, Any], observers: Sequence[Any]) -> 
             ],
         )
     experiment.logger = _silent_logger()
-    experiment.captured_out_filter = lambda text: text[-_OUTPUT_CHARS:]
+    experiment.captured_out_filter = lambda text: said.text
     experiment.add_config(config)
     experiment.observers.extend(observers)
     return experiment
@@ -116,31 +117,38 @@ def _silent_logger() -> logging.Logger:
 
 
 class _RunLog(logging.Handler):
-    def __init__(self, run: Any) -> None:
+    """The log records and warnings of a run, of which the last characters are kept.
+
+    Sacred's thread reads and writes `captured_out` at every beat; a line added to it at that
+    moment would be lost. So the text is kept here, and Sacred is given all of it each time.
+    """
+
+    def __init__(self) -> None:
         super().__init__(logging.INFO)
-        self.run = run
+        self.text = ""
+        self.run: Any = None
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.run.captured_out += redacted(self.format(record)) + "\n"
+        self.text = f"{self.text}{redacted(self.format(record))}\n"[-_OUTPUT_CHARS:]
+        self.run.captured_out = self.text
 
-
-@contextmanager
-def _log_to(run: Any) -> Iterator[None]:
-    """Send log records and warnings of this process to the run's output."""
-    handler, package = _RunLog(run), logging.getLogger("gclbench")
-    warning_log, level = logging.getLogger("py.warnings"), package.level
-    for logger in (package, warning_log):
-        logger.addHandler(handler)
-    package.setLevel(logging.INFO)
-    logging.captureWarnings(True)
-    try:
-        yield
-    finally:
-        logging.captureWarnings(False)
-        package.setLevel(level)
+    @contextmanager
+    def hearing(self, run: Any) -> Iterator[None]:
+        """Send log records and warnings of this process to the run's output."""
+        self.run, package = run, logging.getLogger("gclbench")
+        warning_log, level = logging.getLogger("py.warnings"), package.level
         for logger in (package, warning_log):
-            logger.removeHandler(handler)
+            logger.addHandler(self)
+        package.setLevel(logging.INFO)
+        logging.captureWarnings(True)
+        try:
+            yield
+        finally:
+            logging.captureWarnings(False)
+            package.setLevel(level)
+            for logger in (package, warning_log):
+                logger.removeHandler(self)
 
 
 @contextmanager

@@ -98,3 +98,8 @@ def test_short_passwords_do_not_blot_out_words() -> None:
     assert redacted("a database at postgresql://me:a@host") == (
         "a database at postgresql://me:***@host"
     )
+
+
+def test_a_long_text_is_gone_through_once() -> None:
+    text = f"{'x' * 300_000} postgresql://me:{'s' * 9}@host/db"
+    assert redacted(text) == f"{'x' * 300_000} postgresql://me:***@host/db"

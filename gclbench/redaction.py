@@ -77,6 +77,8 @@ def _of_user(url: str, end: int) -> tuple[int, int]:
     host was forgotten.
     """
     scheme, separator, _ = url.partition("://")
+    if ":" in scheme:  # what was split is inside the password
+        scheme, separator = "", ""
     start = len(scheme) + len(separator) if separator else 0
     if scheme.partition("+")[0] in _PATHS_ONLY and url.startswith("/", start):
         return 0, 0

@@ -47,6 +47,7 @@ def hidden(text: str) -> bool:
 @given(password=PASSWORDS)
 @example(password=f"{FIRST}@:/?#[]%{LAST}")
 @example(password=f"{FIRST}?password=1@2{LAST}")
+@example(password=f"{FIRST}://{LAST}")
 @example(password=f"{FIRST}&key=a b'\"{LAST}")
 def test_no_part_of_a_password_is_shown(shape: str, password: str) -> None:
     for spelt in (password, quote(password, safe=""), quote_plus(password)):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gclbench.cli import cell, settings
+from gclbench.cli import cell, settings, tracked
 from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues
 from gclbench.cli.list import CONTENT_KINDS, SETTING_KIND, all_kinds, printed
 from gclbench.cli.output import say, say_json
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gclbench.registry import Entry
 
 CELL_KIND = "cell"
+RUN_KIND = "run"
 _LIMITS = {
     "minimum": "at least",
     "exclusiveMinimum": "above",
@@ -33,7 +34,7 @@ _LIMITS = {
 
 def show(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="As in `gclbench list`.")],
-    name: Annotated[str, typer.Argument(metavar="NAME")],
+    name: Annotated[str, typer.Argument(metavar="NAME")] = "",
     words: KeyValues = None,
     as_json: AsJson = False,
     content: ContentFolders = None,
@@ -41,7 +42,8 @@ def show(
     """Show one thing: its resolved YAML, or a component's docstring, parameters and settings.
 
     A cell is STUDY:ROW:TASK:SEED: each of its settings with where it comes from, and the keys of
-    its stages. It takes profile=, home=, data.root= and settings, as `gclbench run` does.
+    its stages. It takes profile=, home=, data.root= and settings, as `gclbench run` does. A run is
+    named by its id, which may be shortened; without one the last runs are listed (home=, store=).
 
     \b
     Examples:
@@ -49,7 +51,14 @@ def show(
       gclbench show baselines gcl_plus
       gclbench show augmentations d_mixup --json
       gclbench show cell table6:rotation_dmixup:market1501:0 profile=laptop
+      gclbench show run
+      gclbench show run 3fb0c1d2
     """
+    if kind == RUN_KIND:
+        _show_run(name, words or (), as_json)
+        return
+    if not name:
+        raise UsageError(f"which of the {kind}?", f"`gclbench list {kind}` names them.")
     if kind == CELL_KIND:
         described = cell.describe(name, words or (), content or ())
         if as_json:
@@ -58,7 +67,9 @@ def show(
             say(cell.text(described))
         return
     if words:
-        raise UsageError(f"{kind} take no words, not {words[0]}.", "Only `show cell` does.")
+        raise UsageError(
+            f"{kind} take no words, not {words[0]}.", "Only `show cell` and `show run` do."
+        )
     facts = facts_of(kind, name, content or ())
     if as_json:
         say_json(facts)
@@ -67,6 +78,19 @@ def show(
     if docstring:
         say(f"{docstring}\n")
     say(_yaml(facts).rstrip("\n"))
+
+
+def _show_run(name: str, words: Sequence[str], as_json: bool) -> None:
+    if not name or "=" in name:
+        found: Any = tracked.last_runs([*([name] if name else []), *words])
+        text = tracked.table(found)
+    else:
+        described = tracked.describe(name, words)
+        found, text = described, tracked.lines(described)
+    if as_json:
+        say_json(found)
+    else:
+        say("\n".join(text))
 
 
 def facts_of(kind: str, name: str, content: Sequence[Path]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def _kinds(before: Sequence[str], typed: Typed) -> Iterable[str]:
 
 
 def _shown_kinds(before: Sequence[str], typed: Typed) -> Iterable[str]:
-    return sorted({"cell", *_kinds(before, typed)})
+    return sorted({"cell", "run", *_kinds(before, typed)})
 
 
 def _sections(before: Sequence[str], typed: Typed) -> Iterable[str]:
@@ -55,7 +55,7 @@ def _names(before: Sequence[str], typed: Typed) -> Iterable[str]:
         return _figures(before, typed)
     if kind == "settings":
         return values.settings()
-    if kind == "cell":
+    if kind in ("cell", "run"):
         return ()
     of_components = kind in values.component_kinds()
     return values.components(kind) if of_components else values.of_content(kind, typed)

@@ -293,8 +293,8 @@ class DoctorWords(HomeWords):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShowWords(HomeWords, DataWords):
-    """What `gclbench show cell` takes behind the cell; other kinds take no words."""
+class ShowWords(ResultsWords, DataWords):
+    """What `gclbench show cell` and `show run` take behind the name; other kinds take no words."""
 
     verb: ClassVar[str] = "show"
 

@@ -155,7 +155,8 @@ def detect(tensors: Mapping[str, Tensor]) -> Layout:
     if not roots:
         return _unknown(tensors)
     if len(roots) > 1:
-        under = " and ".join(f"'{root}'" if root else "the top" for root in sorted(roots))
+        named = sorted(f"'{root}'" if root else "the top" for root in roots)
+        under = " and ".join(named)
         title = f"{len(roots)} ResNets, under {under}"
         return Layout("several", title, fault="keep the tensors of one alone")
     ((root, numbers),) = roots.items()

@@ -51,11 +51,15 @@ def _digest(setting: str, place: str) -> str:
             )
         return place
     path = user_path(place)
-    if not path.is_file():
-        raise DataMissingError(
-            f"the weight file {place} does not exist.", f"Set {setting} to an existing file."
-        )
     try:
+        if path.is_dir():
+            raise DataMissingError(
+                f"the weight file {place} is a folder.", f"Set {setting} to the file in it."
+            )
+        if not path.is_file():
+            raise DataMissingError(
+                f"the weight file {place} does not exist.", f"Set {setting} to an existing file."
+            )
         return unchanged_digest(path)  # every cell of a study asks for the same file
     except OSError as error:
         raise DataMissingError(

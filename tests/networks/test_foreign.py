@@ -217,6 +217,12 @@ def test_several_dictionaries_or_networks_are_named(load: Any, source: IdEncoder
         load({**under("encoder_q.", state), **under("encoder_k.", state)})
 
 
+def test_names_that_would_become_equal_stay_as_they_are(load: Any, source: IdEncoder) -> None:
+    state = dict(source.state_dict())
+    with pytest.raises(CheckpointError, match=r"2 ResNets, under 'module\.' and the top"):
+        load({**state, **under("module.", state)})
+
+
 def test_a_dictionary_that_holds_itself_ends(load: Any) -> None:
     content: dict[str, Any] = {"epoch": 1}
     content["self"] = content

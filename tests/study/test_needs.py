@@ -184,6 +184,9 @@ def test_weights_that_are_not_there(plan: Say, tmp_path: Path) -> None:
     words = ("warmup.method=checkpoint", f"warmup.checkpoint.path={tmp_path / 'none.pt'}")
     line = one_line(plan(*BASELINE, *words), 3)
     assert "Set warmup.checkpoint.path to an existing file" in line
+    words = ("warmup.method=checkpoint", f"warmup.checkpoint.path={tmp_path}")
+    line = one_line(plan(*BASELINE, *words), 3)
+    assert "is a folder. Set warmup.checkpoint.path to the file in it." in line
 
 
 # -- data and meshes ----------------------------------------------------------------------------

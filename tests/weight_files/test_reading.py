@@ -54,13 +54,20 @@ def test_numpy_numbers_come_as_plain_ones(tmp_path: Path, zipped: bool) -> None:
     beside = {
         "best": np.float64(0.81), "flag": np.bool_(True), "epoch": np.int64(-4),
         "byte": np.uint8(200), "half": np.float16(0.5), "single": np.float32(0.25),
-        "big": np.array(3, dtype=">i4")[()],
     }  # fmt: skip
     path = save(tmp_path / "a.pth", WEIGHT | beside, _use_new_zipfile_serialization=zipped)
     found = read_weight_file(path)
     assert torch.equal(found.pop("layer.weight"), WEIGHT["layer.weight"])
     assert found == {name: value.item() for name, value in beside.items()}
     assert not any(isinstance(value, np.generic) for value in found.values())
+
+
+def test_a_number_keeps_the_order_of_its_bytes(tmp_path: Path) -> None:
+    class Big:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return np.float64(0).__reduce__()[0], (np.dtype(">i4"), b"\x00\x00\x00\x03")
+
+    assert read_weight_file(save(tmp_path / "a.pth", WEIGHT | {"epoch": Big()}))["epoch"] == 3
 
 
 def test_a_file_of_python_2_with_a_number_beside_is_read(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 A new setting, or a component that takes parameters now, must leave this as it is, or every
 finished run is lost. Where numbers are meant to change, write the file anew, with a line in
 CHANGELOG:
-    GCLBENCH_WRITE_GOLDEN=1 pytest tests/runtime/test_keys_stay.py
+    GCLBENCH_WRITE_GOLDEN=1 pytest tests/study/test_keys_stay.py
 """
 
 from __future__ import annotations

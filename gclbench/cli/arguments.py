@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from gclbench.cli.out import check_out
 from gclbench.cli.output import note
 from gclbench.words.help import help_of
 from gclbench.words.model import Words
@@ -37,7 +38,9 @@ def read_words(
     model: type[W], words: Sequence[str] | None, content: Sequence[Path] | None = None
 ) -> W:
     """Parse the words of a verb; old names are noted on stderr. Raises as `Words.parse` does."""
-    return model.parse(words or (), content=content or (), note=_note)
+    found = model.parse(words or (), content=content or (), note=_note)
+    check_out(found)
+    return found
 
 
 def _note(line: str) -> None:

@@ -221,7 +221,7 @@ def _sqlite_engine(url: URL) -> Engine:
 
 def _sqlite_reader(path: Path) -> Engine:
     def connect() -> sqlite3.Connection:
-        log = "" if _has_log(path) else "&immutable=1"
+        log = "" if has_log(path) else "&immutable=1"
         # With an authority, though an empty one: a path may begin with two slashes.
         place = f"file://{quote(str(path.absolute()))}?mode=ro{log}"
         return sqlite3.connect(place, uri=True, timeout=BUSY_TIMEOUT_S)
@@ -229,7 +229,7 @@ def _sqlite_reader(path: Path) -> Engine:
     return create_engine("sqlite://", creator=connect, poolclass=NullPool)
 
 
-def _has_log(path: Path) -> bool:
+def has_log(path: Path) -> bool:
     """Whether a writer has the database open, or died: what it wrote is in a file beside it."""
     ends = ("wal", "shm", "journal")
     log, index, journal = (_size(path.with_name(f"{path.name}-{end}")) for end in ends)
@@ -246,7 +246,7 @@ def _size(path: Path) -> int | None:
 
 def _state(path: Path | None) -> object:
     """What changes when a file that is read without a lock is written to."""
-    if path is None or _has_log(path):
+    if path is None or has_log(path):
         return None
     try:
         found = path.stat()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from gclbench.errors import DataMissingError, GclbenchError, StorageFullError, U
 from gclbench.redaction import redacted
 from gclbench.schema import RunStatus
 from gclbench.tracking.engines import (
+    has_log,
     make_folder,
     open_engine,
     read_steadily,
@@ -216,10 +218,16 @@ class RunStore:
                 raise StorageFullError(
                     f"no space left for the store {name}.", "Free some space."
                 ) from error
-            raise GclbenchError(
-                f"the store {name} failed: {text}.",
-                "Check that it can be reached and written to, or set store=URL.",
-            ) from error
+            raise GclbenchError(f"the store {name} failed: {text}.", self._remedy()) from error
+
+    def _remedy(self) -> str:
+        path = sqlite_file(self.url)
+        if path is not None and not os.access(path.parent, os.W_OK) and has_log(path):
+            return (
+                f"A run that was killed left {path.name}-wal beside it, and the folder may not be "
+                "written to: copy the folder, and name the copy by home=DIR."
+            )
+        return "Check that it can be reached and written to, or set store=URL."
 
     def _damaged(self, why: str) -> DataMissingError:
         return DataMissingError(
@@ -230,7 +238,7 @@ class RunStore:
 
 def known_store(home: Path, chosen: str | None = None) -> RunStore | None:
     """Open the store of a results folder, or the one that was chosen; None where there is none."""
-    if chosen is None and not (home / STORE_FILE).is_file():
+    if chosen is None and not os.path.lexists(home / STORE_FILE):
         return None
     return RunStore(store_url(home, chosen))
 

@@ -15,6 +15,7 @@ from gclbench.cli.output import note, print_tables, say, say_raw
 from gclbench.content_folders import DEFAULT_PROFILE
 from gclbench.errors import DataMissingError, GclbenchError, OverrideError, UnknownNameError
 from gclbench.study.asking import question_of
+from gclbench.study.measured_so_far import measured_so_far
 from gclbench.words.verbs import ReportWords
 
 if TYPE_CHECKING:
@@ -127,7 +128,8 @@ def nothing_measured(parsed: ReportWords, names: Sequence[str]) -> DataMissingEr
     table = f"ablation={names[0] if names else 'table6'}"
     run = f"recipe={recipe} task={(parsed.tasks or ('market1501',))[0]}" if recipe else table
     return DataMissingError(
-        f"nothing {what}has been measured in {parsed.home} with these settings.",
+        f"nothing {what}has been measured in {parsed.home} with these settings."
+        f"{measured_so_far(parsed.home, parsed.store, names[:1])}",
         f"First run: gclbench run {run}{profile}",
     )
 
@@ -152,7 +154,7 @@ def studies_of(tables: Sequence[str], content_dirs: Sequence[Path]) -> tuple[str
 
 
 class _Shown(NamedTuple):
-    """How many cells of a question have a number, and how many a damaged one."""
+    """How many cells of a question are shown, and how many are damaged."""
 
     sound: int
     damaged: int
@@ -187,7 +189,12 @@ def _show(question: Question, parsed: ReportWords, *, everything: bool) -> _Show
         else:
             print_tables(tables)
     return _Shown(
-        sum(len(seeds) for s in studies for seeds in found.scores(s).values()),
+        sum(
+            len(seeds)
+            for study in studies
+            for cells in (found.scores(study), found.untrained(study))
+            for seeds in cells.values()
+        ),
         sum(len(found.damaged(s)) for s in studies),
     )
 

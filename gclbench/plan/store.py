@@ -52,7 +52,11 @@ class ArtifactStore:
 
     def has(self, node: Node) -> bool:
         """Say whether the node is finished."""
-        return (self.path(node) / MANIFEST).is_file()
+        return self.there(node.stage.value, node.key)
+
+    def there(self, stage: str, key: str) -> bool:
+        """As `has`, by the name of the stage and the whole key."""
+        return (self.folder(stage, key) / MANIFEST).is_file()
 
     def read(self, node: Node) -> NodeRecord:
         """Return the record of a finished node.
@@ -73,7 +77,8 @@ class ArtifactStore:
         found = [path for path in found if path.parent.name.isalnum()]  # no `.partial`
         if not found:
             raise DataMissingError(
-                f"no node that is finished in {self.home} has a key that starts with '{key}'.",
+                f"no node that is finished in {self.home} has a key that starts with '{key}'."
+                f"{self._kinds()}",
                 "Keys are the names of folders in HOME/artifacts/STAGE; name HOME by home=DIR.",
             )
         if len(found) > 1:
@@ -82,6 +87,15 @@ class ArtifactStore:
                 f"'{key}' starts the keys of {len(found)} nodes: {names}.", "Say more."
             )
         return read_manifest(found[0])
+
+    def _kinds(self) -> str:
+        """Say how many nodes of each stage are finished, with the start of one's key."""
+        found: dict[str, list[str]] = {}
+        for path in sorted(self.home.glob(f"artifacts/*/*/{MANIFEST}")):
+            if path.parent.name.isalnum():
+                found.setdefault(path.parents[1].name, []).append(path.parent.name[:12])
+        kinds = [f"{len(keys)} {stage} ({keys[0]} ...)" for stage, keys in found.items()]
+        return f" There are: {', '.join(kinds)}." if kinds else ""
 
     def folder(self, stage: str, key: str) -> Path:
         """Return the folder of a node's artifact by its stage's name and its whole key."""

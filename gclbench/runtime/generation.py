@@ -27,6 +27,7 @@ from gclbench.runtime.figures.trained import (
     Painter,
     Trained,
     settings_words,
+    so_far,
     stages_of,
     trained,
     why_untrained,
@@ -191,7 +192,7 @@ def trained_generators(opened: OpenStudy, task: str, seed: int) -> list[Trained]
     if not found:
         study = opened.studies[0].study
         raise DataMissingError(
-            f"no generator of {task} is trained for seed {seed}.",
+            f"no generator of {task} is trained for seed {seed}.{so_far(opened)}",
             f"Run: gclbench run ablation={study} tasks={task} seeds={seed}"
             f"{settings_words(opened)}",
         )

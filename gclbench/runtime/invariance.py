@@ -25,7 +25,7 @@ from gclbench.results.evaluations import (
     read_arrays,
     read_evaluation,
 )
-from gclbench.runtime.figures.trained import settings_words
+from gclbench.runtime.figures.trained import settings_words, so_far
 from gclbench.schema import Study
 from gclbench.schema.plausible import impossible
 from gclbench.study.opened import OpenStudy
@@ -57,7 +57,7 @@ def measured_invariance(opened: OpenStudy, study: Study) -> list[TaskInvariance]
     if not found:
         raise DataMissingError(
             f"nothing of '{study.study}' has been measured in {opened.question.home} with these "
-            "settings.",
+            f"settings.{so_far(opened)}",
             f"First run: gclbench run ablation={study.study}{_words(opened)}",
         )
     rows = _rows(cells)

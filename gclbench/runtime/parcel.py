@@ -12,6 +12,7 @@ from gclbench.plan import ArtifactStore
 from gclbench.plan.parcel import check_suffix, pack
 from gclbench.plan.unpack import Arrival, unpacked
 from gclbench.schema import NodeRecord
+from gclbench.study.measured_so_far import measured_so_far
 from gclbench.tracking.records import add_records, read_records, write_records
 from gclbench.tracking.store import RunStore
 
@@ -50,7 +51,7 @@ def export_study(opened: OpenStudy, out: Path) -> Sent:
     if not finished:
         raise DataMissingError(
             f"nothing of {', '.join(opened.question.studies)} is finished in "
-            f"{opened.question.home} with these settings.",
+            f"{opened.question.home} with these settings.{_so_far(opened)}",
             "Run it first, by the same words.",
         )
     store = RunStore(opened.store_url)
@@ -75,6 +76,11 @@ def import_parcel(path: Path, home: Path, store_url: str) -> Received:
             return Received(tuple(settled), add_records(store, records))
     finally:
         store.close()
+
+
+def _so_far(opened: OpenStudy) -> str:
+    question = opened.question
+    return measured_so_far(question.home, question.store, question.studies)
 
 
 def _requests(opened: OpenStudy, store: RunStore) -> Iterator[dict[str, Any]]:

@@ -127,6 +127,12 @@ class FakeMeasured(Measured):
     def damaged(self, study: Any) -> list[Any]:
         return []
 
+    def untrained(self, study: Any) -> dict[tuple[str, str], dict[int, Any]]:
+        return {}
+
+    def idle(self, study: Any) -> list[Any]:
+        return []
+
     def damaged_curves(self, study: Any) -> list[Any]:
         return []
 

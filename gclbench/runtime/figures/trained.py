@@ -30,6 +30,7 @@ from gclbench.running.run import run_config
 from gclbench.running.worker import load_datasets
 from gclbench.schema import Settings, Stage
 from gclbench.schema.overrides import write_overrides
+from gclbench.study.measured_so_far import measured_so_far
 from gclbench.study.opened import OpenStudy
 from gclbench.weight_files.own import read_own
 
@@ -162,7 +163,7 @@ def find_node(opened: OpenStudy, cell: Cell, stage: Stage) -> Node:
         raise UnknownNameError(f"stage of row {cell.row.key}", stage, stages)
     if not opened.artifacts.has(stages[stage]):
         raise DataMissingError(
-            f"{stages[stage].label} is not trained yet.",
+            f"{stages[stage].label} is not trained yet.{so_far(opened)}",
             f"Run: gclbench run ablation={cell.study} rows={cell.row.key} "
             f"tasks={cell.task.name} seeds={cell.seed}{settings_words(opened)}",
         )
@@ -174,6 +175,12 @@ def find_node(opened: OpenStudy, cell: Cell, stage: Stage) -> Node:
 def why_untrained(opened: OpenStudy, node: Node) -> str:
     """Which stage that led to a finished node took no step, and why; '' for none."""
     return reasons(idle_of(opened.artifacts, opened.artifacts.read(node)))
+
+
+def so_far(opened: OpenStudy) -> str:
+    """What there is of the study with other settings."""
+    question = opened.question
+    return measured_so_far(question.home, question.store, question.studies)
 
 
 def view_of(settings: Settings, stage: Stage) -> Any:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from gclbench import redaction
 from gclbench.cli.app import main
 from gclbench.errors import GclbenchError, UsageError
-from gclbench.executors.base import describe
+from gclbench.executors.failure import describe
 from gclbench.running.worker import RunConfig
 from gclbench.schema import NodeRecord
 from gclbench.search.storage import open_storage

@@ -87,6 +87,12 @@ def _of_numbers(path: Path) -> bool:
     return not _MEANT.isdisjoint(name.lower() for name in header)
 
 
+def code_in(folders: Sequence[Path]) -> list[str]:
+    """Python files in `components/` of users' content folders: nobody loads them."""
+    theirs = [folder for folder in folders if folder != shipped_folder().resolve()]
+    return [str(path) for folder in theirs for path in sorted(folder.glob("components/*.py"))]
+
+
 def read_table(path: Path) -> Lines:
     """Read a CSV of content. Raises ContentError."""
     return read_user_csv(path, content_fault(path), MAX_BYTES)

@@ -7,7 +7,7 @@ into exit codes (2 usage, 3 data or packages missing, 1 anything else).
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class GclbenchError(Exception):
@@ -44,6 +44,22 @@ class UnknownNameError(UsageError):
         self.name = name
         self.known = sorted(known)
         super().__init__(f"unknown {what} '{name}'.", suggestion(name, self.known))
+
+
+class UnknownComponentError(UnknownNameError):
+    """A component that nobody registered; the remedy says how one of a user's package comes in."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(kind, name, known)
+        self.remedy += (
+            " One of your own package is known once its pyproject.toml names the module under "
+            '[project.entry-points."gclbench.components"] and pip install has run again.'
+        )
+
+    def not_loaded(self, files: Sequence[str]) -> None:
+        """Say that code lies in a content folder, where nobody runs it."""
+        if files:
+            self.remedy += f" {files[0]} is not loaded: content never runs code."
 
 
 class ContentError(UsageError):

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from gclbench.errors import GclbenchError, UnknownNameError, UsageError
+from gclbench.errors import GclbenchError, UnknownComponentError, UsageError
 
 T = TypeVar("T")
 # How a choice is written itself: `{name: multi, ...}`, or with `parameters` in one mapping.
@@ -235,10 +235,10 @@ class Registry:
         return self._entries.get(kind, {}).get(name)
 
     def lookup(self, kind: str, name: str) -> Entry:
-        """Return the entry. Raises UnknownNameError with the nearest known name."""
+        """Return the entry. Raises UnknownComponentError with the nearest known name."""
         known = self._known(kind)
         if name not in known:
-            raise UnknownNameError(kind, name, known)
+            raise UnknownComponentError(kind, name, known)
         return known[name]
 
     def bound(self, choice: Chosen) -> Any:

@@ -14,6 +14,7 @@ from gclbench.errors import (
     UsageError,
 )
 from gclbench.file_errors import FULL, explained
+from gclbench.shown_text import shown
 
 _MISSING = (DataMissingError, MissingExtraError)
 
@@ -72,7 +73,14 @@ def foreseen(error: BaseException) -> bool:
 
 
 def describe(error: BaseException) -> str:
-    """Return one line: what is wrong, then what to do about it. Several faults have one each."""
+    """Return one line: what is wrong, then what to do about it. Several faults have one each.
+
+    What a terminal would obey, such as ESC in a file's name, is shown instead.
+    """
+    return shown(_described(error))
+
+
+def _described(error: BaseException) -> str:
     if isinstance(error, ManyFaultsError):
         return f"error: {error}"
     if isinstance(error, KeyboardInterrupt):

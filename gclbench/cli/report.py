@@ -166,7 +166,7 @@ def _show(question: Question, parsed: ReportWords, *, everything: bool) -> _Show
     A cell that is damaged counts: its table says so.
     """
     from gclbench.reporting.render import render
-    from gclbench.results.files import FILES, write_report
+    from gclbench.results.files import FILES, nothing_of, write_report
     from gclbench.results.measured import Measured
     from gclbench.results.tables import tables_of
     from gclbench.study.opened import open_study
@@ -182,7 +182,10 @@ def _show(question: Question, parsed: ReportWords, *, everything: bool) -> _Show
         if parsed.out is not None:
             out = parsed.out / subfolder(question) if everything else parsed.out
             formats = parsed.format or FILES
-            for path in write_report(found, study, tables, formats, out):
+            written = write_report(found, study, tables, formats, out)
+            if unmade := nothing_of(study, parsed.format, written):
+                note(unmade)
+            for path in written:
                 say(f"wrote {path}")
         elif parsed.format:
             say_raw(render(parsed.format[0], tables, folders))

@@ -69,6 +69,7 @@ def _data() -> Path:
 def _import() -> None:
     for name in _NEEDED:
         importlib.import_module(name)
+    sys.modules["matplotlib"].get_configdir()  # asked for once a process
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 from gclbench.atomic import OUT_REMEDY, beside, write_atomically
 from gclbench.digest import digest
 from gclbench.reporting import TableData
+from gclbench.reporting.ink import FORMATS
 from gclbench.results.measured import Measured
 from gclbench.results.tables import figure_of
 from gclbench.schema import Study
@@ -56,8 +57,6 @@ def write_report(
     found: Measured, study: Study, tables: Sequence[TableData], formats: Sequence[str], out: Path
 ) -> list[Path]:
     """Write a study's tables and plots into `out` in the formats named; return the paths."""
-    from gclbench.reporting.ink import FORMATS
-
     texts = [name for name in formats if name not in FORMATS]
     written = write_tables(tables, texts, out, found.opened.content.folders)
     wanted = [name for name in formats if name in FORMATS]
@@ -70,6 +69,18 @@ def write_report(
                 path = out / f"{figure.report}.{name}"
                 written.append(write_atomically(path, data, remedy=OUT_REMEDY))
     return written
+
+
+def nothing_of(study: Study, formats: Sequence[str], written: Sequence[Path]) -> str:
+    """What to say of formats that were asked for and made no file; '' where each made one."""
+    made = {path.suffix[1:] for path in written}
+    empty = [name for name in formats if name in FORMATS and name not in made]
+    if not empty:
+        return ""
+    return (
+        f"note: format={','.join(empty)} wrote nothing: the report of '{study.study}' has no plot, "
+        "or nothing of it is measured."
+    )
 
 
 def write_tables(

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from gclbench.schema.model import Model
+from gclbench.schema.names import Name
 
 # N: clusters that the last epoch of stage 3 trained on; NMI: their agreement with the truth, 0-100
 Metric = Literal["mAP", "R1", "R5", "R10", "N", "NMI"]
@@ -59,7 +60,7 @@ class Layout(Model):
     it: where other tables or texts print another number for the same thing.
     """
 
-    report: str
+    report: Name
     title: str
     caption: str
     published: str | None = None

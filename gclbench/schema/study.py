@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
 from itertools import product
+from math import prod
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from gclbench.schema.dotted import flatten
 from gclbench.schema.model import Model
+from gclbench.schema.names import Name, check_format, check_name
 from gclbench.schema.search import Dimension as Dimension
 from gclbench.schema.search import Search as Search
 
+_MOST_ROWS = 10_000  # of one sweep
 Role = Literal["market1501", "dukemtmc_reid", "msmt17", "mars", "dukemtmc_videoreid"]
 
 
@@ -35,7 +39,7 @@ class Task(Model):
     `set` is what its data ask for, such as the frames of a bin: laid over the study, under a row.
     """
 
-    name: str
+    name: Name
     setting: Literal["usl", "uda"]
     label: str
     target: Role
@@ -59,7 +63,7 @@ class Row(Model):
     made by a sweep stands on its axes: axis name -> value.
     """
 
-    key: str
+    key: Name
     label: str
     set: dict[str, Any] = Field(default_factory=dict)
     stop: Stage = Stage.JOINT
@@ -94,10 +98,12 @@ class Axis(Model):
             if len(self.settings) > 1 and len(moves) != len(self.settings):
                 raise ValueError(f"{value} does not set {len(self.settings)} settings")
             for form in (self.key, self.label):
+                check_format(form)
                 try:
                     form.format(value)
                 except (AttributeError, LookupError, TypeError, ValueError) as error:
                     raise ValueError(f"{value} cannot be written as '{form}'") from error
+            check_name(self.key.format(value))
         if len({self.key.format(value) for value in self.values}) != len(self.values):
             raise ValueError(f"two values of {self.name} have the same key")
         return self
@@ -128,6 +134,13 @@ class Sweep(Model):
             twice = sorted(name for name in dict.fromkeys(names) if names.count(name) > 1)
             if twice:
                 raise ValueError(f"the {what} {twice[0]} stands twice in one sweep")
+        return self
+
+    @model_validator(mode="after")
+    def _is_not_endless(self) -> Sweep:
+        count = prod(len(axis.values) for axis in self.axes)
+        if count > _MOST_ROWS:
+            raise ValueError(f"a sweep makes at most {_MOST_ROWS:,} rows, not {count:,}")
         return self
 
     def rows(self) -> Iterator[Row]:
@@ -167,7 +180,7 @@ class Study(Model):
     over) and one task; `gclbench tune` runs it, and `report` may be left out.
     """
 
-    study: str
+    study: Name
     title: str
     recipe: str
     tasks: tuple[Task, ...]
@@ -183,7 +196,8 @@ class Study(Model):
     def _rows_of_sweeps(self) -> Study:
         # A study that was dumped and is read back lists the rows of its sweeps already.
         swept = [row for sweep in self.sweeps for row in sweep.rows()]
-        new = [row for row in swept if row not in self.rows]
+        listed = {row.key: row for row in self.rows}
+        new = [row for row in swept if listed.get(row.key) != row]
         object.__setattr__(self, "rows", (*self.rows, *new))
         return self
 
@@ -195,7 +209,7 @@ class Study(Model):
         ):
             if not names:
                 raise ValueError(f"a study has {field}")
-            twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+            twice = [name for name, count in Counter(names).items() if count > 1]
             if twice:
                 raise ValueError(f"two {field} have the same name, '{twice[0]}'")
         return self
@@ -218,7 +232,7 @@ class Recipe(Model):
     `published` links it to its rows of baselines/published/: table -> row keys.
     """
 
-    recipe: str
+    recipe: Name
     title: str
     reference: str
     setting: str
@@ -245,7 +259,7 @@ class Recipe(Model):
 class Profile(Model):
     """A named set of sizes, laid under the recipe (`set`: settings over the defaults)."""
 
-    profile: str
+    profile: Name
     title: str
     set: dict[str, Any] = Field(default_factory=dict)
     threads: int = Field(default=1, ge=1)

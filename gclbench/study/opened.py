@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from gclbench.content import Content
-from gclbench.errors import UnknownNameError, UsageError
+from gclbench.content_folders import code_in
+from gclbench.errors import UnknownComponentError, UnknownNameError, UsageError
 from gclbench.plan import ArtifactStore, Cell, Node, Plan, build_cells, build_plan
 from gclbench.plan.outdated import made_before_fix
 from gclbench.schema import Layout, Profile, Row, Settings, Stage, Study, Task
@@ -189,4 +190,9 @@ def open_study(question: Question) -> OpenStudy:
     augmentations that do not go together or a task that its warm-up does not take,
     DataMissingError when `data.root` does not hold the datasets that the studies name.
     """
-    return OpenStudy(question, Content(question.content_dirs, components=parameters))
+    content = Content(question.content_dirs, components=parameters)
+    try:
+        return OpenStudy(question, content)
+    except UnknownComponentError as error:
+        error.not_loaded(code_in(content.folders))
+        raise

@@ -76,3 +76,18 @@ def test_a_run_with_failures_has_the_code_of_their_kind(
     kinds: list[str], measured: bool, code: ExitCode
 ) -> None:
     assert code_of_kinds(kinds, measured=measured) is code
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DataMissingError("\x1b[2J\u202e.yaml is missing.", "Look."),
+        ManyFaultsError([DataMissingError("\x1b[2J\u202e.yaml is missing.")]),
+        FileNotFoundError(2, "No such file", "/data/\x1b[2J\u202e.yaml"),
+        OSError(28, "No space", "/data/\x1b[2J\u202e.yaml"),
+    ],
+)
+def test_an_error_line_shows_what_a_terminal_would_obey(error: BaseException) -> None:
+    line = describe(error)
+    assert r"\x1b[2J\u202e.yaml" in line
+    assert not set(line) & {"\x1b", "\u202e"}

@@ -186,6 +186,21 @@ def test_the_first_clothing_bin_has_the_queries_with_the_best_double() -> None:
     assert [np.flatnonzero(~np.isnan(row)).tolist() for row in ap] == [[1], [2], [0]]
 
 
+def test_an_ignored_image_of_the_own_camera_is_no_double() -> None:
+    """Dressed exactly like the query, it would be the most alike 'stranger' of each."""
+    query = same(3, clothes=np.array([[0.0] * 6, [100.0] * 6, [200.0] * 6]))
+    worn = np.concatenate([query.clothes, query.clothes, query.clothes])
+    worn[6:, 0] += [30.0, 90.0, 10.0]
+    owner = np.array([0, 1, 2, 0, 1, 2, -1, -1, -1])
+    match = np.arange(3)[:, None] == owner
+    ignored = np.zeros((3, 9), bool)
+    ignored[np.arange(3), np.arange(3)] = True  # own person, own camera
+    distances = np.tile(np.arange(9.0), (3, 1))
+    score = factor_scores(distances, query, same(9, clothes=worn), match, ignored)["clothing"]
+    assert [np.flatnonzero(~np.isnan(row)).tolist() for row in score.ap] == [[1], [2], [0]]
+    np.testing.assert_allclose(score.edges, np.quantile([10.0, 30.0, 90.0], [1 / 3, 2 / 3]))
+
+
 def test_every_query_with_a_match_is_in_one_clothing_bin(lists: Lists) -> None:
     ap = lists.scores()["clothing"].ap
     has_match = (lists.match & ~lists.ignored).any(axis=1)

@@ -149,6 +149,20 @@ def test_the_change_uses_the_seeds_that_both_have(build: Any) -> None:
     assert line(apart, "multi").change is None
 
 
+def test_the_change_is_paired_seed_by_seed(build: Any) -> None:
+    """The reference drops by 40 and by 10, the row by 10 less under each seed: -10 for sure."""
+    near = np.array([[90.0], [50.0], [70.0]])
+
+    def turned(loss: float) -> CellFactors:
+        return cell(np.concatenate([near, near, near, near - loss], axis=1))
+
+    base = {0: turned(40.0), 1: turned(10.0)}
+    found = build({"baseline": base, "multi": {0: turned(30.0), 1: turned(0.0)}})
+    change = line(found, "multi").change
+    assert (change.low, change.mean, change.high) == pytest.approx((-10, -10, -10))
+    assert line(found, "baseline").drop.mean == pytest.approx(25)
+
+
 def test_without_a_baseline_the_first_row_is_the_reference(build: Any) -> None:
     one = cell([[1, 1, 1, 1]] * 2)
     found = build({"multi": {0: one}, "oracle": {0: one}})

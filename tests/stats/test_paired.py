@@ -80,6 +80,17 @@ def test_skipped_queries_are_left_out() -> None:
     assert result.mean == pytest.approx(0.15)
 
 
+def test_a_query_that_one_of_two_seeds_lacks_is_left_out_of_both() -> None:
+    """Kept are the first and the last query: (0.1 + 0.3 + 0.5 + 0.7) / 4 in the mean."""
+    nan = float("nan")
+    a = [[0.3, nan, 0.9, 0.6], [0.7, 0.8, nan, 0.9]]
+    b = [[0.2, 0.1, 0.1, 0.3], [0.2, 0.1, 0.1, 0.2]]
+    result = paired_difference(a, b, _rng())
+    assert result.mean == pytest.approx(0.4)
+    assert 0.1 - 1e-9 <= result.low <= 0.4 <= result.high <= 0.7 + 1e-9
+    assert 0.0 < result.p_value <= 1.0
+
+
 def test_same_generator_repeats_and_another_differs() -> None:
     a, b = [_rng(1).random(40)], [_rng(2).random(40)]
     one, same, other = (paired_difference(a, b, _rng(seed)) for seed in (5, 5, 6))

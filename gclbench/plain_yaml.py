@@ -76,7 +76,8 @@ def _plain(node: Node, at: Place, yaml: YAML, file: str, lines: dict[Place, int]
 
 
 def _check_tag(node: Node, at: Place, file: str) -> None:
-    allowed = {MappingNode: {_MAPPING}, SequenceNode: {_LIST}}.get(type(node), _SCALARS)
+    nested = {_MAPPING} if isinstance(node, MappingNode) else {_LIST}
+    allowed = _SCALARS if isinstance(node, ScalarNode) else nested
     if str(node.tag) not in allowed:
         tag = str(node.tag).rsplit(":", 1)[-1]
         text = f"values of type '{tag}' are not allowed"

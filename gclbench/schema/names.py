@@ -29,10 +29,10 @@ def check_format(form: str) -> None:
     """Raise ValueError for a format of more than a value, its items and a short width."""
     for _, field, spec, _ in string.Formatter().parse(form):
         if field is not None and not all(part.isdigit() for part in _parts(field)):
-            raise ValueError(f"'{{{field}}}' in '{form}' is neither a value nor an item of one")
+            raise ValueError(f"'{{{field}}}' is neither a value nor an item of one")
         widths = "".join(sign if sign.isdigit() else " " for sign in spec or "").split()
         if "{" in (spec or "") or any(int(width) > _WIDEST for width in widths):
-            raise ValueError(f"'{form}' is wider than {_WIDEST} letters, or nested")
+            raise ValueError(f"it is wider than {_WIDEST} letters, or nested")
 
 
 def _parts(field: str) -> list[str]:

@@ -98,11 +98,12 @@ class Axis(Model):
             if len(self.settings) > 1 and len(moves) != len(self.settings):
                 raise ValueError(f"{value} does not set {len(self.settings)} settings")
             for form in (self.key, self.label):
-                check_format(form)
                 try:
+                    check_format(form)
                     form.format(value)
                 except (AttributeError, LookupError, TypeError, ValueError) as error:
-                    raise ValueError(f"{value} cannot be written as '{form}'") from error
+                    text = f"{value} cannot be written as '{form}': {error}"
+                    raise ValueError(text) from error
             check_name(self.key.format(value))
         if len({self.key.format(value) for value in self.values}) != len(self.values):
             raise ValueError(f"two values of {self.name} have the same key")

@@ -10,6 +10,7 @@ import typer
 from gclbench.cli.arguments import AsJson, ContentFolders, KeyValues, read_words, worded
 from gclbench.cli.output import say, say_json
 from gclbench.cli.output import show as draw
+from gclbench.shown_text import one_line
 from gclbench.words.groups import SizesWords
 from gclbench.words.verbs import ExportCheckpointWords, ShowCheckpointWords
 
@@ -140,7 +141,7 @@ def _parts(found: Description) -> object:
         column.justify = "right"
     for part in parts(found.tensors):
         counts = (part.tensors, part.numbers, part.fits, part.differs, part.unused)
-        table.add_row(part.name, *(f"{count:,}" if count else "" for count in counts))
+        table.add_row(one_line(part.name), *(f"{count:,}" if count else "" for count in counts))
     return table
 
 
@@ -151,5 +152,5 @@ def _tensors(found: Description) -> object:
     for line in found.tensors:
         said = {"fits": "fits", "differs": f"differs: {line.expected}", "unused": "not used"}
         row = (line.name, str(line.shape), line.dtype, line.own, said[line.verdict])
-        table.add_row(*row)
+        table.add_row(*map(one_line, row))
     return table

@@ -12,6 +12,7 @@ from gclbench.cli.arguments import ContentFolders
 from gclbench.cli.output import say, say_json, say_raw
 from gclbench.cli.verbs import KINDS
 from gclbench.errors import UnknownNameError, UsageError
+from gclbench.screen import columns, padded
 
 if TYPE_CHECKING:
     from gclbench.content import Content
@@ -62,9 +63,9 @@ def list_names(
         say(settings.text(items))
         return
     lines = [_cells(item) for item in items]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    widths = [max(map(columns, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        cells = (f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))
+        cells = (padded(cell, width) for cell, width in zip(line, widths, strict=True))
         say("  ".join(cells).rstrip())
 
 

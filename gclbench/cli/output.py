@@ -75,7 +75,7 @@ def show(renderable: Any, *, soft_wrap: bool = False) -> None:
 
 
 def screen(*, stderr: bool = False, quiet: bool = False) -> Console:
-    """A console; that nobody reads stderr any more is no error."""
+    """A console that reads no markup or emoji; that nobody reads stderr any more is no error."""
     from rich.console import Console
 
     class Screen(Console):
@@ -84,7 +84,7 @@ def screen(*, stderr: bool = False, quiet: bool = False) -> Console:
             if not self.stderr:
                 raise BrokenPipeError
 
-    return Screen(stderr=stderr, quiet=quiet)
+    return Screen(stderr=stderr, quiet=quiet, markup=False, emoji=False, highlight=False)
 
 
 def width_of(stream: IO[str]) -> int | None:

@@ -79,7 +79,13 @@ def _listener(display: Display) -> EventSink:
 
 def _report(found: Measured, study: Study, parsed: RunWords) -> None:
     """Write a study's report and print its tables; a reader that has gone stops the printing."""
-    from gclbench.results.files import FILES, point_latest, report_folder, write_report
+    from gclbench.results.files import (
+        FILES,
+        nothing_of,
+        point_latest,
+        report_folder,
+        write_report,
+    )
     from gclbench.results.tables import tables_of
 
     tables = tables_of(found, study)
@@ -88,6 +94,8 @@ def _report(found: Measured, study: Study, parsed: RunWords) -> None:
     if parsed.out is None:
         point_latest(out)
     print_tables(tables)
+    if unmade := nothing_of(study, parsed.format, written):
+        note(unmade)
     for path in written:
         say(f"wrote {path}")
 

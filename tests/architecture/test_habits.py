@@ -97,3 +97,17 @@ def test_test_folders_are_no_packages_and_mirror_the_rooms() -> None:
     extra = {"architecture", "benchmarks", "contracts", "data", "end_to_end", "golden", "floor0"}
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()}
     assert folders - {"__pycache__"} <= rooms | extra
+
+
+def test_text_reaches_the_screen_through_one_door() -> None:
+    """`cli.output` and `gclbench.screen` show what a terminal would obey; others call them."""
+    doors = {"gclbench/cli/output.py", "gclbench/screen.py"}
+    doors.add("gclbench/cli/complete/answer.py")  # a shell reads it; it gives plain words only
+    banned = {"typer.echo", "click.echo", "sys.stdout.write", "sys.stderr.write"}
+    found = [
+        f"{name(path)}:{line} {call}"
+        for path in sources()
+        for line, call in calls(path)
+        if call in banned and name(path) not in doors
+    ]
+    assert found == []

@@ -106,6 +106,8 @@ class Reader:
         return [self._run(dict(row._mapping)) for row in self.store.rows(question)]
 
     def _run(self, row: dict[str, Any]) -> TrackedRun:
+        if row["status"] not in list(RunStatus):
+            raise self.store.damaged("a run has no status that there is")
         known: dict[str, Any] = {**row, "status": RunStatus(row["status"])}
         for name in _OBJECTS:
             known[name] = self.store.unpack(known.pop(f"{name}_json", None))

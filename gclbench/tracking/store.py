@@ -35,7 +35,7 @@ from gclbench.tracking.tables import ARTIFACTS, METRICS, REQUESTS, RUNS
 from gclbench.tracking.versions import NEWEST, load_scripts, upgrade, version_of
 
 _T = TypeVar("_T")
-_DAMAGED = ("file is not a database", "malformed", "file is encrypted")
+_DAMAGED = ("file is not a database", "malformed", "file is encrypted", "Could not decode")
 
 
 @dataclass(frozen=True)
@@ -204,16 +204,18 @@ class RunStore:
         try:
             return dict(json.loads(text or "{}"))
         except (TypeError, ValueError) as error:
-            raise self._damaged("a text is no JSON object") from error
+            raise self.damaged("a text is no JSON object") from error
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
+        except UnicodeDecodeError as error:
+            raise self.damaged("a text is not UTF-8") from error
         except DBAPIError as error:
             text, name = redacted(str(error.orig)).split("\n")[0], shown(self.url)
             if any(words in text for words in _DAMAGED):
-                raise self._damaged(text) from error
+                raise self.damaged(text) from error
             if "disk is full" in text or "No space left" in text:
                 raise StorageFullError(
                     f"no space left for the store {name}.", "Free some space."
@@ -229,7 +231,8 @@ class RunStore:
             )
         return "Check that it can be reached and written to, or set store=URL."
 
-    def _damaged(self, why: str) -> DataMissingError:
+    def damaged(self, why: str) -> DataMissingError:
+        """The error for a store whose content is not what gclbench writes."""
         return DataMissingError(
             f"{shown(self.url)} is damaged or not a store of gclbench: {why}.",
             "Move it away, or name another by store=URL; artifacts do not depend on it.",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gclbench.errors import UnknownNameError
+from gclbench.errors import DataMissingError, UnknownNameError
 from gclbench.schema import RunStatus
 from gclbench.tracking import Point, Reader, RunStore
 
@@ -67,3 +67,15 @@ def test_files_of_one_name_belong_to_their_runs(store: RunStore) -> None:
 def test_a_run_that_is_not_there_is_unknown(store: RunStore) -> None:
     with pytest.raises(UnknownNameError, match="'d'"):
         Reader(store).run("d")
+
+
+@pytest.mark.parametrize(
+    "column,value", [("status", "'LUNCH'"), ("label", "CAST(x'a0ff' AS TEXT)")]
+)
+def test_what_gclbench_does_not_write_is_one_clear_error(
+    store: RunStore, tmp_path: Path, column: str, value: str
+) -> None:
+    with store.transaction() as connection:
+        connection.exec_driver_sql(f"UPDATE runs SET {column} = {value}")
+    with pytest.raises(DataMissingError, match=r"store\.db is damaged or not a store of gclbench"):
+        Reader(store).runs()

@@ -178,6 +178,16 @@ def test_every_pass_of_an_endless_stream_has_an_order_of_its_own() -> None:
     assert passes[0] != passes[1] != passes[2] != passes[0]
 
 
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_a_whole_last_batch_is_kept(drop_last: bool) -> None:
+    for count in (4, 8, 12):
+        batches = shuffled_batches(
+            torch.arange(count), 4, torch.Generator().manual_seed(1), drop_last=drop_last
+        )
+        assert sorted(torch.cat(batches).tolist()) == list(range(count))
+        assert [len(batch) for batch in batches] == [4] * (count // 4)
+
+
 def test_shuffled_batches_drop_the_short_last_batch() -> None:
     batches = shuffled_batches(torch.arange(11), 4, torch_generator(0, "x"))
     assert [len(batch) for batch in batches] == [4, 4]

@@ -115,6 +115,34 @@ def test_markdown_shows_the_text_in_a_cell_and_on_a_line(text: str) -> None:
         assert [token.type for token in line] == ["paragraph_open", "inline", "paragraph_close"]
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("R&D &amp; &#38;", r"R&D \&amp; &\#38;"),
+        ("a|b `c` <d>", r"a\|b \`c\` \<d\>"),
+        ("~~x~~ $y$", r"\~\~x\~\~ \$y\$"),
+        ("https://a.b www.c", r"https\://a.b www\.c"),
+        ("two\nlines", "two lines"),
+    ],
+)
+def test_markdown_guards_what_it_would_read(text: str, written: str) -> None:
+    assert markdown.escape(text) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("- a", r"\- a"),
+        ("+ a", r"\+ a"),
+        ("12. a", r"12\. a"),
+        ("===", r"\==="),
+        ("a - b", "a - b"),
+    ],
+)
+def test_markdown_begins_no_list_and_underlines_nothing(text: str, written: str) -> None:
+    assert markdown.line(text) == written
+
+
 @given(ANY_TEXT)
 def test_code_shows_the_text(text: str) -> None:
     tokens = MarkdownIt("commonmark").parse(f"x {markdown.code('a' + text + 'a')} x")
@@ -192,10 +220,10 @@ def test_a_nasty_label_passes_every_format(file_format: str) -> None:
 
 
 def test_a_legend_names_lines_that_begin_with_an_underscore() -> None:
-    panel = LinePanel("x", "y", (Line("_a $b$", (1.0,), (2.0,)), Line("c", (1.0,), (1.0,))))
+    panel = LinePanel("x", "y", (Line(r"_a $\frac$", (1.0,), (2.0,)), Line("c", (1.0,), (1.0,))))
     svg = draw_figure(FigureData("r", "", ((panel,),)))["svg"].decode()
     # Each text is written as glyphs, behind a comment that says what it is.
-    assert "<!-- _a $b$ -->" in svg
+    assert r"<!-- _a $\frac$ -->" in svg
     assert "<!-- c -->" in svg
 
 

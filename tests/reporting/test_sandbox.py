@@ -35,6 +35,8 @@ ESCAPES = {
     "percent": "<< '%(a)s' % {'a': tables} >>",
     "percent filter": "<< '%s'|format(tables) >>",
     "of the table": "<< tables[0][0].__init__.__globals__ >>",
+    "of its dictionary": "<< tables[0][0].__dict__.title >>",
+    "of its fields": "<< tables[0][0]['__dict__']['title'] >>",
     "of a loop": "<% for t in tables %><< loop.__init__.__globals__ >><% endfor %>",
     "of a macro": "<% macro m() %><% endmacro %><< m.__call__.__globals__ >>",
     "of a macro's function": "<% macro m() %><% endmacro %><< m._func.__globals__ >>",

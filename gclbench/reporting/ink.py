@@ -23,7 +23,7 @@ COLUMN_MM, PAGE_MM = 85.0, 178.0  # one column of a paper, and both
 BLUE, ORANGE, GREEN, GREY = "#0173b2", "#d55e00", "#029e73", "#7f7f7f"
 MARKERS = "os^Dvp*X"
 SMOKE = "SMOKE"
-MARK = {"color": ORANGE, "fontsize": 8, "fontweight": "bold"}
+MARK: dict[str, Any] = {"color": ORANGE, "fontsize": 8, "fontweight": "bold"}
 _NAMED = "line: "
 _MM_PER_INCH = 25.4
 _SHORT_LEGEND = 45  # letters that fit side by side into one column
@@ -148,5 +148,6 @@ def style(more: Mapping[str, Any] | None = None) -> Iterator[None]:
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update({**_STYLE, **(more or {})})  # type: ignore[arg-type]
+        settings: Any = {**_STYLE, **(more or {})}
+        matplotlib.rcParams.update(settings)
         yield

@@ -117,7 +117,7 @@ class Copy:
         try:
             if fault:
                 self._write(fault.file, fault.edited(self.root))
-            return self._pytest(tests)
+            return self._pytest(tests, LIMIT_SECONDS if fault else None)
         finally:
             if fault and whole:
                 self._write(fault.file, whole)
@@ -130,11 +130,11 @@ class Copy:
         stamp = time.time() + 10 * self._edits
         os.utime(path, (stamp, stamp))
 
-    def _pytest(self, tests: Iterable[str]) -> tuple[int | None, str]:
+    def _pytest(self, tests: Iterable[str], limit_s: float | None) -> tuple[int | None, str]:
         said = self.root / "said.txt"
         child = _FORKS.Process(target=_run_pytest, args=(self.root, list(tests), said))
         child.start()
-        child.join(LIMIT_SECONDS)
+        child.join(limit_s)
         if child.is_alive():
             child.kill()
             child.join()

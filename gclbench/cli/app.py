@@ -115,16 +115,18 @@ def main(argv: Sequence[str] | None = None) -> int:
                 remember_secrets(url)
     adapt_streams()
     try:
-        code = app(args=typed, standalone_mode=False)
+        code = int(app(args=typed, standalone_mode=False) or ExitCode.OK)
+        if code == ExitCode.INTERRUPTED:  # what newer releases of typer make of Ctrl-C
+            return ended_by(KeyboardInterrupt(), typed)
         flush()
-        return int(code or ExitCode.OK)
+        return code
     except _PARSE_ERROR as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help itself
             say(error.format_message())  # type: ignore[attr-defined]
         else:
             note(undashed(typed) or _one_line(error))
         return int(ExitCode.USAGE)
-    except typer.Abort:
+    except typer.Abort:  # and older ones
         return ended_by(KeyboardInterrupt(), typed)
     except SystemExit as end:  # what typer makes of a pipe that nobody reads
         if isinstance(end.__context__, BrokenPipeError):

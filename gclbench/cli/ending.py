@@ -13,6 +13,7 @@ from pathlib import Path
 import typer
 
 from gclbench.cli.exit import ExitCode, code_of, describe, foreseen
+from gclbench.cli.interrupts import CURRENT
 from gclbench.cli.output import StdoutError, note, to_stdout
 from gclbench.file_errors import reason
 
@@ -26,6 +27,8 @@ def ended_by(error: BaseException, typed: Sequence[str]) -> int:
         note(f"error: cannot write to standard output: {reason(error)}.")
         return int(ExitCode.FAILED)
     if foreseen(error):
+        if isinstance(error, KeyboardInterrupt):
+            CURRENT.said()
         note(describe(error))
         return int(code_of(error))
     for line in _fault(error, typed):

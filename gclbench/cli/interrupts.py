@@ -11,11 +11,13 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 
 _NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "TERM", signal.SIGHUP: "HUP"}
 # A terminal and a wrapper such as `uv run` may both pass one Ctrl-C on.
 _SAME_S = 0.1
+_WORD_S = 1.0
 _INTERRUPTED = 128 + signal.SIGINT
 _SHOW_CURSOR = "\x1b[?25h"
 
@@ -32,6 +34,7 @@ class Interrupts:
         self._raised = False
         self._over = False
         self._since = 0.0
+        self._said = threading.Event()
 
     def install(self) -> None:
         """Take the signals over, for as long as the process lives."""
@@ -47,6 +50,11 @@ class Interrupts:
         """The exit code of a call: an interrupt's says by which signal."""
         self._over = True
         return code if self.first is None or code != _INTERRUPTED else 128 + self.first
+
+    def said(self) -> None:
+        """Wait for the first word after an interrupt, so that the last one stands below it."""
+        if self._raised:
+            self._said.wait(_WORD_S)
 
     def check(self) -> None:
         """Raise KeyboardInterrupt if one was raised before and got lost, as in a `__del__`."""
@@ -70,6 +78,7 @@ class Interrupts:
         if self.first is None or not self._since:
             self.first, self._since = self.first or number, now
             _say(f"{_NAMES[signal.Signals(number)]}: finishing, Ctrl-C again stops hard.")
+            self._said.set()
         elif number == signal.SIGINT and now - self._since > _SAME_S:
             stop_hard()
 
@@ -85,9 +94,19 @@ def stop_hard() -> None:
     for child in children.active_children() if children else ():
         child.kill()
     remove_all()
-    _show_cursor()
-    _say("stopped hard; finished work is kept, the same command continues where it stopped.")
+    _in_time(_last_word)
     os._exit(_INTERRUPTED)
+
+
+def _last_word() -> None:
+    """Below the bars, which would otherwise be drawn once more after it."""
+    from gclbench.cli.output import note
+
+    bars = sys.stderr is not sys.__stderr__
+    sys.stderr = sys.__stderr__
+    _show_cursor()
+    word = "stopped hard; finished work is kept, the same command continues where it stopped."
+    note(f"\n{word}" if bars else word)
 
 
 def _show_cursor() -> None:
@@ -102,4 +121,11 @@ def _show_cursor() -> None:
 def _say(line: str) -> None:
     from gclbench.cli.output import note
 
-    note(line)
+    _in_time(lambda: note(line))
+
+
+def _in_time(act: Callable[[], None]) -> None:
+    """Wait for it, but not for ever: nobody may be reading what stderr leads to."""
+    thread = threading.Thread(target=act, daemon=True)
+    thread.start()
+    thread.join(_WORD_S)

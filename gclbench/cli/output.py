@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass, replace
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from gclbench.file_errors import reason
 from gclbench.plain_text import encoding_of, plain
@@ -81,10 +81,31 @@ def screen(*, stderr: bool = False, quiet: bool = False) -> Console:
     class Screen(Console):
         def on_broken_pipe(self) -> None:
             self.quiet = True
-            if not self.stderr:
-                raise BrokenPipeError
+            raise BrokenPipeError
 
-    return Screen(stderr=stderr, quiet=quiet, markup=False, emoji=False, highlight=False)
+    words = {"quiet": quiet, "markup": False, "emoji": False, "highlight": False}
+    if stderr and sys.stderr is not None:
+        return Console(file=cast("IO[str]", _Heedless(sys.stderr)), stderr=True, **words)
+    return Screen(**words)
+
+
+class _Heedless:
+    """A stream that loses what cannot be written: to a terminal or pipe that is gone, say."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def width_of(stream: IO[str]) -> int | None:
@@ -124,7 +145,7 @@ def _in_encoding(value: Any, encoding: str) -> Any:
 def _shaped(text: str, stream: IO[str] | None) -> str:
     """Text whose lines break between words where a terminal is too narrow for them."""
     width = None if stream is None else width_of(stream)
-    if width is None:
+    if width is None or (text.isascii() and all(len(line) <= width for line in text.split("\n"))):
         return text
     from gclbench.reporting.render.terminal import wrapped
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from gclbench.cli.arguments import ContentFolders, NamedKeyValues, read_words
-from gclbench.cli.exit import ExitCode, code_of_kinds, describe, left_out
+from gclbench.cli.exit import ExitCode, code_of_kinds, left_out
 from gclbench.cli.interrupts import CURRENT
 from gclbench.cli.output import note, print_tables, say, screen
 from gclbench.study.asking import question_of
@@ -51,9 +51,8 @@ def run(
     with watch(opened, screen(stderr=True)) as display:
         outcome = run_study(opened, _listener(display))
     if interrupted(outcome):
-        say(counts(outcome))
-        note(describe(KeyboardInterrupt()))
-        raise typer.Exit(ExitCode.INTERRUPTED)
+        note(counts(outcome))
+        raise KeyboardInterrupt
     found = Measured(opened)
     for each in opened.studies:
         _report(found, each, parsed)

@@ -16,15 +16,25 @@ def main() -> int:
 
         return answer(sys.argv[2:])
     open_what_is_closed()
+    try:
+        return _run()
+    except KeyboardInterrupt as interrupt:  # while all that was loaded
+        from gclbench.cli.exit import describe
+        from gclbench.cli.interrupts import CURRENT
+        from gclbench.cli.output import note
+
+        CURRENT.said()
+        note(describe(interrupt))
+        return CURRENT.code(130)
+
+
+def _run() -> int:
     from gclbench.cli.interrupts import CURRENT
 
     CURRENT.install()
-    try:
-        from gclbench.cli.app import main as run
+    from gclbench.cli.app import main as run
 
-        return CURRENT.code(run())
-    except KeyboardInterrupt:  # while all that was loaded
-        return CURRENT.code(130)
+    return CURRENT.code(run())
 
 
 def open_what_is_closed() -> None:

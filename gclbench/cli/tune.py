@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from gclbench.cli.arguments import AsJson, ContentFolders, NamedKeyValues, read_words
-from gclbench.cli.exit import ExitCode, code_of_kinds, describe
-from gclbench.cli.output import SPINNER, note, say, say_json, screen
+from gclbench.cli.exit import code_of_kinds
+from gclbench.cli.output import SPINNER, say, say_json, screen
 from gclbench.study.asking import question_of
 from gclbench.words.groups import require_study
 from gclbench.words.verbs import TuneWords
@@ -52,12 +52,8 @@ def tune(
     tuning = start(open_tuning(question_of(parsed), parsed.trials))
     teller(console)(_heading(tuning, parsed))
     threads = tuning.open({}).profile.threads
-    try:
-        with _watch(console, tuning) as on_trial:
-            trials = run_search(tuning, on_trial, parsed.workers or 1, threads)
-    except KeyboardInterrupt as interrupt:
-        note(describe(interrupt))
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    with _watch(console, tuning) as on_trial:
+        trials = run_search(tuning, on_trial, parsed.workers or 1, threads)
     profile = tuning.question.profile
     results = build_results(tuning.study, tuning.name, tuning.origin, trials, profile)
     written = write_files(results, parsed.out or parsed.home / "reports" / "tune" / results.study)

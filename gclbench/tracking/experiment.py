@@ -109,9 +109,16 @@ def _sacred_settings() -> Iterator[None]:
         yield
 
 
-def _silent_logger() -> logging.Logger:
+class _Silent(logging.Logger):
     """Sacred's own messages go nowhere: they would break a progress display."""
-    logger = logging.Logger("gclbench.sacred", level=logging.WARNING)
+
+    def getChild(self, suffix: str) -> logging.Logger:
+        """Itself: another would be a child of the root, which prints what nobody else takes."""
+        return self
+
+
+def _silent_logger() -> logging.Logger:
+    logger = _Silent("gclbench.sacred", level=logging.WARNING)
     logger.addHandler(logging.NullHandler())
     return logger
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -129,6 +130,36 @@ def test_a_run_whose_reader_goes_away_still_writes_its_report(
         monkeypatch.setattr(sys, "stdout", stream)
         assert main(["run", "table6", "profile=smoke", f"out={tmp_path}"]) == 0
     assert (tmp_path / "table6.csv").is_file()
+
+
+def test_bars_go_on_where_their_terminal_was_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed(io.StringIO):
+        tries = 0
+
+        def isatty(self) -> bool:
+            return True
+
+        def write(self, text: str) -> int:
+            self.tries += 1
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    closed = Closed()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", closed)
+    with output.screen(stderr=True).status("training") as status:
+        output.note("a notice")
+        status.update("training on")
+    assert closed.tries > 1
+
+
+def test_a_short_line_loads_nothing_to_break_it(
+    streams: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "width_of", lambda stream: 20)
+    monkeypatch.setitem(sys.modules, "gclbench.reporting.render.terminal", None)
+    streams("utf-8")
+    output.note("twenty signs, no mor")  # while the main thread may hold the lock of an import
+    assert printed(sys.stderr) == b"twenty signs, no mor\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")

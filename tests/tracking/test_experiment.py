@@ -164,13 +164,16 @@ def test_what_the_package_logs_is_as_before_afterwards(store: RunStore) -> None:
         assert (package.level, package.handlers) == (level, before)
 
 
-def test_ctrl_c_marks_the_run_interrupted(store: RunStore) -> None:
+def test_ctrl_c_marks_the_run_interrupted(
+    store: RunStore, caplog: pytest.LogCaptureFixture
+) -> None:
     def work(log: LogMetric) -> NodeRecord:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         tracked_run(CONFIG, "run-1", [RunObserver(store)], work)
     assert Reader(store).run("run-1").status is RunStatus.INTERRUPTED
+    assert caplog.messages == []  # Sacred's "Aborted after" would stand among the bars
 
 
 def test_sigterm_marks_the_run_interrupted_and_the_handler_is_put_back(store: RunStore) -> None:

@@ -6,47 +6,24 @@ the key is a wrong number found in the store. Each run is a few steps of tiny ne
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from itertools import count
-from typing import Any, get_args
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from gclbench.plan.graph import stage_settings
-from gclbench.registry import REGISTRY
 from gclbench.schema import Settings, Stage
-from gclbench.schema.dotted import flatten, nest, setting_types
+from gclbench.schema.dotted import nest, setting_types
+from tests.stages.setting_runs import Case, Runs, another, in_key, key_settings, outside
 
-FAST = {
-    "data.height_px": 32,
-    "data.width_px": 16,
-    "pretrain.epochs": 1,
-    "source.epochs": 1,
-    "gan.batch_size": 8,
-    "joint.epochs": 1,
-    "joint.batch_size": 8,
-    "joint.lr": 0.01,
-}
 PLAIN = {"joint.augmentations": ["multi", "mixup"]}
 GENERATED = {"joint.augmentations": ["rotation", "d_mixup"]}
 TWO_EPOCHS = {"joint.epochs": 2, "joint.lr_decay_epoch": 1}
 _DATA = "said by the dataset that a stage is given"
 _NETWORKS = "held for the networks themselves, below"
 _STAGE_2 = "stage 2's: stage 3 has them by its parent"
-
-
-@dataclass(frozen=True)
-class Case:
-    """A stage, what its runs begin with, which of its key's sections are tried."""
-
-    stage: Stage
-    base: Mapping[str, Any] = field(default_factory=dict)
-    generative: bool = False
-    sections: tuple[str, ...] = ()
 
 
 CASES = {
@@ -83,6 +60,7 @@ OTHER: dict[str, tuple[Any, dict[str, Any]]] = {
     "joint.pseudo_labels.k2": (5, {}),
     "joint.pseudo_labels.min_samples": (5, {}),
     "joint.evaluate_every": (1, {}),
+    "joint.sampler": ("identities", {}),
     "evaluate.camera_time": (False, {}),
     "evaluate.camera_time_model.rho": (0.3, {}),
     "evaluate.camera_time_model.smoothing_bins": (1.0, {}),
@@ -92,6 +70,7 @@ REASONS = {
     "pretrain.people": _DATA,
     "pretrain.images_per_person": _DATA,
     "evaluate.split": _DATA,
+    "joint.pseudo_labels.method": "there is no second one yet",
     "evaluate.batch_size": "other sums of one value: the last bits may differ",
     **{
         f"joint with G/gan.{name}": _STAGE_2
@@ -109,97 +88,11 @@ OUTSIDE = {
 }
 
 
-def key_settings(case: Case, flat: Mapping[str, Any]) -> dict[str, Any]:
-    settings = Settings.model_validate(nest(flat))
-    part = stage_settings(case.stage, settings, "market1501", generative=case.generative)
-    return flatten(part)
-
-
 def tried() -> Iterator[Any]:
     for name, case in CASES.items():
-        for setting in key_settings(case, {**case.base}):
-            asked = setting.split(".")[0] in case.sections
-            if asked and not {setting, f"{name}/{setting}"} & REASONS.keys():
+        for setting in in_key(case):
+            if not {setting, f"{name}/{setting}"} & REASONS.keys():
                 yield pytest.param(name, setting, id=f"{name}-{setting}")
-
-
-def candidates(setting: str, value: Any) -> Iterator[Any]:
-    yield from (v for v in get_args(setting_types()[setting]) if isinstance(v, str | int))
-    if isinstance(value, bool):
-        yield not value
-    elif isinstance(value, int | float):
-        yield from (value + 1, value / 2, 0.5, 2 * value)
-
-
-def another(setting: str, flat: Mapping[str, Any], value: Any) -> Any:
-    """A legal value that is not `value`; None where there is no telling."""
-    for other in candidates(setting, value):
-        try:
-            Settings.model_validate(nest({**flat, setting: other}))
-        except ValueError:
-            continue
-        if other != value:
-            return other
-    return None
-
-
-@dataclass
-class Runs:
-    """Runs of stages, each under its settings once."""
-
-    bench: Any
-    tiny: Any
-    known: dict[str, dict[str, str]] = field(default_factory=dict)
-    number: Iterator[int] = field(default_factory=count)
-
-    def flat(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        return {**flatten(self.tiny().model_dump(mode="json")), **FAST, **values}
-
-    def left(self, stage: Stage, values: Mapping[str, Any]) -> dict[str, str]:
-        """What a stage returns, logs and writes: name -> digest."""
-        flat = self.flat(values)
-        place = f"{stage.value}/{sorted(flat.items(), key=lambda item: item[0])}"
-        if place not in self.known:
-            self.known[place] = self._run(stage, Settings.model_validate(nest(flat)))
-        return self.known[place]
-
-    def _run(self, stage: Stage, settings: Settings) -> dict[str, str]:
-        parents = {
-            Stage.PRETRAIN: (),
-            Stage.SOURCE: ("pretrain",),
-            Stage.GAN: ("warmup",),
-            Stage.JOINT: ("warmup", "gan"),
-            Stage.EVALUATE: ("joint",),
-        }[stage]
-        self.bench.logged.clear()
-        role = stage.value if stage in (Stage.PRETRAIN, Stage.SOURCE) else "target"
-        context = self.bench.context(
-            stage.value,
-            settings,
-            parents=self.bench.parents(*parents),
-            datasets={role: self.bench.dataset},
-            folder=f"run{next(self.number)}",
-        )
-        metrics = REGISTRY.lookup("stages", stage.value).component(context)
-        left = {"metrics": repr(metrics), "logged": repr(self.bench.logged)}
-        for path in sorted(context.folder.glob("*.*")):
-            if path.name != "evaluation.json":  # it repeats the settings
-                left[path.name] = digest(path)
-        return left
-
-
-def digest(path: Any) -> str:
-    """Of what a file holds, not of its bytes: archives know the time."""
-    if path.suffix == ".pt":
-        held = {k: v.numpy() for k, v in torch.load(path, weights_only=True).items()}
-    elif path.suffix == ".npz":
-        held = dict(np.load(path))
-    else:
-        return path.read_text()
-    whole = hashlib.sha256()
-    for name, values in sorted(held.items()):
-        whole.update(name.encode() + values.tobytes())
-    return whole.hexdigest()
 
 
 @pytest.fixture(scope="module")
@@ -210,21 +103,21 @@ def runs(
     seen = quarter(dataset)
     rows = np.arange(len(seen.query.pids))
     seen.query = replace(seen.query, cams=rows % 3 + 1, frames=rows * 170 % 500)
-    return Runs(benches(tmp_path_factory.mktemp("runs"), seen), tiny)
+    return Runs(benches(tmp_path_factory.mktemp("runs"), seen), None, tiny)
 
 
-@pytest.mark.parametrize("case,setting", tried())
+@pytest.mark.parametrize("case,setting", [*tried()])
 def test_a_setting_in_the_key_changes_what_the_stage_leaves(
     runs: Runs, case: str, setting: str
 ) -> None:
-    stage, base = CASES[case].stage, dict(CASES[case].base)
+    one, base = CASES[case], dict(CASES[case].base)
     other, more = OTHER.get(setting, (None, {}))
     base |= more
     flat = runs.flat(base)
     if other is None:
         other = another(setting, flat, flat[setting])
     assert other is not None, f"name another value of {setting} in OTHER, or a reason in REASONS"
-    assert runs.left(stage, base) != runs.left(stage, {**base, setting: other}), (
+    assert runs.left(one, base) != runs.left(one, {**base, setting: other}), (
         f"{setting}={other} changes nothing"
     )
 
@@ -233,17 +126,9 @@ def test_a_setting_in_the_key_changes_what_the_stage_leaves(
 def test_a_setting_outside_of_the_key_changes_nothing(runs: Runs, case: str) -> None:
     one = CASES[case]
     base = runs.flat({} if case == "evaluate" else one.base)
-    key, others = key_settings(one, base), dict[str, Any]()
-    for name, value in base.items():
-        other = another(name, base, value)
-        # Data and components enter keys in other forms: by fingerprints, and by revisions.
-        if other is None or name.startswith("data."):
-            continue
-        if key_settings(one, {**base, name: other}) == key:
-            others[name] = other
+    others = outside(one, base)
     assert len(others) > 50
-    assert key_settings(one, {**base, **others}) == key
-    assert runs.left(one.stage, base) == runs.left(one.stage, {**base, **others})
+    assert runs.left(one, base) == runs.left(one, {**base, **others})
 
 
 def test_every_setting_of_a_key_is_tried_or_has_its_reason() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from pydantic import AfterValidator
 
 # What parts words (rows=a,b), cells (STUDY:ROW:TASK:SEED), folders and lists.
 _PARTING = frozenset(",:;/\\[]{}='\"")
+_FIELD = re.compile(r"\d*(\[[\w -]+\])*")
 _LONGEST = 200
 _WIDEST = 50
 
@@ -26,18 +28,16 @@ def check_name(text: str) -> str:
 
 
 def check_format(form: str) -> None:
-    """Raise ValueError for a format of more than a value, its items and a short width."""
+    """Raise ValueError for a format of more than a value, its items and a short width.
+
+    Items are those of plain data, by number or name (`0[0][probability]`); attributes are code's.
+    """
     for _, field, spec, _ in string.Formatter().parse(form):
-        if field is not None and not all(part.isdigit() for part in _parts(field)):
+        if field is not None and not _FIELD.fullmatch(field):
             raise ValueError(f"'{{{field}}}' is neither a value nor an item of one")
         widths = "".join(sign if sign.isdigit() else " " for sign in spec or "").split()
         if "{" in (spec or "") or any(int(width) > _WIDEST for width in widths):
             raise ValueError(f"it is wider than {_WIDEST} letters, or nested")
-
-
-def _parts(field: str) -> list[str]:
-    """The numbers in a field such as `0[1]`."""
-    return [part for part in field.replace("[", " ").replace("]", " ").split(" ") if part]
 
 
 Name = Annotated[str, AfterValidator(check_name)]

@@ -169,9 +169,9 @@ def test_progress_says_what_the_command_line_says(
     study: gclbench.Study, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study.run(progress=True)
-    assert "done   evaluate multi market1501 seed 1" in capsys.readouterr().out
+    assert "done   evaluate multi sMarket seed 1" in capsys.readouterr().err
     study.run()
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr() == ("", "")
 
 
 def test_several_studies_need_a_name_for_a_table(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_a_run_sets_aside_what_cannot_be_and_writes_no_such_number(
     assert answer.code == 5  # the APs of multi are not those of its mAP, whatever their hash says
     evaluated = cli.home / "artifacts" / "evaluate"
     for key in (keys["baseline 0"], keys["baseline 1"]):
-        assert f"set aside as {evaluated / key}.damaged-1, and made anew" in answer.out
+        assert f"set aside as {evaluated / key}.damaged-1, and made anew" in answer.stderr
         assert (evaluated / f"{key}.damaged-1" / "per_query.npz").is_file()
     assert f"(evaluate {keys['multi 1'][:12]})" in answer.out
     files = [

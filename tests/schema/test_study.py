@@ -32,9 +32,9 @@ def study(**changed: Any) -> Study:
 
 def test_an_axis_assigns_its_value_to_its_setting() -> None:
     assert axis().assignments(0.4) == {"joint.pseudo_labels.eps": 0.4}
-    both = (["l_vi"], ["l_vi", "l_proto"])
-    losses = axis("losses", "joint.losses", values=both, key="{0}", label="{0}")
-    assert losses.assignments(both[1]) == {"joint.losses": ["l_vi", "l_proto"]}
+    both = (["l_vi"], ["l_proto", "l_vi"])
+    losses = axis("losses", "joint.losses", values=both, key="{0[0]}", label="{0}")
+    assert losses.assignments(both[1]) == {"joint.losses": ["l_proto", "l_vi"]}
 
 
 def test_a_zipped_axis_moves_its_settings_together() -> None:

@@ -189,7 +189,7 @@ def test_the_summary_names_best_importance_and_what_chose_nothing(two: Results) 
     assert "No parameter importance: the search has one parameter." in text
     assert "chose nothing" in text
     assert r"Data: synthetic\_market1501. Profile: smoke." in text
-    assert f"- {EPS}: 0.75\n- {TEMPERATURE}: 0.25" in summary(two)
+    assert "- joint.pseudo\\_labels.eps: 0.75\n- joint.temperature: 0.25" in summary(two)
     assert "## Sensitivity" not in summary(two)
 
 

@@ -40,7 +40,7 @@ CONTROLS = {
 }
 TASKS = ("market1501", "dukemtmc-reid", "duke2market", "market2duke")
 ADDED = [
-    *("std", "low", "high", "n_seeds", "data", "node", "damaged"),
+    *("std", "low", "high", "n_seeds", "data", "node", "damaged", "untrained"),
     *("seeds", "profile", "settings", "cpu", "device", "version"),
 ]
 

@@ -90,7 +90,7 @@ def test_a_wrong_key_in_a_file_is_named_with_file_and_line(cli: Any, tmp_path: P
 def test_a_missing_data_root_is_exit_3(cli: Any, tmp_path: Path) -> None:
     answer = cli(*RUN, f"data.root={tmp_path / 'nowhere'}")
     assert answer.code == 3
-    assert re.search(r"Market-1501 is not under .*nowhere", only_line(answer))
+    assert re.search(r"there is no folder .*nowhere", only_line(answer))
 
 
 def test_a_missing_weight_file_is_exit_3(cli: Any, tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_fault_that_passes_is_named_and_fails_the_call(
     package: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--jobs", "1"]) == 1
+    assert main(["--known-to-pass", "--jobs", "1"]) == 1
     said = capsys.readouterr().out
     assert "1 of 2  caught  gclbench/room/halves.py: 'x / 2' -> 'x // 2'" in said
     assert "2 of 2  NOT CAUGHT (pytest: 0)  gclbench/room/halves.py: 'y = 1'" in said

@@ -22,7 +22,12 @@ def check_out(words: Words) -> None:
 
 
 def check_place(out: Path, *, folder: bool) -> None:
-    """As `check_out`, for a path and what is to become of it."""
+    """As `check_out`, for a path and what is to become of it.
+
+    Raises FileNotFoundError for a path from a current folder that was deleted.
+    """
+    if not out.is_absolute():
+        os.getcwd()
     try:
         _check(out, folder=folder)
     except OSError as error:

@@ -35,4 +35,4 @@ def check_writable(path: Path, what: str, remedy: str) -> None:
     if there != path and not there.is_dir():
         raise DataMissingError(f"{what} cannot be made: {there} is not a folder.", remedy)
     if not os.access(there, os.W_OK | (os.X_OK if there.is_dir() else 0)):
-        raise DataMissingError(f"{what} cannot be written: no permission for {there}.", remedy)
+        raise DataMissingError(f"{what} cannot be written: {there}: permission denied.", remedy)

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gclbench.digest import canonical_json, digest
 from gclbench.errors import DataMissingError, GclbenchError, StorageFullError, UsageError
+from gclbench.file_errors import reading
 from gclbench.redaction import redacted
 from gclbench.schema import RunStatus
 from gclbench.tracking.engines import (
@@ -240,10 +241,22 @@ class RunStore:
 
 
 def known_store(home: Path, chosen: str | None = None) -> RunStore | None:
-    """Open the store of a results folder, or the one that was chosen; None where there is none."""
-    if chosen is None and not os.path.lexists(home / STORE_FILE):
+    """Open the store of a results folder, or the one that was chosen; None where there is none.
+
+    Raises DataMissingError where one cannot even look: the folder may not be entered, say.
+    """
+    if chosen is None and not _lies_there(home / STORE_FILE):
         return None
     return RunStore(store_url(home, chosen))
+
+
+def _lies_there(file: Path) -> bool:
+    with reading("the store", file, "Name another results folder: home=DIR."):
+        try:
+            file.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+    return True
 
 
 def now() -> str:

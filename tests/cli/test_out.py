@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gclbench.cli.app import main
 from gclbench.cli.out import check_place
 from gclbench.errors import GclbenchError, UsageError
 
@@ -78,3 +79,14 @@ def test_what_can_be_made_is_no_error_and_nothing_is_made(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(UsageError, match="is a folder"):
         check_place(tmp_path, folder=False)
+
+
+def test_of_a_current_folder_that_was_deleted_it_is_said_that_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert main(["report", "table6", "out=x", f"home={tmp_path}"]) == 1
+    assert "the current folder does not exist any more" in capsys.readouterr().err

@@ -16,7 +16,7 @@ import torch
 from sqlalchemy import event, select
 
 from gclbench.datasets import load
-from gclbench.errors import TrainingError, UsageError
+from gclbench.errors import DeviceMissingError, TrainingError, UsageError
 from gclbench.executors.events import (
     Found,
     NodeFailed,
@@ -299,22 +299,27 @@ def test_a_stage_is_given_the_datasets_of_its_task(
 def test_the_device_is_a_gpu_only_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     for there, kind in ((True, "cuda"), (False, "cpu")):
         monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda there=there: int(there))
         assert choose_device("auto").type == kind
     assert choose_device("cpu").type == "cpu"
 
 
 def test_a_record_names_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device.index}")
     assert [device_name(name) for name in ("cuda:1", "cpu", "nothing")] == ["GPU 1", "cpu", ""]
 
 
-@pytest.mark.parametrize("name", ["cuda", "gpu", "tpu:9"])
-def test_a_device_that_is_not_there_is_a_usage_error(
-    monkeypatch: pytest.MonkeyPatch, name: str
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("cuda", DeviceMissingError), ("gpu", UsageError), ("tpu:9", UsageError)],
+)
+def test_a_device_that_is_not_there_is_told_from_a_word_that_names_none(
+    monkeypatch: pytest.MonkeyPatch, name: str, kind: type[Exception]
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UsageError, match=f"device={name}"):
+    with pytest.raises(kind, match=f"device={name}"):
         choose_device(name)
 
 

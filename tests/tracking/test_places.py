@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gclbench.errors import GclbenchError, UsageError
+from gclbench.errors import DataMissingError, GclbenchError, UsageError
 from gclbench.search.storage import open_storage
 from gclbench.tracking import RunStore, known_store
 from gclbench.tracking.place import store_url
@@ -79,6 +79,14 @@ def test_what_lies_in_the_stores_place_is_not_taken_for_nothing(tmp_path: Path, 
         path.write_bytes(b"x" * 5000)
     with pytest.raises(GclbenchError, match=r"store\.db"):
         known_store(tmp_path)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    home = tmp_path / "circle"
+    home.symlink_to(home)
+    with pytest.raises(DataMissingError, match=r"circle/store\.db: its links lead in a circle"):
+        known_store(home)
+    assert known_store(tmp_path / "absent") is None
 
 
 def test_a_log_that_cannot_be_read_in_says_what_to_do(

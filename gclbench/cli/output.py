@@ -83,7 +83,7 @@ def screen(*, stderr: bool = False, quiet: bool = False) -> Console:
             self.quiet = True
             raise BrokenPipeError
 
-    words = {"quiet": quiet, "markup": False, "emoji": False, "highlight": False}
+    words: dict[str, Any] = {"quiet": quiet, "markup": False, "emoji": False, "highlight": False}
     if stderr and sys.stderr is not None:
         return Console(file=cast("IO[str]", _Heedless(sys.stderr)), stderr=True, **words)
     return Screen(**words)

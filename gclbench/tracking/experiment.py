@@ -112,7 +112,7 @@ def _sacred_settings() -> Iterator[None]:
 class _Silent(logging.Logger):
     """Sacred's own messages go nowhere: they would break a progress display."""
 
-    def getChild(self, suffix: str) -> logging.Logger:
+    def getChild(self, suffix: str) -> _Silent:
         """Itself: another would be a child of the root, which prints what nobody else takes."""
         return self
 

@@ -62,7 +62,9 @@ def interrupted(cli: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
         patch.setattr(Checkpoints, "save", stop)
         answer = cli(*WORDS)
     assert answer.code == 130
-    assert answer.err.startswith("interrupted: finished work is kept")
+    counts, last = answer.err.splitlines()
+    assert counts == "2 stage runs done, 0 reused."
+    assert last.startswith("interrupted: finished work is kept")
     (folder,) = (cli.home / "artifacts" / "joint").glob("*.partial/checkpoints")
     assert sorted(path.name[:11] for path in folder.iterdir()) == ["epoch-00002", "epoch-00003"]
     return folder

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from gclbench.errors import DataMissingError
@@ -41,7 +42,8 @@ _TURNS = {
 # Where a PNG may say how it was held; looking there spares decoding it.
 _PNG_MARKS = (b"eXIf", b"Raw profile type", b"tiff:Orientation", b"XML:com.adobe.xmp")
 _ZEROS = 64  # bytes at the end of a file that was not written whole
-_BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
+_WHITE_IS_ZERO, _UNSIGNED = 0, 1
 # First bytes (from a place in the file) -> what it is.
 _KINDS = (
     (0, b"GIF8", "a GIF"),
@@ -66,9 +68,25 @@ _KINDS = (
     (4, b"ftypmif1", "HEIC"),
     (4, b"ftyp", "a film"),
 )
+# First bytes of the formats that are read: Pillow knows not all of their kinds.
+_OURS = (
+    *((b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"II+\0", "TIFF"), (b"MM\0+", "TIFF")),
+    *(
+        (b"\x89PNG", "PNG"),
+        (b"RIFF", "WEBP"),
+        (b"BM", "BMP"),
+        (b"P7", "PAM"),
+    ),
+)
 _AGAIN = "Copy it again from where it came."
 _CLOSED = ("permission denied", "Give yourself the right to read it.")
 _CONVERT = "Save it as PNG or JPEG."
+_EIGHT = "Save it as PNG or JPEG of 8 bits."
+_OTHERWISE = "Save it as PNG or JPEG of 8 bits; if it opens nowhere, copy it again."
+
+
+class _NotSeenError(ValueError):
+    """A whole file whose numbers are no picture as they stand: no other copy would help."""
 
 
 def open_rgb(path: Path) -> Image.Image:
@@ -120,6 +138,8 @@ def _read(path: Path) -> Image.Image:
         raise _unread(path, *_CLOSED) from error
     except Image.DecompressionBombError as error:
         raise _unread(path, "it has too many pixels", "Save it smaller.") from error
+    except _NotSeenError as error:
+        raise _unread(path, str(error), _EIGHT) from error
     except Exception as error:  # a damaged file raises whatever its decoder stumbled over
         raise _unread(path, str(error) or type(error).__name__, _AGAIN) from error
 
@@ -155,6 +175,9 @@ def _unknown(path: Path) -> tuple[str, str]:
             return f"it is {what}; {known} are read", _AGAIN if "git-lfs" in what else _CONVERT
     if start.startswith(b"\xff\xd8"):
         return "it is a damaged JPEG", _AGAIN
+    for mark, what in _OURS:
+        if start.startswith(mark):
+            return f"it is a {what} of a kind that is not read, or damaged", _OTHERWISE
     return "it is no picture", _AGAIN
 
 
@@ -174,6 +197,7 @@ def _require_end(path: Path) -> None:
 
 
 def _as_seen(image: Image.Image) -> Image.Image:
+    _spread_clear_gray(image)
     image.load()
     if 0 in image.size:
         raise ValueError("it has no pixels")
@@ -208,15 +232,23 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return image.convert("L") if image.mode in ("1", "L") else image.convert("RGB")
 
 
+def _spread_clear_gray(image: Image.Image) -> None:
+    """Give the clear gray of a PNG of 2 or 4 bits the scale of its pixels; Pillow forgets it."""
+    clear, tiles = image.info.get("transparency"), getattr(image, "tile", None)
+    scale = {"L;2": 85, "L;4": 17}.get(str(tiles[0][3]), 1) if tiles else 1
+    if image.format == "PNG" and isinstance(clear, int):
+        image.info["transparency"] = clear * scale
+
+
 def _scaled(image: Image.Image) -> Image.Image:
     """Gray of more than 8 bits, scaled to 8; what is transparent becomes white."""
-    values = np.asarray(image).astype(np.float64)
+    values = _numbers(image).astype(np.float64)
     if not np.isfinite(values).all():
-        raise ValueError("it holds numbers that are not finite")
+        raise _NotSeenError("it holds numbers that are not finite")
     low, high = float(values.min()), float(values.max())
     top = _top(image, high)
     if low < 0 or high > top:
-        raise ValueError(f"its values go from {low:g} to {high:g}, which is no known range")
+        raise _NotSeenError(f"its values go from {low:g} to {high:g}, which is no known range")
     gray = np.rint(values * (255 / top))
     tags: Any = getattr(image, "tag_v2", {})
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
@@ -227,15 +259,29 @@ def _scaled(image: Image.Image) -> Image.Image:
     return Image.fromarray(gray.astype(np.uint8))
 
 
+def _numbers(image: Image.Image) -> NDArray[Any]:
+    """The numbers of a deep picture; Pillow gives 32 bits without a sign as if they had one."""
+    tags: Any = getattr(image, "tag_v2", {})
+    values = np.asarray(image)
+    # 1, unsigned, is the tag's default.
+    if image.mode == "I" and image.format == "TIFF" and _bits(image) == 32:
+        signless = int(np.ravel(tags.get(_SAMPLE_FORMAT, _UNSIGNED))[0]) == _UNSIGNED
+        return values.view(np.uint32) if signless else values
+    return values
+
+
+def _bits(image: Image.Image) -> int:
+    tags: Any = getattr(image, "tag_v2", {})
+    return int(np.ravel(tags.get(_BITS_PER_SAMPLE, 16))[0])
+
+
 def _top(image: Image.Image, high: float) -> int:
     """The value that is white: of the file's bits where it says them, else by the largest."""
     if image.mode.startswith("I;16"):
-        tags: Any = getattr(image, "tag_v2", {})
-        bits = tags.get(_BITS_PER_SAMPLE, (16,))
-        return int(2 ** int(np.ravel(bits)[0])) - 1
+        return int(2 ** _bits(image)) - 1
     if image.mode == "I" and image.format != "TIFF":
         return 65_535  # 16 bits of a PNG or PGM
-    ranges = (1, 255, 65_535) if image.mode == "F" else (255, 65_535, 2**31 - 1)
+    ranges = (1, 255, 65_535) if image.mode == "F" else (255, 65_535, 2**31 - 1, 2**32 - 1)
     return next((top for top in ranges if high <= top), ranges[-1])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _HEAD = 4096
+_LEGACY = b"\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"  # what torch.save began with before 1.6
 _LFS = b"version https://git-lfs.github.com/spec/"
 _UNPACK = "Unpack it, and name the file of weights in it."
 _FETCH = "Fetch it again, with a client that follows the page's question (gdown, a browser)."
@@ -60,6 +61,18 @@ def foreign_kind(path: Path) -> Found | None:
     if not head:
         return Found("empty", _AGAIN)
     return _by_text(head) or _by_magic(head) or _by_archive(path, head) or _by_name(path)
+
+
+def is_plain_pickle(path: Path) -> bool:
+    """Whether a file begins as what pickle.dump writes, and not as what torch.save does."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError:
+        return False
+    return (
+        head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5") and _LEGACY not in head
+    )
 
 
 def _by_text(head: bytes) -> Found | None:

@@ -18,7 +18,7 @@ import torch
 
 from gclbench.errors import CheckpointError, DataMissingError, GclbenchError
 from gclbench.file_errors import reason
-from gclbench.weight_files.kinds import foreign_kind
+from gclbench.weight_files.kinds import foreign_kind, is_plain_pickle
 from gclbench.weight_files.numpy_numbers import numpy_numbers
 from gclbench.weight_files.safetensors import is_safetensors, read_safetensors
 
@@ -39,6 +39,10 @@ _DANGEROUS = {
     *("os", "posix", "nt", "sys", "subprocess", "builtins", "__builtin__", "commands", "pty"),
     *("shutil", "socket", "runpy", "importlib", "ctypes", "webbrowser", "code", "pickle"),
 }
+# Builtins that only hold things: no weights need them, and no attack does.
+_HARMLESS = {"bytearray", "complex", "frozenset", "list", "object", "range", "set", "slice"}
+# What torch's reader says of pickles of protocol 3 and later, which torch.save writes if asked to.
+_PROTOCOL = "Unsupported operand"
 # Names of the pickle that say less than what they build.
 _KNOWN = {
     "numpy.core.multiarray._reconstruct": "numpy.ndarray",
@@ -105,11 +109,12 @@ def unreadable(path: Path, error: BaseException, what: str, key: str) -> Gclbenc
             f"{cannot}: it holds more than tensors, and would run {refused} where it is trusted.",
             "Nothing was run. Delete it, and tell who gave it to you.",
         )
-    if refused:
+    why = _why(path, error, refused)
+    if why:
+        plain = is_plain_pickle(path)
         return CheckpointError(
-            f"{cannot}: it holds more than tensors, an object of {refused}. Nothing but tensors "
-            "and plain numbers is read, since building it would run code.",
-            f"If you trust the file, save its tensors anew: {anew(path, key)}",
+            f"{cannot}: {why}.",
+            f"If you trust the file, save its tensors anew: {anew(path, key, plain=plain)}",
         )
     return CheckpointError(
         f"{cannot} ({type(error).__name__}).",
@@ -117,23 +122,45 @@ def unreadable(path: Path, error: BaseException, what: str, key: str) -> Gclbenc
     )
 
 
-def anew(path: Path, key: str = "state_dict", *, trusted: bool = True) -> str:
-    """A command that saves the tensors of a file alone, those under `key` where it has that.
+def anew(path: Path, key: str = "state_dict", *, trusted: bool = True, plain: bool = False) -> str:
+    """A command that saves the tensors and arrays of a file alone, those under `key` if any are.
 
-    `trusted` files may run code then.
+    `trusted` files may run code then; `plain` ones were written by pickle, without torch.
     """
     name, inside = json.dumps(str(path)), json.dumps(key)
+    load = f'torch.load({name}, "cpu", weights_only={not trusted})'
+    if plain:
+        load = f'pickle.load(open({name}, "rb"), encoding="latin1")'
     code = (
-        f'import torch; f = torch.load({name}, "cpu", weights_only={not trusted}); '
+        f"import pickle, torch; f = {load}; "
         f'f = f.state_dict() if hasattr(f, "state_dict") else f.get({inside}, f); '
-        'torch.save({k: v for k, v in f.items() if torch.is_tensor(v)}, "tensors.pth")'
+        "torch.save({k: torch.as_tensor(v) for k, v in f.items() "
+        'if type(v).__name__ == "ndarray" or torch.is_tensor(v)}, "tensors.pth")'
     )
     return f"python -c {shlex.quote(code)}"
+
+
+def _why(path: Path, error: BaseException, refused: str) -> str:
+    """Why a sound file is not read; "" for one that is damaged."""
+    if refused:
+        what = refused if refused.startswith("NumPy number") else f"object of {refused}"
+        article = "a" if what is refused else "an"
+        return (
+            f"it holds more than tensors, {article} {what}. Nothing but tensors and plain numbers "
+            "is read, since building it would run code"
+        )
+    if is_plain_pickle(path):
+        return "it was written by pickle, not by torch.save, and reading it would run code"
+    if _PROTOCOL in str(error):
+        return "torch reads no pickle of protocol 3 or later without running code in it"
+    return ""
 
 
 def _is_dangerous(refused: str) -> bool:
     """Whether a refused name has no place in a file of weights: a builtin has no module."""
     module, dot, _ = refused.partition(".")
+    if refused.removeprefix("builtins.").removeprefix("__builtin__.") in _HARMLESS:
+        return False
     return module in _DANGEROUS or (refused != "" and not dot and not refused.startswith("NumPy"))
 
 

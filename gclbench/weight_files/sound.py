@@ -20,11 +20,28 @@ def unsound(tensors: Mapping[str, Tensor]) -> list[str]:
 
 
 def _sound(name: str, value: Tensor) -> bool:
-    if not value.is_floating_point() or value.numel() == 0:
-        return True
-    plain = value.detach().float()
+    if not (_dense(value) and value.is_floating_point()) or value.numel() == 0:
+        return True  # `check_kind` says what is wrong with it
+    plain = _stored(value.detach()).float()
     low = plain.min().item() if name.endswith("running_var") else 0.0
     return bool(torch.isfinite(plain).all()) and low >= 0
+
+
+def _dense(value: Tensor) -> bool:
+    return value.layout == torch.strided and not (
+        value.is_quantized or value.is_meta or value.is_nested
+    )
+
+
+def _stored(value: Tensor) -> Tensor:
+    """The numbers of a tensor; those of its storage where a view says them again and again.
+
+    One number expanded to a million million is four bytes in a file, and should stay so.
+    """
+    storage = value.untyped_storage()
+    if value.numel() * value.element_size() <= storage.nbytes():
+        return value
+    return torch.empty(0, dtype=value.dtype).set_(storage)
 
 
 def refuse_unsound(tensors: Mapping[str, Tensor], file: Path, remedy: str) -> None:
@@ -41,7 +58,7 @@ def refuse_unsound(tensors: Mapping[str, Tensor], file: Path, remedy: str) -> No
 def check_kind(name: str, value: Tensor, own: Tensor, file: Path) -> None:
     """Raise CheckpointError unless a tensor of a file can be copied into a network's own."""
     what = ""
-    if value.layout != torch.strided or value.is_quantized or value.is_meta or value.is_nested:
+    if not _dense(value):
         what = "is quantised, sparse or empty"
     elif own.is_floating_point() and not value.is_floating_point():
         what = f"holds {str(value.dtype).removeprefix('torch.')}, not real numbers"

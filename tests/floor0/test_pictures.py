@@ -58,11 +58,11 @@ def lab(path: Path) -> None:
 
 
 def raw_tiff(values: np.ndarray, photometric: int, bits: int) -> Make:
-    """A TIFF that Pillow does not write: 16 bits with white as 0, or 12 of them used."""
+    """A TIFF that Pillow does not write: white as 0, 12 bits, 32 bits without a sign."""
 
     def write(path: Path) -> None:
         height, width = values.shape
-        data = values.astype("<u2").tobytes()
+        data = values.astype("<u4" if bits == 32 else "<u2").tobytes()
         if bits == 12:  # two values in three bytes
             pairs = values.reshape(-1, 2)
             data = b"".join(
@@ -98,6 +98,7 @@ SEEN: dict[str, Make] = {
         b"P5 8 12 1023\n" + np.rint(BODY * (1023 / 255)).astype(">u2").tobytes()
     ),
     "16 bits, white is 0": raw_tiff(65_535 - DEEP, 0, 16),
+    "32-bit tiff without a sign": raw_tiff(BODY.astype(np.uint32) * 0x01010101, 1, 32),
     "12-bit tiff": raw_tiff(np.rint(BODY * (4095 / 255)).astype(np.uint16), 1, 12),
     "32-bit tiff of bytes": saved(Image.fromarray(BODY.astype(np.int32)), "TIFF"),
     "32-bit tiff of 16 bits": saved(Image.fromarray(DEEP.astype(np.int32)), "TIFF"),
@@ -274,6 +275,38 @@ def test_numbers_of_no_known_range_are_refused(tmp_path: Path, value: float) -> 
     Image.fromarray(np.array([[0.5, value]], dtype=np.float32)).save(tmp_path / "x.tif")
     with pytest.raises(DataMissingError, match=r"not finite|no known range"):
         open_gray(tmp_path / "x.tif")
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_a_clear_gray_of_few_bits_is_laid_on_white(tmp_path: Path, bits: int) -> None:
+    """One row of four pixels with the grays 0, 1, 0, 1, of which 1 is clear."""
+    packed = {2: b"\0\x11", 4: b"\0\x01\x01"}[bits]
+    parts = [
+        (b"IHDR", struct.pack(">IIBBBBB", 4, 1, bits, 0, 0, 0, 0)),
+        (b"tRNS", struct.pack(">H", 1)),
+        (b"IDAT", zlib.compress(packed)),
+        (b"IEND", b""),
+    ]
+    chunks = (
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in parts
+    )
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    assert np.asarray(open_gray(tmp_path / "a.png")).tolist() == [[0, 255, 0, 255]]
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_a_sound_file_of_another_kind_wants_another_format_not_another_copy(
+    tmp_path: Path, bits: int
+) -> None:
+    file = tmp_path / "a.tif"
+    if bits == 64:
+        raw_tiff(DEEP, 1, 64)(file)
+    else:
+        Image.fromarray(np.full((2, 2), np.nan, dtype=np.float32)).save(file)
+    with pytest.raises(DataMissingError, match=r"a TIFF of a kind|not finite") as found:
+        open_rgb(file)
+    assert "8 bits" in found.value.remedy
 
 
 def test_text_that_unpacks_beyond_measure_is_refused(tmp_path: Path) -> None:

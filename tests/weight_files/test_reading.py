@@ -89,6 +89,7 @@ def test_a_file_of_python_2_with_a_number_beside_is_read(tmp_path: Path) -> None
         (np.zeros(3), "numpy.ndarray"),
         (np.complex64(1), "NumPy number"),
         (Path("x"), "pathlib"),
+        (frozenset([1]), "frozenset"),
         (torch.nn.Linear(1, 1), "torch.nn.modules.linear.Linear"),
     ],
 )
@@ -104,6 +105,28 @@ def test_an_object_beside_the_weights_is_named_and_how_to_save_them_anew(
     assert torch.equal(
         read_weight_file(tmp_path / "tensors.pth")["layer.weight"], WEIGHT["layer.weight"]
     )
+
+
+@pytest.mark.parametrize("protocol", [3, 4, 5])
+@pytest.mark.parametrize("plain", [True, False])
+def test_weights_in_a_newer_pickle_are_saved_anew_with_arrays_as_tensors(
+    tmp_path: Path, protocol: int, plain: bool
+) -> None:
+    content = WEIGHT | {"array": np.arange(3.0)}
+    path = tmp_path / "a.pth"
+    if plain:
+        path.write_bytes(pickle.dumps(content, protocol))
+    else:
+        save(path, content, pickle_protocol=protocol)
+    with pytest.raises(CheckpointError, match=r"run(ning)? code") as found:
+        read_weight_file(path)
+    assert "truncated" not in str(found.value)
+    assert anew(path, plain=plain) in str(found.value)
+    if protocol == 4:
+        subprocess.run(anew(path, plain=plain), shell=True, check=True, cwd=tmp_path, timeout=60)
+        saved = read_weight_file(tmp_path / "tensors.pth")
+        assert torch.equal(saved["layer.weight"], WEIGHT["layer.weight"])
+        assert saved["array"].tolist() == [0, 1, 2]
 
 
 class _Call:
@@ -163,7 +186,8 @@ def test_a_stranger_cannot_reach_numpy_through_the_stand_ins(tmp_path: Path) -> 
         (zip_of("a/data.pkl")[:60], "truncated or damaged archive"),
         (b"\x89PNG\r\n\x1a\nabc", "picture"),
         (b"%PDF-1.4", "PDF"),
-        (pickle.dumps([1, 2])[:-1], "truncated or damaged"),
+        (pickle.dumps([1, 2])[:-1], "written by pickle"),
+        (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M", "truncated or damaged"),
     ],
     # Not the bytes, which hold the time: every process must give a test the same name.
     ids=lambda each: each if isinstance(each, str) else "",

@@ -13,9 +13,16 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 HIDDEN = "***"
 _SHORTEST = 4  # shorter ones would blot out words that only look like them
 _SECRET_WORD = re.compile(
-    r"pass|pwd|secret|token|key|credential|signature|authmechanismprop", re.IGNORECASE
+    r"pass|pwd|secret|token|key|credential|signature|authmechanismprop|(^|[_-])(sig|auth|jwt)$",
+    re.IGNORECASE,
 )
-_WORD_IN_QUERY = re.compile(r"[?&;]([^=&;?/@]*)=")
+# In a query, behind a # or a blank, or in a value that is itself a list of words, quoted or not
+# (`?options=-c%20password%3Dx`, `host=h password=x`).
+_WORD_IN_QUERY = re.compile(
+    r"(?:^|[?&;#\s]|(?<==)|(?<=%3D))([^=&;?/@#\s:]*?)(?:=|%3D)", re.IGNORECASE
+)
+# The wide sign, and what quotes one, are read as a : by people, not by programs.
+_COLON = re.compile(":|\uff1a|%3A", re.IGNORECASE)
 _PORTS = re.compile(r"\d{0,5}(,[\w.-]+(:\d{0,5})?)*\W*")
 _PATHS_ONLY = ("sqlite", "file")
 # Of a scheme the end is enough; without a bound a long word would be gone through again and again.
@@ -84,18 +91,18 @@ def _of_user(url: str, end: int) -> tuple[int, int]:
         return 0, 0
     at = url.rfind("@", start, end)
     if at >= 0:
-        colon = url.find(":", start, at)
-        return (colon + 1, at) if colon >= 0 else (0, 0)
+        parting = _COLON.search(url, start, at)
+        return (parting.end(), at) if parting else (0, 0)
     host = url.find("]", start, end) if url.startswith("[", start) else start
-    colon = url.find(":", max(host, start), end)
-    if colon < 0:
+    parting = _COLON.search(url, max(host, start), end)
+    if parting is None:
         return 0, 0
     if separator:
-        port = re.split(r"[/?#]", url[colon + 1 : end], maxsplit=1)[0]
-        plain = "/" in url[start:colon] or bool(_PORTS.fullmatch(port))
+        port = re.split(r"[/?#]", url[parting.end() : end], maxsplit=1)[0]
+        plain = "/" in url[start : parting.start()] or bool(_PORTS.fullmatch(port))
     else:
         plain = "@" not in url[end:]
-    return (0, 0) if plain else (colon + 1, end)
+    return (0, 0) if plain else (parting.end(), end)
 
 
 def has_two_ends(url: str) -> bool:

@@ -60,10 +60,10 @@ BOMBS = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_no_yaml_goes_off(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(ContentError) as caught:
         read_text(BOMBS[name], "mine.yaml")
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
     assert str(caught.value).startswith("mine.yaml")
     assert len(str(caught.value)) < 400
     assert list(tmp_path.iterdir()) == []

@@ -30,6 +30,13 @@ SHAPES = (
     "postgresql://host/db?sslp%61ssword={}",
     "https://host/weights.pth?token={}",
     "sqlite:////a/b.db?key={}",
+    "postgresql://me%3A{}@host/db",
+    "postgresql://me\uff1a{}@host/db",
+    "postgresql://host/db#password={}",
+    "postgresql://host/db?options=-c%20password%3D{}",
+    "mssql+pyodbc:///?odbc_connect=DRIVER%3DX%3BPWD%3D{}",
+    "host=one user=me password={} dbname=db",
+    "https://host/weights.pth?sv=1&sig={}",
 )
 
 

@@ -241,9 +241,11 @@ def _settle(folder: Path, final: Path) -> None:
     """Make an artifact visible by one rename."""
     for inner in sorted(p for p in folder.rglob("*") if p.is_dir()):
         sync_folder(inner)
-    if final.exists():
-        # Only a folder that somebody damaged by hand can be here: it has no manifest.
+    # Only what somebody damaged by hand can be here: a folder without a manifest, a file, a link.
+    if final.is_dir() and not final.is_symlink():
         shutil.rmtree(final)
+    elif os.path.lexists(final):
+        final.unlink()
     os.rename(folder, final)
     sync_folder(final.parent)
 

@@ -110,6 +110,26 @@ def test_a_folder_without_manifest_counts_as_missing_and_is_replaced(
     assert [path.name for path in store.path(node).iterdir()] == ["manifest.json"]
 
 
+@pytest.mark.parametrize("what", ["a file", "a link to nothing", "a link to a folder"])
+def test_what_somebody_put_in_an_artifacts_place_is_replaced(
+    store: ArtifactStore, node: Node, tmp_path: Path, what: str
+) -> None:
+    place, other = store.path(node), tmp_path / "other"
+    place.parent.mkdir(parents=True)
+    if what == "a file":
+        place.write_text("not a folder")
+    else:
+        place.symlink_to(other)
+    if what == "a link to a folder":
+        other.mkdir()
+        (other / "theirs").write_text("stays")
+    with store.workspace(node) as space:
+        space.commit(node.record())
+    assert store.has(node)
+    assert not place.is_symlink()
+    assert not other.exists() or (other / "theirs").read_text() == "stays"
+
+
 def test_changed_and_missing_files_are_named(store: ArtifactStore, node: Node) -> None:
     with store.workspace(node) as space:
         for name in ("a", "b", "c"):

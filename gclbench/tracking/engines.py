@@ -25,6 +25,8 @@ from gclbench.errors import GclbenchError, MissingExtraError, UsageError
 from gclbench.redaction import has_two_ends, redacted_url, remember_secrets
 
 BUSY_TIMEOUT_S = 60
+# Those that gclbench's extra brings, or Python has.
+_DRIVERS = ("postgresql+psycopg", "sqlite")
 
 _T = TypeVar("_T")
 _LOCK = threading.RLock()
@@ -195,6 +197,11 @@ def _new_engine(url: str) -> Engine:
             "Use sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME.",
         ) from None  # it quotes the URL
     except ImportError as error:  # a driver that is there, but not its library, names no module
+        if parsed.drivername not in _DRIVERS:
+            raise UsageError(
+                f"the store {shown(url)} asks for {parsed.drivername}, which is not there.",
+                "Use sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME.",
+            ) from None
         raise MissingExtraError(str(error.name or "psycopg"), "postgresql") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -265,16 +266,18 @@ def now() -> str:
 
 
 def _absent(url: str) -> bool:
-    """Whether a store is a file that is not there yet. Raises UsageError for a folder."""
+    """Whether a store is a file that is not there yet. Raises UsageError for what is no file."""
     path = sqlite_file(url)
     if path is None:
         return False
     if path.is_dir():
         raise UsageError(f"the store {path} is a folder.", "Name a file: store=sqlite:///PATH.")
     try:
-        path.stat()
+        mode = path.stat().st_mode
     except FileNotFoundError:
         return True
     except OSError:
-        pass  # opening it says what is wrong
+        return False  # opening it says what is wrong
+    if not stat.S_ISREG(mode):  # a pipe would be waited for without end
+        raise UsageError(f"the store {path} is no file.", "Name a file: store=sqlite:///PATH.")
     return False

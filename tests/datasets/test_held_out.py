@@ -12,7 +12,7 @@ import pytest
 
 from gclbench.datasets.base import Dataset, ImageTable
 from gclbench.datasets.fingerprint import dataset_fingerprint
-from gclbench.datasets.held_out import HeldOutDataset, fingerprint, hold_out
+from gclbench.datasets.held_out import HeldOutDataset, fingerprint, held_count, hold_out
 from gclbench.datasets.load import load_dataset
 from gclbench.errors import UsageError
 from gclbench.plan import Node
@@ -100,6 +100,20 @@ def test_the_order_of_rows_chooses_nobody(base: Dataset) -> None:
     assert len(set(one.query.pids.tolist())) == 12
     # Not simply the smallest numbers, nor the largest.
     assert set(one.query.pids.tolist()) not in ({*range(1, 13)}, {*range(29, 41)})
+
+
+def test_of_tracklets_the_gallery_keeps_the_queries(base: Dataset) -> None:
+    pids, cams = np.repeat(np.arange(1, 11), 3), np.tile([0, 1, 1], 10)
+    paths = tuple(f"{place:03d}.jpg" for place in range(60))
+    starts = np.arange(0, 61, 2, dtype=np.int64)
+    train = ImageTable(paths, pids, cams, 2 * np.arange(30), starts=starts)
+    part = hold_out(with_train(base, train), 0.3)
+    assert (len(part.query), len(part.gallery), len(part.gallery.paths)) == (6, 9, 18)
+    assert set(part.query.paths) < set(part.gallery.paths)
+
+
+def test_a_share_of_people_is_rounded() -> None:
+    assert [held_count(share, 10, "M") for share in (0.24, 0.26, 0.34, 0.36)] == [2, 3, 3, 4]
 
 
 def test_a_larger_share_holds_out_the_same_people_and_more(base: Dataset) -> None:

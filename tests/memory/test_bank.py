@@ -5,7 +5,7 @@ import torch
 
 from gclbench.errors import CheckpointError, ShapeError, UsageError
 from gclbench.kernels.contrast import bank_logsumexp
-from gclbench.memory.bank import JvtcBank, LookUpTable, MemoryBank
+from gclbench.memory.bank import JvtcBank, LookUpTable, MemoryBank, turns
 
 ROWS = torch.tensor([(1, 0), (0.8, 0.6), (0, 1), (-0.6, 0.8)], dtype=torch.float64)
 FEATURES = torch.nn.functional.normalize(torch.tensor([(3.0, 1.0), (1.0, 4.0)]).double(), dim=1)
@@ -122,6 +122,12 @@ def test_the_look_up_table_takes_samples_of_one_cluster_one_after_the_other():
     other = LookUpTable(2, 2)
     other.update(torch.tensor([0, 0]), torch.tensor([(0.0, 2.0), (1.0, 0.0)]))
     assert other.rows[0].tolist() == pytest.approx([0.70711, 0.70711], abs=1e-5)
+
+
+def test_turns_are_the_first_places_of_all_rows_then_the_second_ones():
+    found = [sorted(turn.tolist()) for turn in turns(torch.tensor([2, 0, 2, 1, 0, 2]))]
+    assert found == [[0, 1, 3], [2, 4], [5]]
+    assert list(turns(torch.tensor([], dtype=torch.int64))) == []
 
 
 def test_wrong_input_is_an_error():

@@ -71,6 +71,13 @@ def test_equal_rows_are_one_cluster_and_do_not_shrink_the_radius() -> None:
     assert eps == pytest.approx(2 - 2 * float(rows[1] @ rows[3]), abs=1e-5)
 
 
+def test_the_share_is_of_the_pairs_that_are_not_zero() -> None:
+    points = Points(0, 0, 0, 0, 1, 3)  # 15 pairs: six of 0, four of 1, four of 3, one of 2
+    labels, eps = rho_clusters(points, rho=0.5)
+    assert eps == 1.0  # the mean of four (half of 9, to the even number); of all 15 it is above 1
+    assert labels.tolist() == [0, 0, 0, 0, 0, 1]
+
+
 def test_few_images_still_have_a_radius() -> None:
     assert rho_clusters(Points(0, 3, 4), rho=1.6e-3)[1] == 1.0
     assert rho_clusters(Points(7), rho=1.6e-3) == (np.array([0]), 0.0)

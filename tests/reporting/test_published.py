@@ -30,6 +30,15 @@ def test_rows_and_tasks_that_the_paper_lacks_are_left_out(published: Any) -> Non
     assert [panel.title for panel in published.panels] == ["Unsupervised"]
 
 
+def test_a_control_of_ours_has_no_printed_numbers_even_by_a_name_that_the_paper_has(
+    layout: Any, rows: Any, tasks: Any, numbers: Any
+) -> None:
+    ours = [replace(row, control=row.key == "full") for row in rows]
+    found = build_published_table(layout, ours, tasks, numbers)
+    assert found is not None
+    assert [line.key for line in found.panels[0].lines] == ["baseline"]
+
+
 def test_the_published_best_is_marked(published: Any, line_of: Any) -> None:
     assert line_of(published, 0, "full").entries[0].mark is Mark.BEST
 

@@ -37,6 +37,13 @@ def test_images_are_drawn_without_replacement_where_there_are_enough():
     assert seen == set(ROWS.tolist())
 
 
+def test_who_has_just_enough_images_comes_with_each_of_them():
+    for seed in range(5):
+        (batch,) = IdentityGroups(ROWS, LABELS).epoch(4, 3, chance(seed))
+        drawn = {int(LABELS[g[0] - 100]): set(g.tolist()) for g in batch.view(-1, 3)}
+        assert drawn[0] == {101, 104, 110}
+
+
 def test_a_short_last_batch_is_dropped():
     batches = IdentityGroups(ROWS, LABELS).epoch(3, 4, chance())
     assert [len(batch) for batch in batches] == [12]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, event, text
 
+from gclbench.errors import UsageError
 from gclbench.tracking import Reader, RunStore
 from gclbench.tracking.engines import driver_url, open_engine, release, shown, sqlite_file
 
@@ -133,3 +134,8 @@ def test_a_server_sees_one_connection_however_often_it_is_opened(server: str) ->
     while connections(server) and time.monotonic() < give_up:  # the server takes a moment
         time.sleep(0.05)
     assert connections(server) == 0
+
+
+def test_of_a_driver_that_no_extra_brings_it_is_not_said_that_one_does() -> None:
+    with pytest.raises(UsageError, match=r"asks for sqlite\+pysqlcipher, which is not there. Use"):
+        open_engine("sqlite+pysqlcipher://:hidden@/x.db")

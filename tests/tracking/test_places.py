@@ -68,17 +68,23 @@ def test_a_folder_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
         store_url(tmp_path / os.fsdecode(b"caf\xe9"))
 
 
-@pytest.mark.parametrize("made", ["a folder", "a link to itself", "a file of something else"])
+@pytest.mark.parametrize(
+    "made", ["a folder", "a link to itself", "a file of something else", "a pipe"]
+)
 def test_what_lies_in_the_stores_place_is_not_taken_for_nothing(tmp_path: Path, made: str) -> None:
     path = tmp_path / "store.db"
     if made == "a folder":
         path.mkdir()
     elif made == "a link to itself":
         path.symlink_to(path)
+    elif made == "a pipe":
+        os.mkfifo(path)
     else:
         path.write_bytes(b"x" * 5000)
     with pytest.raises(GclbenchError, match=r"store\.db"):
         known_store(tmp_path)
+    with pytest.raises(GclbenchError, match=r"store\.db"):
+        RunStore(store_url(tmp_path)).remember([REQUEST])
 
 
 def test_a_folder_that_cannot_be_looked_into_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:

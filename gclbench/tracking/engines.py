@@ -197,9 +197,10 @@ def _new_engine(url: str) -> Engine:
             "Use sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME.",
         ) from None  # it quotes the URL
     except ImportError as error:  # a driver that is there, but not its library, names no module
-        if parsed.drivername not in _DRIVERS:
+        driver = make_url(driver_url(url)).drivername
+        if driver not in _DRIVERS:
             raise UsageError(
-                f"the store {shown(url)} asks for {parsed.drivername}, which is not there.",
+                f"the store {shown(url)} asks for {driver}, which is not there.",
                 "Use sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME.",
             ) from None
         raise MissingExtraError(str(error.name or "psycopg"), "postgresql") from error

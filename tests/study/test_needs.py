@@ -118,7 +118,7 @@ def test_places_that_may_not_be_written(
     assert "the results folder" in text
     assert "the store" in text
     assert "the folder of the observer" in text
-    assert text.count("no permission") == 3
+    assert text.count("permission denied") == 3
 
 
 def test_a_postgresql_store_without_its_driver(plan: Say, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,9 +108,8 @@ def _of_user(url: str, end: int) -> tuple[int, int]:
 def has_two_ends(url: str) -> bool:
     """Whether an @ stands where one program reads it as the end of a password, another does not.
 
-    More than one of them, or one behind `password=` in the query: the rest of a password would be
-    asked for as a host.
+    More than one of them, wherever (a `?` may be a sign of the password too), or one behind
+    `password=` in the query: the rest of a password would be asked for as a host.
     """
     words = [found.start() for found in _WORD_IN_QUERY.finditer(url) if _is_secret(found[1])]
-    before = url.partition("?")[0] if not words else url[: words[0]]
-    return before.count("@") > 1 or any("@" in url[place:] for place in words)
+    return url.count("@") > 1 or any("@" in url[place:] for place in words)

@@ -219,7 +219,7 @@ def _refuse_two_ats(parsed: URL, url: str) -> None:
     if parsed.password is not None and has_two_ends(url):
         raise UsageError(
             f"'{redacted_url(url)}' is not a store: it is not clear where its password ends.",
-            "In a user's name or password write @ as %40, ? as %3F.",
+            "In a user's name, a password or a query write @ as %40, ? as %3F.",
         )
 
 

@@ -75,6 +75,8 @@ STORES = (
 @given(password=PASSWORDS)
 @example(password=f"{FIRST}@{LAST}")
 @example(password=f"{FIRST}:5/{LAST}")
+@example(password=f"{FIRST}?@{LAST}")
+@example(password=f"{FIRST}@?{LAST}")
 def test_a_store_that_cannot_be_opened_does_not_tell(shape: str, password: str) -> None:
     for spelt in spellings(password):
         url = shape.format(spelt.replace("@", "-") if shape.endswith("me:{}") else spelt)

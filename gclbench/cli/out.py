@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from gclbench.atomic import OUT_REMEDY
 from gclbench.errors import GclbenchError, UsageError
 from gclbench.file_errors import reason
 from gclbench.words.kinds import FOLDER
 from gclbench.words.model import Words
-
-_REMEDY = "Set out= to a place that you may write to."
 
 
 def check_out(words: Words) -> None:
@@ -31,7 +30,7 @@ def check_place(out: Path, *, folder: bool) -> None:
     try:
         _check(out, folder=folder)
     except OSError as error:
-        raise GclbenchError(f"out={out}: {reason(error)}.", _REMEDY) from error
+        raise GclbenchError(f"out={out}: {reason(error)}.", OUT_REMEDY) from error
 
 
 def _check(out: Path, *, folder: bool) -> None:
@@ -47,9 +46,9 @@ def _check(out: Path, *, folder: bool) -> None:
         raise UsageError(f"out={out}: {there} is a file, not a folder.", "Name another place.")
     home = there if there.is_dir() else there.parent
     if not os.access(home, os.W_OK | os.X_OK):
-        raise GclbenchError(f"out={out}: {home}: permission denied.", _REMEDY)
+        raise GclbenchError(f"out={out}: {home}: permission denied.", OUT_REMEDY)
     if there == out and not folder and _exists(out) and not os.access(out, os.W_OK):
-        raise GclbenchError(f"out={out}: permission denied.", _REMEDY)
+        raise GclbenchError(f"out={out}: permission denied.", OUT_REMEDY)
 
 
 def _look(path: Path) -> None:

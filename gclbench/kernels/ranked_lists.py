@@ -41,16 +41,7 @@ def score_lists(
         q = offset + r
         if not _copy_finite(distances[r], kept):
             return NOT_FINITE
-        n = 0
-        for m in range(begins[q], ends[q]):
-            item = members[m]
-            if g_cams[item] == q_cams[q]:
-                kept[item] = np.inf
-            else:
-                found[n] = item
-                n += 1
-        for item in junk:
-            kept[item] = np.inf
+        n = _matches(q, kept, found, q_cams, begins, ends, members, g_cams, junk)
         _nearest(kept, nearest[q], nearest_distances[q])
         if n == 0:
             continue
@@ -89,17 +80,9 @@ def grouped_precisions(
     kept = np.empty_like(distances[0])
     found = np.empty(len(members), dtype=np.int64)
     for r in range(start, stop):
-        q, n = offset + r, 0
+        q = offset + r
         kept[:] = distances[r]
-        for m in range(begins[q], ends[q]):
-            item = members[m]
-            if g_cams[item] == q_cams[q]:
-                kept[item] = np.inf
-            else:
-                found[n] = item
-                n += 1
-        for item in junk:
-            kept[item] = np.inf
+        n = _matches(q, kept, found, q_cams, begins, ends, members, g_cams, junk)
         total = 0.0
         for m in range(n):
             value, matches, items = kept[found[m]], 0, 0
@@ -110,6 +93,32 @@ def grouped_precisions(
             total += matches / items
         if n > 0:
             ap[q] = total / n
+
+
+@jit
+def _matches(
+    q: int,
+    kept: NDArray[Any],
+    found: Ints,
+    q_cams: Ints,
+    begins: Ints,
+    ends: Ints,
+    members: Ints,
+    g_cams: Ints,
+    junk: Ints,
+) -> int:
+    """Put the matches of query q into `found`, ignored items out of reach; how many matches."""
+    n = 0
+    for m in range(begins[q], ends[q]):
+        item = members[m]
+        if g_cams[item] == q_cams[q]:
+            kept[item] = np.inf
+        else:
+            found[n] = item
+            n += 1
+    for item in junk:
+        kept[item] = np.inf
+    return n
 
 
 @jit

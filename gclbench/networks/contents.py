@@ -31,6 +31,7 @@ _WRAPPING = {"module", "_orig_mod", "_fsdp_wrapped_module", "_forward_module"}
 # First parts of names that tell a layout; all others are taken off where every name has them.
 _TELLING = {"base", "CNN", "cnns", "enc_content", "dec", "feat", "feat_bn", "heads", "features"}
 _DEPTH = 4
+_RESAVE = "Save a network's state_dict(): names and tensors."
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,6 @@ def contents_of(content: Any, file: Path) -> Contents:
     beside += [str(name) for name, value in content.items() if not isinstance(value, Tensor)]
     prefix, bare = without_prefix(tensors)
     return Contents(bare, tuple(wrappers), tuple(beside), prefix)
-
-
-_RESAVE = "Save a network's state_dict(): names and tensors."
 
 
 def _inner(content: Mapping[Any, Any], file: Path, wrappers: tuple[str, ...]) -> Any:

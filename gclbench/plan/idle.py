@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from gclbench.errors import GclbenchError
 from gclbench.plan.store import ArtifactStore
 from gclbench.schema import NodeRecord
-from gclbench.schema.record import EPOCHS_FILE, IDLE_FILE, Idle
+from gclbench.schema.record import EPOCHS_FILE, IDLE_FILE, NO_BATCH, Idle
 from gclbench.schema.warmups import WarmupSettings
 
-_OLD = "no batch could be made"
 _METHODS = {"jvtc", *WarmupSettings.model_fields}  # a section is named after its method
 _UNREADABLE = (AttributeError, OSError, TypeError, ValueError)
 
@@ -28,15 +27,15 @@ def idle_of(store: ArtifactStore, record: NodeRecord) -> tuple[Idle, ...]:
     if record.idle is not None:
         return record.idle
     own = _of_epochs(record, store.folder(record.stage, record.key))
-    return (*idle_before(store, record.parents.values()), *own)
+    return (*idle_before(store, record.parents), *own)
 
 
-def idle_before(store: ArtifactStore, parents: Iterable[str]) -> tuple[Idle, ...]:
-    """Return those of the artifacts with these keys, each stage once."""
+def idle_before(store: ArtifactStore, parents: Mapping[str, str]) -> tuple[Idle, ...]:
+    """Return those of the artifacts with these keys by their stage's name, each stage once."""
     found: list[Idle] = []
-    for key in parents:
+    for stage, key in parents.items():
         with suppress(GclbenchError):  # cleaned up, or damaged: it has nothing to say
-            found += idle_of(store, store.find(key))
+            found += idle_of(store, store.record(stage, key))
     return tuple(dict.fromkeys(found))
 
 
@@ -55,5 +54,7 @@ def _of_epochs(record: NodeRecord, folder: Path) -> tuple[Idle, ...]:
         epochs = json.loads((folder / EPOCHS_FILE).read_bytes())
         without = sum(epoch.get("loss") is None for epoch in epochs)
         if without:
-            return (Idle(stage=record.stage, epochs=len(epochs), without_step=without, why=_OLD),)
+            return (
+                Idle(stage=record.stage, epochs=len(epochs), without_step=without, why=NO_BATCH),
+            )
     return ()

@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from gclbench.atomic import (
+    DRAFT,
     full_disk_errors,
     storage_errors,
     sync_file,
@@ -64,7 +65,11 @@ class ArtifactStore:
         Raises DamagedResultError when it is not finished, or its manifest is damaged, was changed
         or is another node's.
         """
-        return read_manifest(self.path(node) / MANIFEST)
+        return self.record(node.stage.value, node.key)
+
+    def record(self, stage: str, key: str) -> NodeRecord:
+        """As `read`, by the name of the stage and the whole key."""
+        return read_manifest(self.folder(stage, key) / MANIFEST)
 
     def find(self, key: str) -> NodeRecord:
         """Return the record of the one finished node whose key starts with `key` (6 or more).
@@ -229,7 +234,7 @@ class Workspace:
             name = path.relative_to(self.folder)
             if path.is_dir() or name.parts[0] in (CHECKPOINTS, MANIFEST):
                 continue
-            if path.suffix == ".tmp":
+            if path.suffix == DRAFT:
                 path.unlink()
                 continue
             sync_file(path)

@@ -11,15 +11,10 @@ from dataclasses import dataclass, field
 
 from gclbench.reporting.table import Entry, number
 from gclbench.schema.record import Idle
+from gclbench.schema.study import STAGE_TITLES
 
 MARK = "†"
-STAGES = {
-    "pretrain": "pre-training",
-    "source": "training on the source",
-    "warmup": "stage 1",
-    "gan": "stage 2",
-    "joint": "stage 3",
-}
+_TITLES = {stage.value: title for stage, title in STAGE_TITLES.items()}
 _LEFT = {
     "gan": "G and D are as they were drawn",
     "joint": "this is the encoder of stage 1",
@@ -43,7 +38,7 @@ class Untrained:
 
 def reason(stage: Idle) -> str:
     """`stage 3 took no step (none of 96 samples was clustered)`, or how many epochs took none."""
-    name = STAGES.get(stage.stage, stage.stage)
+    name = _TITLES.get(stage.stage, stage.stage)
     if stage.untrained:
         return f"{name} took no step ({stage.why})"
     return f"{stage.without_step} of {stage.epochs} epochs of {name} took no step ({stage.why})"

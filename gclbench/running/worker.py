@@ -73,7 +73,7 @@ def _tracked(config: RunConfig, node: Node, sink: EventSink, workspace: Workspac
             seconds=time.monotonic() - started,
             cpu_seconds=time.process_time() - cpu,
             images=known_images(node),
-            idle=(*idle_before(artifacts, node.parents.values()), *idle_in(workspace.folder)),
+            idle=(*idle_before(artifacts, node.parents), *idle_in(workspace.folder)),
             versions=package_versions(),
             conditions=ours.conditions,
             peak_memory_mb=peak_memory_mb(),

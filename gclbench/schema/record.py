@@ -41,6 +41,8 @@ class Conditions(Model):
 EPOCHS_FILE = "epochs.json"
 # In the artifact of a stage of which an epoch took no step: an `Idle`.
 IDLE_FILE = "idle.json"
+# Why, where nothing more is known.
+NO_BATCH = "no batch could be made"
 
 
 class Idle(Model):

@@ -32,6 +32,16 @@ class Stage(StrEnum):
     EVALUATE = "evaluate"
 
 
+# What a reader calls the stages that train.
+STAGE_TITLES = {
+    Stage.PRETRAIN: "pre-training",
+    Stage.SOURCE: "training on the source",
+    Stage.WARMUP: "stage 1",
+    Stage.GAN: "stage 2",
+    Stage.JOINT: "stage 3",
+}
+
+
 class Task(Model):
     """A dataset to learn without labels, and for UDA the labelled source.
 

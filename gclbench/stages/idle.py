@@ -11,11 +11,10 @@ from typing import Any
 
 from torch import Tensor
 
-from gclbench.schema.record import IDLE_FILE, Idle
+from gclbench.schema.record import IDLE_FILE, NO_BATCH, Idle
 from gclbench.stages.context import StageContext
 
 STEPS = "steps"
-_UNKNOWN = "no batch could be made"
 
 
 def own_steps(training: Any, batches: Sequence[Any]) -> int:
@@ -27,7 +26,7 @@ def own_steps(training: Any, batches: Sequence[Any]) -> int:
 def why_idle(training: Any) -> str:
     """Why the epoch that has just begun takes no step, as a clause."""
     told = getattr(training, "why_idle", None)
-    return _UNKNOWN if told is None else str(told())
+    return NO_BATCH if told is None else str(told())
 
 
 def unclustered(labels: Tensor, wanted: str) -> str:
@@ -64,7 +63,7 @@ class IdleEpochs:
         if not self.count:
             return
         found = Idle(
-            stage=context.stage, epochs=epochs, without_step=self.count, why=self.why or _UNKNOWN
+            stage=context.stage, epochs=epochs, without_step=self.count, why=self.why or NO_BATCH
         )
         text = f"{self.count} of {epochs} epochs took no step: {found.why}."
         if found.untrained:

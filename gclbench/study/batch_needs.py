@@ -16,15 +16,8 @@ from gclbench.plan import Node
 from gclbench.schema import Settings, Stage
 from gclbench.schema.choice import SamplerChoice
 from gclbench.schema.settings import DataSettings
+from gclbench.schema.study import STAGE_TITLES
 from gclbench.study.catalog import parameters
-
-_STAGES = {
-    Stage.PRETRAIN: "pre-training",
-    Stage.SOURCE: "training on the source",
-    Stage.WARMUP: "stage 1",
-    Stage.GAN: "stage 2",
-    Stage.JOINT: "stage 3",
-}
 
 
 @dataclass(frozen=True)
@@ -112,7 +105,7 @@ def _enough(stage: Stage, wanted: _Wanted, role: str, data: DataSettings | int) 
     )
     raise UsageError(
         f"{asked} is more than the {count} training samples of {role}: "
-        f"{_STAGES[stage]} would take no step.",
+        f"{STAGE_TITLES[stage]} would take no step.",
         f"Lower {wanted.setting}.",
     )
 

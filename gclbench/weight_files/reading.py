@@ -24,9 +24,9 @@ from gclbench.weight_files.safetensors import is_safetensors, read_safetensors
 
 # What torch's restricted reader raises for a damaged pickle, besides its own error; none has run.
 UNREADABLE = (
-    *(RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError),
-    *(AssertionError, AttributeError, IndexError, MemoryError, OverflowError, TypeError),
-    *(struct.error, zipfile.BadZipFile, ArithmeticError, LookupError, AttributeError),
+    *(RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError, AssertionError),
+    *(AttributeError, LookupError, MemoryError, ArithmeticError, TypeError),
+    *(struct.error, zipfile.BadZipFile),
 )
 # What the system says of a file that may be sound; torch raises others (EINVAL) for a cut one.
 REFUSALS = {

@@ -31,6 +31,7 @@ INNER = {
     "jaccard._grown",
     "ranked_lists._average_precision",
     "ranked_lists._copy_finite",
+    "ranked_lists._matches",
     "ranked_lists._nearest",
     "ranked_lists._place",
     "similarity._order_row",

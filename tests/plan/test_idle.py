@@ -49,8 +49,8 @@ def test_parents_are_asked_and_each_stage_is_named_once(open_one: Any) -> None:
     write(opened, warmup, idle=(WARM,))
     write(opened, gan, idle=(WARM,))
     assert set(joint.parents) == {"warmup", "gan"}
-    assert idle_before(opened.artifacts, joint.parents.values()) == (WARM,)
-    assert idle_before(opened.artifacts, ["0" * 64]) == ()
+    assert idle_before(opened.artifacts, joint.parents) == (WARM,)
+    assert idle_before(opened.artifacts, {"warmup": "0" * 64}) == ()
 
 
 def test_in_older_artifacts_an_epoch_without_a_loss_took_no_step(open_one: Any) -> None:

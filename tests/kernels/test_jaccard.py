@@ -10,6 +10,7 @@ from gclbench.errors import ShapeError, UsageError
 from gclbench.kernels import jaccard
 from gclbench.kernels.jaccard import jaccard_distances
 from gclbench.kernels.sparse import SparseDistances
+from tests.reciprocal import jaccard_loop
 
 J1_DEGREES = (0, 12, 31, 75, 90, 111)
 J2_DEGREES = (0, 10, 50, 89, 91, 106, 116)
@@ -24,34 +25,6 @@ def random_units(n, d, seed, groups=6):
     rng = np.random.default_rng(seed)
     rows = rng.normal(size=(groups, d))[rng.integers(0, groups, n)] + 0.6 * rng.normal(size=(n, d))
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-
-
-def plain_jaccard(d, k2, entries, half_entries):
-    """Section 4 of specs/evaluation.md on a full matrix, set by set."""
-    n = len(d)
-    rank = [sorted(range(n), key=lambda j: (j != i, d[i][j], j)) for i in range(n)]
-
-    def reciprocal(i, size):
-        return {j for j in rank[i][:size] if i in rank[j][:size]}
-
-    v = np.zeros((n, n))
-    for i in range(n):
-        base = reciprocal(i, entries)
-        union = set(base)
-        for j in base:
-            candidate = reciprocal(j, half_entries)
-            if len(candidate & base) > 2 / 3 * len(candidate):
-                union |= candidate
-        total = sum(np.exp(-d[i][j]) for j in union)
-        for j in union:
-            v[i, j] = np.exp(-d[i][j]) / total
-    v = np.array([np.mean([v[j] for j in rank[i][:k2]], axis=0) for i in range(n)])
-    jaccard = np.zeros((n, n))
-    for i in range(n):
-        for j in range(n):
-            s = np.minimum(v[i], v[j]).sum()
-            jaccard[i, j] = max(0.0, 1 - s / (2 - s))
-    return jaccard
 
 
 def distances_of(rows):
@@ -100,7 +73,7 @@ def test_oracle_j2_with_query_expansion():
 def test_sparse_distances_equal_a_plain_dense_loop(k1, k2):
     rows = random_units(70, 8, seed=k1)
     d = distances_of(rows)
-    expected = plain_jaccard(d, k2, k1, round(k1 / 2) + 1)
+    expected = jaccard_loop(d, k2, k1, round(k1 / 2) + 1)
     sparse = jaccard_distances(rows, k1, k2)
     np.testing.assert_allclose(sparse.dense(), expected, atol=1e-6)
     assert (sparse.values < 1).all()
@@ -111,7 +84,7 @@ def test_sparse_distances_equal_a_plain_dense_loop(k1, k2):
 def test_classic_distances_equal_a_plain_dense_loop(k1, k2):
     rows = random_units(50, 8, seed=k1)
     d = distances_of(rows)
-    expected = plain_jaccard(d / d.max(axis=1, keepdims=True), k2, k1 + 1, round(k1 / 2) + 1)
+    expected = jaccard_loop(d / d.max(axis=1, keepdims=True), k2, k1 + 1, round(k1 / 2) + 1)
     np.testing.assert_allclose(
         jaccard_distances(rows, k1, k2, "classic").dense(), expected, atol=1e-6
     )

@@ -15,6 +15,7 @@ from gclbench.errors import UsageError
 from gclbench.kernels.dbscan import dbscan, rho_eps
 from gclbench.kernels.jaccard import jaccard_distances
 from gclbench.kernels.sparse import SparseDistances
+from tests.reciprocal import jaccard_loop
 
 DTYPES = (np.float16, np.float32, np.float64)
 GRIDS = arrays(
@@ -30,28 +31,10 @@ def units(grid, dtype):
 
 def dense_loop(rows, k1, k2):
     """Section 4 of the evaluation facts, FAISS style, with distances rounded to float32."""
-    rows, n = rows.astype(np.float32).astype(np.float64), len(rows)
+    rows = rows.astype(np.float32).astype(np.float64)
     d = np.float32(np.maximum(2 - 2 * rows @ rows.T, 0)).astype(np.float64)
     np.fill_diagonal(d, 0)
-    rank = [sorted(range(n), key=lambda j: (j != i, d[i, j], j))[:k1] for i in range(n)]
-    half = round(k1 / 2) + 1
-
-    def mutual(i, k):
-        return {j for j in rank[i][:k] if i in rank[j][:k]}
-
-    v = np.zeros((n, n))
-    for i in range(n):
-        near = mutual(i, k1)
-        grown = set(near)
-        for j in near:
-            if 3 * len(mutual(j, half) & near) > 2 * len(mutual(j, half)):
-                grown |= mutual(j, half)
-        for j in grown:
-            v[i, j] = np.exp(-d[i, j])
-        v[i] /= v[i].sum()
-    v = np.stack([v[rank[i][:k2]].mean(axis=0) for i in range(n)])
-    s = np.array([[np.minimum(a, b).sum() for b in v] for a in v])
-    return np.maximum(1 - s / (2 - s), 0)
+    return jaccard_loop(d, min(k2, k1), k1, round(k1 / 2) + 1)  # a list has k1 entries
 
 
 @settings(max_examples=80, deadline=None)

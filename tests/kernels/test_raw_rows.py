@@ -10,6 +10,7 @@ from gclbench.errors import ShapeError, UsageError
 from gclbench.kernels import raw_rows
 from gclbench.kernels.jaccard import jaccard_distances
 from gclbench.kernels.raw_rows import least_distances, raw_jaccard_distances
+from tests.reciprocal import jaccard_loop
 
 
 def rows_of(n: int, seed: int, dim: int = 5) -> np.ndarray:
@@ -20,29 +21,11 @@ def rows_of(n: int, seed: int, dim: int = 5) -> np.ndarray:
 
 
 def dense_loop(rows: np.ndarray, k1: int, k2: int) -> np.ndarray:
-    """specs/evaluation.md 4, "classic", by loops over pairs and Python sets."""
-    x, n = rows.astype(np.float64), len(rows)
+    """The classic neighbourhoods of rows of any length, sorted as float32."""
+    x = rows.astype(np.float64)
     d = np.array([[((a - b) ** 2).sum() for b in x] for a in x])
-    single = d.astype(np.float32)
-    rank = [sorted(range(n), key=lambda j: (j != i, single[i, j], j)) for i in range(n)]
-
-    def mutual(i: int, k: int) -> set[int]:
-        return {j for j in rank[i][: k + 1] if i in rank[j][: k + 1]}
-
-    v = np.zeros((n, n))
-    for i in range(n):
-        near = mutual(i, k1)
-        grown = set(near)
-        for j in near:
-            half = mutual(j, round(k1 / 2))
-            if 3 * len(half & near) > 2 * len(half):
-                grown |= half
-        for j in grown:
-            v[i, j] = np.exp(-d[i, j] / d[i].max())
-        v[i] /= v[i].sum()
-    v = np.stack([v[rank[i][:k2]].mean(axis=0) for i in range(n)])
-    s = np.array([[np.minimum(a, b).sum() for b in v] for a in v])
-    return 1 - s / (2 - s)
+    scaled = d / d.max(axis=1, keepdims=True)
+    return jaccard_loop(scaled, k2, k1 + 1, round(k1 / 2) + 1, order=d.astype(np.float32))
 
 
 @pytest.mark.parametrize(("k1", "k2"), [(6, 3), (7, 1), (20, 6)])

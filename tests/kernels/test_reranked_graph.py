@@ -8,6 +8,7 @@ from sklearn.cluster import DBSCAN
 from gclbench.errors import UsageError
 from gclbench.kernels import reranked_graph as module
 from gclbench.kernels.reranked_graph import connected_clusters, reranked_graph
+from tests.reciprocal import jaccard_loop
 
 
 class Given:
@@ -39,28 +40,10 @@ def asymmetric(n, seed):
 
 def loop_over_pairs(d, k1, k2, mix):
     """w of every pair, from the equations, on full matrices."""
-    n, d = len(d), np.asarray(d, dtype=np.float64)
+    d = np.asarray(d, dtype=np.float64)
     shifted = d - d.min(axis=0)
     o = (shifted / shifted.max(axis=0)).T
-    rank = [sorted(range(n), key=lambda j: (j != i, o[i, j], j)) for i in range(n)]
-
-    def mutual(i, k):
-        return {j for j in rank[i][: k + 1] if i in rank[j][: k + 1]}
-
-    v = np.zeros((n, n))
-    for i in range(n):
-        near = mutual(i, k1)
-        grown = set(near)
-        for j in near:
-            half = mutual(j, round(k1 / 2))
-            if len(half & near) > 2 / 3 * len(half):
-                grown |= half
-        for j in grown:
-            v[i, j] = np.exp(-o[i, j])
-        v[i] /= v[i].sum()
-    v = np.stack([v[rank[i][:k2]].mean(axis=0) for i in range(n)])
-    s = np.array([[np.minimum(a, b).sum() for b in v] for a in v])
-    return (1 - mix) * (1 - s / (2 - s)) + mix * o
+    return (1 - mix) * jaccard_loop(o, k2, k1 + 1, round(k1 / 2) + 1) + mix * o
 
 
 def test_oracle_r1_of_query_gallery_reranking():

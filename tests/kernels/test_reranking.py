@@ -11,40 +11,17 @@ from gclbench.errors import ShapeError, UsageError
 from gclbench.kernels import reranking
 from gclbench.kernels.ranking import evaluate_distances, evaluate_ranking
 from gclbench.kernels.reranking import reranked_blocks
+from tests.reciprocal import jaccard_loop
 
 
 def dense_loop(query, gallery, k1, k2, mix):
     """Section 6 of the evaluation facts on full matrices, one point at a time."""
     x = np.concatenate([query, gallery]).astype(np.float32).astype(np.float64)
-    n = len(x)
     squared = np.float32(np.maximum(2 - 2 * x @ x.T, 0)).astype(np.float64)
     np.fill_diagonal(squared, 0)
-    columns = np.maximum(squared.max(axis=0), 1e-12)
-    d = (squared / columns).T
-    rank = [sorted(range(n), key=lambda j: (j != i, squared[i, j], j)) for i in range(n)]
-
-    def mutual(i, k):
-        return {j for j in rank[i][: k + 1] if i in rank[j][: k + 1]}
-
-    v = np.zeros((n, n))
-    for i in range(n):
-        near = mutual(i, k1)
-        grown = set(near)
-        for j in near:
-            half = mutual(j, round(k1 / 2))
-            if 3 * len(half & near) > 2 * len(half):
-                grown |= half
-        for j in grown:
-            v[i, j] = np.exp(-d[i, j])
-        v[i] /= v[i].sum()
-    v = np.stack([v[rank[i][:k2]].mean(axis=0) for i in range(n)])
-    q = len(query)
-    final = np.empty((q, n - q))
-    for i in range(q):
-        for j in range(q, n):
-            s = np.minimum(v[i], v[j]).sum()
-            final[i, j - q] = (1 - mix) * (1 - s / (2 - s)) + mix * d[i, j]
-    return final
+    d = (squared / np.maximum(squared.max(axis=0), 1e-12)).T
+    whole = jaccard_loop(d, k2, k1 + 1, round(k1 / 2) + 1, order=squared)
+    return ((1 - mix) * whole + mix * d)[: len(query), len(query) :]
 
 
 def people(queries, gallery, d, seed):

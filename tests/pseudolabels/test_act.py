@@ -13,6 +13,7 @@ from gclbench.pseudolabels.act import (
     distance_from_source,
     nearest_inlier,
 )
+from tests.reciprocal import jaccard_loop
 
 
 def unit(rows):
@@ -32,30 +33,12 @@ def people(n, seed, dim=6, spread=0.35):
 def loop_over_pairs(target, source, k1, k2, weight, floor=0.0):
     """D of every pair, from the equations, on full matrices in float64; rows of any length."""
     x, y = target.numpy().astype(np.float64), source.numpy().astype(np.float64)
-    n = len(x)
     d = np.array([[max(((a - b) ** 2).sum(), floor) for b in x] for a in x])
-    original = np.array([d[:, i] / d[:, i].max() for i in range(n)])
-    rank = [sorted(range(n), key=lambda j: (j != i, original[i, j], j)) for i in range(n)]
-
-    def mutual(i, k):
-        return {j for j in rank[i][: k + 1] if i in rank[j][: k + 1]}
-
-    v = np.zeros((n, n))
-    for i in range(n):
-        near = mutual(i, k1)
-        grown = set(near)
-        for j in near:
-            half = mutual(j, round(k1 / 2))
-            if len(half & near) > 2 / 3 * len(half):
-                grown |= half
-        for j in grown:
-            v[i, j] = np.exp(-original[i, j])
-        v[i] /= v[i].sum()
-    v = np.stack([v[rank[i][:k2]].mean(axis=0) for i in range(n)])
-    shared = np.array([[np.minimum(a, b).sum() for b in v] for a in v])
+    original = np.array([column / column.max() for column in d.T])
+    jaccard = jaccard_loop(original, k2, k1 + 1, round(k1 / 2) + 1)
     far = [min(1 - np.exp(-max(((a - b) ** 2).sum(), 1e-5)) for b in y) for a in x]
     far = np.array(far) / (max(far) + 1e-3)
-    return (1 - weight) * (1 - shared / (2 - shared)) + weight * (far[:, None] + far[None, :])
+    return (1 - weight) * jaccard + weight * (far[:, None] + far[None, :])
 
 
 def above(n):

@@ -25,6 +25,7 @@ from gclbench.registry import REGISTRY
 from gclbench.seeding import torch_generator
 from gclbench.stages.loop import train
 from gclbench.stages.pretrain import load_encoder
+from tests.reciprocal import jaccard_loop
 
 SEED = 3
 HEAD = ("feat.weight", "feat.bias", "feat_bn.weight", "feat_bn.bias")  # not in an ImageNet file
@@ -337,27 +338,9 @@ def squared(rows: Any) -> np.ndarray:
 
 
 def reciprocal(d: np.ndarray, k2: int, full: int, half: int) -> np.ndarray:
-    """k-reciprocal Jaccard distance of d (N, N): lists of `full` and `half`, self first."""
-    n = len(d)
-    rank = [sorted(range(n), key=lambda j: (j != i, d[i, j], j)) for i in range(n)]
-
-    def mutual(i: int, size: int) -> set[int]:
-        return {j for j in rank[i][:size] if i in rank[j][:size]}
-
-    v = np.zeros((n, n))
-    for i in range(n):
-        near = mutual(i, full)
-        grown = set(near)
-        for j in near:
-            theirs = mutual(j, half)
-            grown |= theirs if len(theirs & near) > 2 / 3 * len(theirs) else set()
-        members = sorted(grown)
-        v[i, members] = np.exp(-d[i, members])
-        v[i] /= v[i].sum()
-    v = np.stack([v[rank[i][:k2]].mean(axis=0) for i in range(n)])
-    shared = np.array([np.minimum(row, v).sum(axis=1) for row in v])
-    jaccard = np.maximum(1 - shared / (2 - shared), 0)
-    return np.where(jaccard < 1e-6, 0, jaccard)
+    """k-reciprocal Jaccard distance of d (N, N), in which next to nothing is nothing."""
+    found = jaccard_loop(d, k2, full, half)
+    return np.where(found < 1e-6, 0, found)
 
 
 def jaccard(rows: Any, k1: int, k2: int) -> np.ndarray:

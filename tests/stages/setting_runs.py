@@ -154,6 +154,29 @@ class Runs:
         return left
 
 
+def assert_counts(
+    runs: Runs, case: Case, setting: str, known: Mapping[str, tuple[Any, Mapping[str, Any]]]
+) -> None:
+    """Another value of a setting leaves something else; `known` names one, with its own base."""
+    other, more = known.get(setting, (None, {}))
+    base = {**case.base, **more}
+    flat = runs.flat(base)
+    if other is None:
+        other = another(setting, flat, flat[setting])
+    assert other is not None, f"name another value of {setting} in OTHER, or a reason in REASONS"
+    assert runs.left(case, base) != runs.left(case, {**base, setting: other}), (
+        f"{setting}={other} changes nothing"
+    )
+
+
+def assert_outside_changes_nothing(runs: Runs, case: Case, base: Mapping[str, Any]) -> None:
+    """Other values of all that the key does not hold leave the same."""
+    flat = runs.flat(base)
+    others = outside(case, flat)
+    assert len(others) > 50
+    assert runs.left(case, flat) == runs.left(case, {**flat, **others})
+
+
 def digest(path: Path) -> str:
     """Of what a file holds, not of its bytes: archives know the time."""
     if path.suffix == ".pt":

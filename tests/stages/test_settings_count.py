@@ -16,7 +16,15 @@ import torch
 
 from gclbench.schema import Settings, Stage
 from gclbench.schema.dotted import nest, setting_types
-from tests.stages.setting_runs import Case, Runs, another, in_key, key_settings, outside
+from tests.stages.setting_runs import (
+    Case,
+    Runs,
+    another,
+    assert_counts,
+    assert_outside_changes_nothing,
+    in_key,
+    key_settings,
+)
 
 PLAIN = {"joint.augmentations": ["multi", "mixup"]}
 GENERATED = {"joint.augmentations": ["rotation", "d_mixup"]}
@@ -110,25 +118,13 @@ def runs(
 def test_a_setting_in_the_key_changes_what_the_stage_leaves(
     runs: Runs, case: str, setting: str
 ) -> None:
-    one, base = CASES[case], dict(CASES[case].base)
-    other, more = OTHER.get(setting, (None, {}))
-    base |= more
-    flat = runs.flat(base)
-    if other is None:
-        other = another(setting, flat, flat[setting])
-    assert other is not None, f"name another value of {setting} in OTHER, or a reason in REASONS"
-    assert runs.left(one, base) != runs.left(one, {**base, setting: other}), (
-        f"{setting}={other} changes nothing"
-    )
+    assert_counts(runs, CASES[case], setting, OTHER)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_setting_outside_of_the_key_changes_nothing(runs: Runs, case: str) -> None:
-    one = CASES[case]
-    base = runs.flat({} if case == "evaluate" else one.base)
-    others = outside(one, base)
-    assert len(others) > 50
-    assert runs.left(one, base) == runs.left(one, {**base, **others})
+    base = {} if case == "evaluate" else CASES[case].base
+    assert_outside_changes_nothing(runs, CASES[case], base)
 
 
 def test_every_setting_of_a_key_is_tried_or_has_its_reason() -> None:

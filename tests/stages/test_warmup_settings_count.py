@@ -13,7 +13,13 @@ import pytest
 
 from gclbench.registry import REGISTRY
 from gclbench.schema import Stage
-from tests.stages.setting_runs import Case, Runs, another, in_key, outside
+from tests.stages.setting_runs import (
+    Case,
+    Runs,
+    assert_counts,
+    assert_outside_changes_nothing,
+    in_key,
+)
 
 
 def warmup(
@@ -133,25 +139,12 @@ def runs(
 def test_a_setting_in_the_key_changes_what_the_stage_leaves(
     runs: Runs, case: str, setting: str
 ) -> None:
-    one = CASES[case]
-    other, more = OTHER.get(setting, (None, {}))
-    base = {**one.base, **more}
-    flat = runs.flat(base)
-    if other is None:
-        other = another(setting, flat, flat[setting])
-    assert other is not None, f"name another value of {setting} in OTHER, or a reason in REASONS"
-    assert runs.left(one, base) != runs.left(one, {**base, setting: other}), (
-        f"{setting}={other} changes nothing"
-    )
+    assert_counts(runs, CASES[case], setting, OTHER)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_setting_outside_of_the_key_changes_nothing(runs: Runs, case: str) -> None:
-    one = CASES[case]
-    base = runs.flat(one.base)
-    others = outside(one, base)
-    assert len(others) > 50
-    assert runs.left(one, one.base) == runs.left(one, {**one.base, **others})
+    assert_outside_changes_nothing(runs, CASES[case], CASES[case].base)
 
 
 def test_every_setting_of_every_method_is_tried_or_has_its_reason() -> None:

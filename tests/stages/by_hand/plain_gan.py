@@ -36,55 +36,59 @@ def gray(projections: np.ndarray) -> Tensor:
     return structure_to_network(projections).double()
 
 
-class Sgd:
+class _Optimizer:
+    """What both have: weight decay is a part of the gradient, what the loss misses stays.
+
+    `steepest` is the largest gradient that each parameter ever had.
+    """
+
+    def __init__(self, network: Any, lr: float, decay: float) -> None:
+        self.parameters = list(network.parameters())
+        self.lr, self.decay = lr, decay
+        self.steepest = [-1.0] * len(self.parameters)
+
+    def step(self, gradients: Sequence[Tensor | None]) -> None:
+        for place, (parameter, gradient) in enumerate(
+            zip(self.parameters, gradients, strict=True)
+        ):
+            if gradient is None:
+                continue
+            self.steepest[place] = max(self.steepest[place], float(gradient.abs().max()))
+            slope = gradient + self.decay * parameter.data
+            parameter.data = parameter.data - self.lr * self.direction(place, slope)
+
+    def direction(self, place: int, slope: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class Sgd(_Optimizer):
     """Nesterov's momentum as the public code has it; plain descent without momentum."""
 
     def __init__(self, network: Any, lr: float, momentum: float, decay: float) -> None:
-        self.parameters = list(network.parameters())
-        self.lr, self.momentum, self.decay = lr, momentum, decay
+        super().__init__(network, lr, decay)
+        self.momentum = momentum
         self.speeds: list[Tensor | None] = [None] * len(self.parameters)
-        self.steepest = [-1.0] * len(self.parameters)
 
-    def step(self, gradients: Sequence[Tensor | None]) -> None:
-        for place, (parameter, gradient) in enumerate(
-            zip(self.parameters, gradients, strict=True)
-        ):
-            if gradient is None:
-                continue
-            self.steepest[place] = max(self.steepest[place], float(gradient.abs().max()))
-            slope = gradient + self.decay * parameter.data
-            old = self.speeds[place]
-            speed = slope if old is None else self.momentum * old + slope
-            self.speeds[place] = speed
-            parameter.data = parameter.data - self.lr * (slope + self.momentum * speed)
+    def direction(self, place: int, slope: Tensor) -> Tensor:
+        old = self.speeds[place]
+        speed = slope if old is None else self.momentum * old + slope
+        self.speeds[place] = speed
+        return slope + self.momentum * speed
 
 
-class Adam:
-    """Kingma and Ba, with weight decay as a part of the gradient and eps = 1e-8."""
+class Adam(_Optimizer):
+    """Kingma and Ba, with eps = 1e-8."""
 
     def __init__(self, network: Any, lr: float, betas: tuple[float, float], decay: float) -> None:
-        self.parameters = list(network.parameters())
-        self.lr, self.betas, self.decay = lr, betas, decay
+        super().__init__(network, lr, decay)
+        self.betas = betas
         self.moments = [(0 * p.data, 0 * p.data, 0) for p in self.parameters]
-        self.steepest = [-1.0] * len(self.parameters)
 
-    def step(self, gradients: Sequence[Tensor | None]) -> None:
-        for place, (parameter, gradient) in enumerate(
-            zip(self.parameters, gradients, strict=True)
-        ):
-            if gradient is None:
-                continue
-            self.steepest[place] = max(self.steepest[place], float(gradient.abs().max()))
-            slope = gradient + self.decay * parameter.data
-            (first, second, t), (b1, b2) = self.moments[place], self.betas
-            first, second, t = (
-                b1 * first + (1 - b1) * slope,
-                b2 * second + (1 - b2) * slope**2,
-                t + 1,
-            )
-            self.moments[place] = (first, second, t)
-            size = (second / (1 - b2**t)).sqrt() + 1e-8
-            parameter.data = parameter.data - self.lr * (first / (1 - b1**t)) / size
+    def direction(self, place: int, slope: Tensor) -> Tensor:
+        (first, second, t), (b1, b2) = self.moments[place], self.betas
+        first, second, t = b1 * first + (1 - b1) * slope, b2 * second + (1 - b2) * slope**2, t + 1
+        self.moments[place] = (first, second, t)
+        return (first / (1 - b1**t)) / ((second / (1 - b2**t)).sqrt() + 1e-8)
 
 
 def slopes(loss: Tensor, *networks: Any) -> list[list[Tensor | None]]:
